@@ -1,0 +1,24 @@
+//! Builds fdw_guard, puts it into a private copy of a PostgreSQL installation, and runs tests and a demonstration there.
+//!
+//! One build serves every version of PostgreSQL: which one is used is read from `PG_CONFIG` when it runs.
+
+pub mod account;
+pub mod cluster;
+pub mod command;
+pub mod database;
+pub mod demo;
+pub mod fields;
+pub mod functions;
+pub mod installation;
+pub mod live;
+pub mod mirror;
+pub mod package;
+pub mod place;
+pub mod project;
+pub mod regress;
+pub mod rust_tests;
+pub mod sandbox;
+pub mod settings;
+pub mod tally;
+pub mod testing;
+pub mod tour;

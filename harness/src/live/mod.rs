@@ -1,0 +1,92 @@
+//! Tests over real connections: what needs more than one session, another cluster, or every field of an error.
+//!
+//! A test is a function over a running cluster with fdw_guard preloaded; it makes databases (and further clusters) of
+//! its own and is listed in its file's `TESTS`. To add a file, name it here twice.
+
+mod rejected_alter;
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail, ensure};
+
+use crate::cluster::Cluster;
+use crate::tally::Tally;
+
+/// How long a test may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A test over real connections.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveTest {
+    /// Says what holds.
+    pub name: &'static str,
+    /// Fails if it does not.
+    pub run: fn(&Cluster) -> Result<()>,
+}
+
+fn all() -> Vec<LiveTest> {
+    [rejected_alter::TESTS].concat()
+}
+
+/// Runs each test whose name contains `filter`.
+///
+/// # Errors
+/// When a server that a test left hanging cannot be restarted.
+pub fn run(tally: &mut Tally, cluster: &Arc<Cluster>, filter: &str) -> Result<()> {
+    for test in all().into_iter().filter(|test| test.name.contains(filter)) {
+        let start = Instant::now();
+        let outcome = run_one(test, Arc::clone(cluster));
+        let hung = outcome.is_none();
+        tally.note(test.name, start, outcome.unwrap_or_else(|| Err(anyhow!("still running after {TIMEOUT:?}"))));
+        if hung {
+            cluster.restart()?;
+        }
+    }
+    Ok(())
+}
+
+/// The test's outcome, or nothing if it does not end in time.
+fn run_one(test: LiveTest, cluster: Arc<Cluster>) -> Option<Result<()>> {
+    let (sender, receiver) = channel();
+    let thread = thread::spawn(move || {
+        let outcome = (test.run)(&cluster);
+        // Nobody listens any more if the time was over.
+        let _ = sender.send(outcome);
+    });
+    match receiver.recv_timeout(TIMEOUT) {
+        Ok(outcome) => Some(outcome),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => Some(Err(panicked(thread.join()))),
+    }
+}
+
+fn panicked(ended: thread::Result<()>) -> anyhow::Error {
+    let payload = ended.err();
+    let text = payload.as_ref().and_then(|payload| {
+        payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied())
+    });
+    anyhow!("the test panicked: {}", text.unwrap_or("without a text"))
+}
+
+/// Fails unless `found` is `expected`; `what` says what they are.
+///
+/// # Errors
+/// When they differ.
+pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<()> {
+    ensure!(found == expected, "{what}: found {found:?}, expected {expected:?}");
+    Ok(())
+}
+
+/// Fails unless `text` contains `part`.
+///
+/// # Errors
+/// When it does not.
+pub fn contains(text: &str, part: &str) -> Result<()> {
+    if !text.contains(part) {
+        bail!("{part:?} is not in {text:?}");
+    }
+    Ok(())
+}

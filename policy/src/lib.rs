@@ -1,0 +1,34 @@
+//! The policy of fdw_guard: what rules say, and which of them a change violates.
+//!
+//! Pure Rust: nothing here knows PostgreSQL's memory, and everything can be tested without a server. The
+//! extension turns catalog rows into [`model`] values, asks [`policy::Policy`] for a verdict and raises it.
+
+#![forbid(unsafe_code)]
+
+pub mod catalogue;
+mod check;
+mod context;
+pub mod ddl;
+pub mod document;
+pub mod evaluate;
+mod expression;
+mod fault;
+mod field;
+pub mod form;
+mod index;
+pub mod json;
+pub mod keyword;
+mod matcher;
+pub mod model;
+pub mod packs;
+pub mod pattern;
+pub mod policy;
+pub mod reading;
+pub mod rule;
+pub mod schema;
+pub mod secret;
+mod suggest;
+mod survey;
+#[cfg(test)]
+mod testing;
+pub mod violation;

@@ -1,0 +1,159 @@
+//! The objects of SQL/MED as owned values: what the catalogs held at one moment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+/// The kinds of object that rules govern, in the words of `pg_identify_object`.
+///
+/// The order is the order of containment: a wrapper has servers, a server has user mappings and foreign tables, a
+/// foreign table has columns.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ObjectType {
+    ForeignDataWrapper,
+    Server,
+    UserMapping,
+    ForeignTable,
+    ForeignTableColumn,
+}
+
+impl ObjectType {
+    pub const ALL: [Self; 5] = [
+        Self::ForeignDataWrapper,
+        Self::Server,
+        Self::UserMapping,
+        Self::ForeignTable,
+        Self::ForeignTableColumn,
+    ];
+
+    /// PostgreSQL's own name of the type, as rules and messages spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ForeignDataWrapper => "foreign-data wrapper",
+            Self::Server => "server",
+            Self::UserMapping => "user mapping",
+            Self::ForeignTable => "foreign table",
+            Self::ForeignTableColumn => "foreign table column",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|object_type| object_type.name() == name)
+    }
+}
+
+impl fmt::Display for ObjectType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The value of one option. It may be a password, so it can be compared and measured but not printed: only
+/// [`crate::secret::Secrecy::show`] makes text of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OptionValue(String);
+
+impl OptionValue {
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The text itself, for the evaluator and for statements that set it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OptionValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// An object's OPTIONS list, in the catalog's order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Options(Vec<(String, OptionValue)>);
+
+impl Options {
+    pub fn get(&self, name: &str) -> Option<&OptionValue> {
+        self.iter().find_map(|(option, value)| (option == name).then_some(value))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &OptionValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<N: Into<String>> FromIterator<(N, OptionValue)> for Options {
+    fn from_iter<I: IntoIterator<Item = (N, OptionValue)>>(options: I) -> Self {
+        Self(options.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+}
+
+/// What the catalogs say of an object beside its options. Which form changes which attribute, and where the context
+/// document shows it, stands in [`crate::form::ATTRIBUTES`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Attribute {
+    /// The object's own name; of a user mapping its role, `public` for PUBLIC.
+    Name,
+    /// The schema of a foreign table.
+    Schema,
+    Owner,
+    /// Names of functions, without schema and arguments.
+    Handler,
+    Validator,
+    /// The wrapper that a guarded wrapper stands in front of.
+    Delegate,
+    /// Of a server its TYPE, of a column its data type.
+    Type,
+    Version,
+    Collation,
+    NotNull,
+    Statistics,
+    AttributeOptions,
+    Storage,
+}
+
+/// One object as the catalogs held it at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObjectState {
+    pub object_type: ObjectType,
+    /// As `pg_identify_object` gives it, with control characters escaped.
+    pub identity: String,
+    /// An attribute that is null in the catalog is absent.
+    pub attributes: BTreeMap<Attribute, String>,
+    pub options: Options,
+}
+
+impl ObjectState {
+    pub fn attribute(&self, attribute: Attribute) -> Option<&str> {
+        self.attributes.get(&attribute).map(String::as_str)
+    }
+
+    /// The object's own name; of a user mapping its role.
+    pub fn name(&self) -> &str {
+        self.attribute(Attribute::Name).unwrap_or_default()
+    }
+}
+
+/// An object together with everything above it (the context that rules see), all as of one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Situation {
+    pub object: Rc<ObjectState>,
+    /// The wrapper, server and foreign table above the object; never the object itself.
+    pub above: Vec<Rc<ObjectState>>,
+}
+
+impl Situation {
+    /// The object itself or the one above it of that type.
+    pub fn part(&self, object_type: ObjectType) -> Option<&ObjectState> {
+        std::iter::once(&self.object)
+            .chain(&self.above)
+            .find(|state| state.object_type == object_type)
+            .map(Rc::as_ref)
+    }
+}

@@ -1,0 +1,297 @@
+//! Patterns for names, as psql's `\d` commands take them: `*` is any sequence of characters, `?` any one, letters
+//! are folded to lower case unless they stand in double quotes. `!` before a pattern makes it exclude.
+
+use thiserror::Error;
+
+/// What is wrong with a pattern.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum PatternError {
+    #[error("the list is empty and would match nothing; say {{*}} to match everything")]
+    EmptyList,
+    #[error("an empty pattern matches no name; say * to match every name")]
+    Empty,
+    #[error("pattern {pattern:?} has an unbalanced double quote")]
+    Unbalanced { pattern: String },
+    #[error("pattern {pattern:?} has a dot, but this is one name; put a dot that belongs to the name in double quotes")]
+    Dot { pattern: String },
+    #[error("pattern {pattern:?} has too many dots; expected \"relation\" or \"schema.relation\"")]
+    Dots { pattern: String },
+    #[error("pattern {pattern:?} has {character:?}, which is no wildcard here; put it in double quotes to mean itself")]
+    Special { pattern: String, character: char },
+}
+
+/// Characters that psql hands on to its regular expressions. Nobody who writes one into a pattern means the
+/// character itself, so we would match something other than was meant.
+const SPECIAL: &str = "[]()|+^${}\\";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    AnySequence,
+    AnyCharacter,
+    Character(char),
+}
+
+/// One pattern, of one name or of `schema.name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    excludes: bool,
+    parts: Vec<Vec<Token>>,
+}
+
+impl Pattern {
+    /// Parses the pattern of one name.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let pattern = Self::parse_qualified(text)?;
+        if pattern.parts.len() > 1 {
+            return Err(PatternError::Dot { pattern: text.to_owned() });
+        }
+        Ok(pattern)
+    }
+
+    /// Parses the pattern of a name that `schema.` may precede.
+    pub fn parse_qualified(text: &str) -> Result<Self, PatternError> {
+        let (excludes, body) = text.strip_prefix('!').map_or((false, text), |body| (true, body));
+        let parts = Self::parts(body, text)?;
+        if parts.iter().any(Vec::is_empty) {
+            return Err(PatternError::Empty);
+        }
+        if parts.len() > 2 {
+            return Err(PatternError::Dots { pattern: text.to_owned() });
+        }
+        Ok(Self { excludes, parts })
+    }
+
+    fn parts(body: &str, text: &str) -> Result<Vec<Vec<Token>>, PatternError> {
+        let mut done = Vec::new();
+        let mut part = Vec::new();
+        let mut quoted = false;
+        let mut characters = body.chars().peekable();
+        while let Some(character) = characters.next() {
+            match character {
+                '"' if quoted && characters.next_if_eq(&'"').is_some() => part.push(Token::Character('"')),
+                '"' => quoted = !quoted,
+                '.' if !quoted => done.push(std::mem::take(&mut part)),
+                _ if quoted => part.push(Token::Character(character)),
+                _ => part.push(Self::unquoted(character, text)?),
+            }
+        }
+        if quoted {
+            return Err(PatternError::Unbalanced { pattern: text.to_owned() });
+        }
+        done.push(part);
+        Ok(done)
+    }
+
+    fn unquoted(character: char, text: &str) -> Result<Token, PatternError> {
+        match character {
+            '*' => Ok(Token::AnySequence),
+            '?' => Ok(Token::AnyCharacter),
+            _ if SPECIAL.contains(character) => Err(PatternError::Special { pattern: text.to_owned(), character }),
+            _ => Ok(Token::Character(character.to_ascii_lowercase())),
+        }
+    }
+
+    /// Whether the name fits, `!` aside. A pattern without a schema fits the name in every schema.
+    fn fits(&self, name: &[&str]) -> bool {
+        name.len() >= self.parts.len()
+            && self.parts.iter().rev().zip(name.iter().rev()).all(|(part, name)| glob(part, name))
+    }
+
+    fn is_any(&self) -> bool {
+        self.parts.iter().all(|part| part.iter().all(|token| *token == Token::AnySequence))
+    }
+
+    fn literal_name(&self) -> Option<String> {
+        match self.parts.as_slice() {
+            [part] => part
+                .iter()
+                .map(|token| if let Token::Character(character) = token { Some(*character) } else { None })
+                .collect(),
+            _ => None,
+        }
+    }
+}
+
+/// Two pointers and one point of return: time is at most length of pattern times length of name, never exponential.
+fn glob(tokens: &[Token], name: &str) -> bool {
+    let name: Vec<char> = name.chars().collect();
+    let (mut token, mut position) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(character) = name.get(position) {
+        match tokens.get(token) {
+            Some(Token::AnySequence) => {
+                retry = Some((token, position));
+                token += 1;
+                continue;
+            }
+            Some(Token::AnyCharacter) => {}
+            Some(Token::Character(wanted)) if wanted == character => {}
+            _ => match retry {
+                Some((star, start)) => {
+                    retry = Some((star, start + 1));
+                    (token, position) = (star + 1, start + 1);
+                    continue;
+                }
+                None => return false,
+            },
+        }
+        token += 1;
+        position += 1;
+    }
+    tokens.iter().skip(token).all(|token| *token == Token::AnySequence)
+}
+
+/// The patterns of one field of a rule. A name matches when it fits any of the positive ones (or there are none) and
+/// none of the excluding ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternList(Vec<Pattern>);
+
+impl PatternList {
+    /// Parses patterns of one name.
+    pub fn parse(patterns: &[String]) -> Result<Self, PatternError> {
+        Self::of(patterns, Pattern::parse)
+    }
+
+    /// Parses patterns of a name that `schema.` may precede.
+    pub fn parse_qualified(patterns: &[String]) -> Result<Self, PatternError> {
+        Self::of(patterns, Pattern::parse_qualified)
+    }
+
+    fn of(patterns: &[String], parse: fn(&str) -> Result<Pattern, PatternError>) -> Result<Self, PatternError> {
+        if patterns.is_empty() {
+            return Err(PatternError::EmptyList);
+        }
+        patterns.iter().map(|pattern| parse(pattern)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether the name (its parts, the schema first) matches.
+    pub fn matches(&self, name: &[&str]) -> bool {
+        self.matches_any_of(&[name])
+    }
+
+    /// Whether an object that goes by any of these names matches: one of them fits, and none is excluded.
+    pub fn matches_any_of(&self, names: &[&[&str]]) -> bool {
+        let fits = |pattern: &Pattern| names.iter().any(|name| pattern.fits(name));
+        let mut positive = self.0.iter().filter(|pattern| !pattern.excludes).peekable();
+        let included = positive.peek().is_none() || positive.any(fits);
+        included && !self.0.iter().any(|pattern| pattern.excludes && fits(pattern))
+    }
+
+    /// The only names that can match, when every positive pattern is a name without wildcards.
+    pub fn literal_names(&self) -> Option<Vec<String>> {
+        let positive = self.0.iter().filter(|pattern| !pattern.excludes);
+        let names: Option<Vec<String>> = positive.map(Pattern::literal_name).collect();
+        names.filter(|names| !names.is_empty())
+    }
+
+    /// Whether every name matches.
+    pub fn is_any(&self) -> bool {
+        let (negative, positive): (Vec<_>, Vec<_>) = self.0.iter().partition(|pattern| pattern.excludes);
+        negative.is_empty() && positive.iter().any(|pattern| pattern.is_any() && pattern.parts.len() == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn list(patterns: &[&str]) -> PatternList {
+        PatternList::parse_qualified(&patterns.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn patterns_match_as_psql_does() {
+        let cases: &[(&str, &[&str], bool)] = &[
+            ("foo", &["foo"], true),
+            ("FOO", &["foo"], true),
+            ("foo", &["Foo"], false),
+            ("\"Foo\"", &["Foo"], true),
+            ("\"Foo\"", &["foo"], false),
+            ("f\"O\"o", &["fOo"], true),
+            ("\"a\"\"b\"", &["a\"b"], true),
+            ("\"a*\"", &["a*"], true),
+            ("\"a*\"", &["ab"], false),
+            ("f*", &["f"], true),
+            ("*o*", &["foo"], true),
+            ("f?o", &["foo"], true),
+            ("f?o", &["fo"], false),
+            ("?", &["é"], true),
+            ("?", &["🙂"], true),
+            ("É*", &["École"], true),
+            ("s.t", &["s", "t"], true),
+            ("s.t", &["x", "t"], false),
+            ("t", &["x", "t"], true),
+            ("\"s.t\"", &["x", "s.t"], true),
+            ("s.t", &["t"], false),
+            ("*", &["any thing"], true),
+        ];
+        for (pattern, name, expected) in cases {
+            assert_eq!(list(&[pattern]).matches(name), *expected, "{pattern} {name:?}");
+        }
+    }
+
+    #[test]
+    fn bad_patterns_are_refused_and_say_why() {
+        let refused = |pattern: &str| Pattern::parse(pattern).unwrap_err().to_string();
+        assert!(refused("").contains("empty pattern"));
+        assert!(refused("!").contains("empty pattern"));
+        assert!(refused("\"\"").contains("empty pattern"));
+        assert!(refused("\"foo").contains("unbalanced"));
+        assert!(refused("a.b").contains("has a dot"));
+        for special in SPECIAL.chars() {
+            assert!(refused(&format!("a{special}")).contains("double quotes"), "{special}");
+            assert!(Pattern::parse(&format!("\"a{special}\"")).is_ok(), "{special}");
+        }
+        assert!(matches!(Pattern::parse_qualified("a.b.c"), Err(PatternError::Dots { .. })));
+        assert!(matches!(Pattern::parse_qualified("a."), Err(PatternError::Empty)));
+        assert_eq!(PatternList::parse(&[]), Err(PatternError::EmptyList));
+    }
+
+    #[test]
+    fn excluding_patterns_take_names_away() {
+        let production = list(&["prod*", "!prod_test"]);
+        assert!(production.matches(&["prod1"]) && !production.matches(&["prod_test"]) && !production.matches(&["dev"]));
+        let all_but = list(&["!dev*"]);
+        assert!(all_but.matches(&["prod"]) && !all_but.matches(&["dev1"]));
+        assert!(!list(&["!postgres_fdw"]).matches_any_of(&[&["guarded"], &["postgres_fdw"]]));
+    }
+
+    #[test]
+    fn literal_names_feed_the_index() {
+        assert_eq!(list(&["a", "\"B c\"", "!x*"]).literal_names(), Some(vec!["a".to_owned(), "B c".to_owned()]));
+        assert_eq!(list(&["a", "b*"]).literal_names(), None);
+        assert_eq!(list(&["!a"]).literal_names(), None);
+        assert!(list(&["*"]).is_any() && list(&["a", "**"]).is_any());
+        assert!(!list(&["*", "!a"]).is_any() && !list(&["?*"]).is_any() && !list(&["!a"]).is_any());
+    }
+
+    #[test]
+    fn many_stars_take_no_time() {
+        let pattern = list(&[&"*a".repeat(30)]);
+        let started = std::time::Instant::now();
+        assert!(!pattern.matches(&[&"a".repeat(29)]));
+        assert!(!pattern.matches(&[&format!("{}b", "a".repeat(5000))]));
+        assert!(started.elapsed().as_secs() < 2);
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_means_what_its_regular_expression_means(pattern in "[aAbB*?]{1,8}", name in "[abAB]{0,8}") {
+            let expression: String = pattern
+                .chars()
+                .map(|c| match c { '*' => ".*".to_owned(), '?' => ".".to_owned(), c => c.to_ascii_lowercase().to_string() })
+                .collect();
+            let model = regex::Regex::new(&format!("^(?s:{expression})$")).unwrap();
+            prop_assert_eq!(list(&[&pattern]).matches(&[&name]), model.is_match(&name));
+        }
+
+        #[test]
+        fn a_quoted_name_matches_itself_and_nothing_else(name in "\\PC{1,20}", other in "\\PC{1,20}") {
+            let pattern = list(&[&format!("\"{}\"", name.replace('"', "\"\""))]);
+            prop_assert!(pattern.matches(&[&name]));
+            prop_assert_eq!(pattern.matches(&[&other]), name == other);
+            prop_assert_eq!(pattern.literal_names(), Some(vec![name]));
+        }
+    }
+}

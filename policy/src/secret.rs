@@ -1,0 +1,217 @@
+//! Secrets: which options have values that nobody is shown, and the only way in which a value becomes text.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::rc::Rc;
+
+use regex::Regex;
+
+use crate::model::{ObjectType, OptionValue};
+use crate::pattern::{PatternError, PatternList};
+
+/// Names of options that are secrets wherever they stand: a list of patterns, as `fdw_guard.secret_options` holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretOptions(Option<PatternList>);
+
+impl SecretOptions {
+    /// The setting's default. `password_required` is a switch, not a password.
+    pub const DEFAULT: &'static str = "*password*, *passwd*, *passphrase*, *secret*, *token*, *credential*, \
+                                       *private_key*, *api_key*, *apikey*, *access_key*, !password_required";
+
+    /// Parses a comma-separated list of patterns. An empty list names no option.
+    pub fn parse(list: &str) -> Result<Self, PatternError> {
+        let patterns = elements(list);
+        if patterns.is_empty() {
+            return Ok(Self(None));
+        }
+        PatternList::parse(&patterns).map(|patterns| Self(Some(patterns)))
+    }
+
+    /// Whether an option of this name is a secret. Wrappers differ in how they treat upper case, so it is ignored.
+    pub fn matches(&self, option: &str) -> bool {
+        self.0.as_ref().is_some_and(|patterns| patterns.matches(&[&option.to_lowercase()]))
+    }
+}
+
+impl Default for SecretOptions {
+    fn default() -> Self {
+        // A test holds that the default parses; were it ever not to, everything would be a secret.
+        Self::parse(Self::DEFAULT).unwrap_or_else(|_| Self(PatternList::parse(&["*".to_owned()]).ok()))
+    }
+}
+
+/// Elements of a comma-separated list; a comma in double quotes belongs to its element.
+fn elements(list: &str) -> Vec<String> {
+    let mut quoted = false;
+    let parts = list.split(|character| {
+        quoted ^= character == '"';
+        character == ',' && !quoted
+    });
+    let parts: Vec<&str> = parts.map(str::trim).collect();
+    if parts.iter().all(|part| part.is_empty()) { Vec::new() } else { parts.into_iter().map(str::to_owned).collect() }
+}
+
+/// What is known of the secrecy of one object's options.
+#[derive(Debug, Clone)]
+pub struct Secrecy {
+    object_type: ObjectType,
+    named: Rc<SecretOptions>,
+    secret: BTreeSet<Rc<str>>,
+    secret_patterns: Vec<Regex>,
+    public: BTreeSet<Rc<str>>,
+}
+
+impl Secrecy {
+    /// What the names of options alone say.
+    pub(crate) fn new(object_type: ObjectType, named: Rc<SecretOptions>) -> Self {
+        Self { object_type, named, secret: BTreeSet::new(), secret_patterns: Vec::new(), public: BTreeSet::new() }
+    }
+
+    pub(crate) fn add_secret(&mut self, option: Rc<str>) {
+        self.secret.insert(option);
+    }
+
+    pub(crate) fn add_secret_pattern(&mut self, names: Regex) {
+        self.secret_patterns.push(names);
+    }
+
+    pub(crate) fn add_public(&mut self, option: Rc<str>) {
+        self.public.insert(option);
+    }
+
+    /// Whether the option's value must not be shown. What says that it is secret wins over what says that it is
+    /// public, and on a user mapping whatever nothing is known of is a secret.
+    pub fn is_secret(&self, option: &str) -> bool {
+        self.named.matches(option)
+            || self.secret.contains(option)
+            || self.secret_patterns.iter().any(|names| names.is_match(option))
+            || (self.object_type == ObjectType::UserMapping && !self.public.contains(option))
+    }
+
+    /// The value as it may be shown to anybody who may see the object.
+    pub fn show(&self, option: &str, value: &OptionValue) -> Shown {
+        if self.is_secret(option) { Shown::hidden() } else { Shown(Some(cut(&escaped(value.expose())))) }
+    }
+
+    /// The value as a rule of somebody who may not know it sees it: as long, and nothing else.
+    pub(crate) fn masked(&self, option: &str, value: &OptionValue) -> String {
+        if self.is_secret(option) { "*".repeat(value.expose().chars().count()) } else { value.expose().to_owned() }
+    }
+}
+
+/// The value of an option made fit to be shown: control characters escaped, cut at [`Shown::LONGEST`] characters, and
+/// of a secret nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shown(Option<String>);
+
+impl Shown {
+    /// Characters of a value that are shown, after which comes `...`.
+    pub const LONGEST: usize = 100;
+
+    pub(crate) fn hidden() -> Self {
+        Self(None)
+    }
+
+    /// The text, unless it is a secret's.
+    pub fn text(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// Whether it is a secret's.
+    pub fn is_hidden(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().unwrap_or("***"))
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(Shown::LONGEST) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The text with whatever could forge lines or reorder them on a terminal written as an escape.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_harmless(character) { result.push(character) } else { result.extend(character.escape_default()) }
+    }
+    result
+}
+
+fn is_harmless(character: char) -> bool {
+    // Line and paragraph separators, zero-width and bidirectional marks print as nothing and change what follows.
+    !character.is_control()
+        && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrecy(object_type: ObjectType) -> Secrecy {
+        Secrecy::new(object_type, Rc::new(SecretOptions::default()))
+    }
+
+    #[test]
+    fn the_default_names_passwords_and_their_like() {
+        assert_eq!(SecretOptions::default(), SecretOptions::parse(SecretOptions::DEFAULT).unwrap());
+        let named = SecretOptions::default();
+        for secret in ["password", "PASSWORD", "sslpassword", "api_token", "client_secret", "Passphrase"] {
+            assert!(named.matches(secret), "{secret}");
+        }
+        for public in ["password_required", "user", "host", "sslkey", "passfile"] {
+            assert!(!named.matches(public), "{public}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_empty_and_may_quote_a_comma() {
+        assert!(!SecretOptions::parse("  ").unwrap().matches("password"));
+        assert!(SecretOptions::parse("\"a,b\", c").unwrap().matches("a,b"));
+        assert!(SecretOptions::parse("a,,b").is_err());
+        assert!(SecretOptions::parse("a(").is_err());
+    }
+
+    #[test]
+    fn on_a_user_mapping_silence_means_secret() {
+        let mut mapping = secrecy(ObjectType::UserMapping);
+        assert!(mapping.is_secret("user") && mapping.is_secret("anything"));
+        mapping.add_public("user".into());
+        mapping.add_public("password".into());
+        assert!(!mapping.is_secret("user"));
+        assert!(mapping.is_secret("password"), "the setting wins over a rule that says public");
+        assert!(!secrecy(ObjectType::Server).is_secret("host"));
+    }
+
+    #[test]
+    fn rules_and_their_patterns_make_secrets() {
+        let mut server = secrecy(ObjectType::Server);
+        server.add_secret("pin".into());
+        server.add_secret_pattern(Regex::new("^x_").unwrap());
+        assert!(server.is_secret("pin") && server.is_secret("x_1") && !server.is_secret("y"));
+    }
+
+    #[test]
+    fn a_secret_is_shown_as_three_stars_and_a_long_value_is_cut() {
+        let server = secrecy(ObjectType::Server);
+        assert_eq!(server.show("password", &OptionValue::new("hunter2")).to_string(), "***");
+        assert_eq!(server.show("host", &OptionValue::new("a\nb\u{202e}")).to_string(), "a\\nb\\u{202e}");
+        let long = server.show("host", &OptionValue::new("é".repeat(1000))).to_string();
+        assert_eq!(long, format!("{}...", "é".repeat(100)));
+        assert_eq!(server.masked("password", &OptionValue::new("häß")), "***");
+        assert_eq!(server.masked("host", &OptionValue::new("häß")), "häß");
+    }
+}

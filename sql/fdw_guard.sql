@@ -1,0 +1,323 @@
+-- The SQL surface of fdw_guard. The script makes the schema itself, so that no other extension's or user's objects stand
+-- in it; a schema of that name that exists already is an error.
+
+CREATE SCHEMA fdw_guard;
+COMMENT ON SCHEMA fdw_guard IS 'rules for the options of foreign data';
+GRANT USAGE ON SCHEMA fdw_guard TO PUBLIC;
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Rules
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE fdw_guard.rule (
+    name          text PRIMARY KEY,
+    object_type   text NOT NULL,
+    database      text[] NOT NULL DEFAULT '{*}',
+    wrapper       text[] NOT NULL DEFAULT '{*}',
+    server        text[] NOT NULL DEFAULT '{*}',
+    role          text[] NOT NULL DEFAULT '{*}',
+    relation      text[] NOT NULL DEFAULT '{*}',
+    column_name   text[] NOT NULL DEFAULT '{*}',
+    options       json,
+    condition     json,
+    forms         text[] NOT NULL DEFAULT '{}',
+    mode          text NOT NULL DEFAULT 'deny',
+    roles         text[],
+    except_roles  text[],
+    strict        boolean NOT NULL DEFAULT false,
+    at_use        text NOT NULL DEFAULT 'off',
+    max_age       interval,
+    reuse_history integer,
+    pack          text,
+    description   text,
+    message       text,
+    hint          text,
+    trusted       boolean
+);
+COMMENT ON TABLE fdw_guard.rule IS 'one rule a row: which objects it matches, what their options must satisfy, which forms it governs';
+COMMENT ON COLUMN fdw_guard.rule.name IS 'unique; stands in every message, and in the error''s constraint name';
+COMMENT ON COLUMN fdw_guard.rule.object_type IS 'foreign-data wrapper, server, user mapping, foreign table or foreign table column';
+COMMENT ON COLUMN fdw_guard.rule.database IS 'patterns as in psql (*, ?, "quoted"); ! before a pattern excludes';
+COMMENT ON COLUMN fdw_guard.rule.wrapper IS 'patterns of the wrapper''s own name or its delegate''s';
+COMMENT ON COLUMN fdw_guard.rule.server IS 'patterns of the server''s name';
+COMMENT ON COLUMN fdw_guard.rule.role IS 'patterns of the role that a user mapping is for; public is the PUBLIC mapping';
+COMMENT ON COLUMN fdw_guard.rule.relation IS 'patterns of the foreign table, with or without its schema';
+COMMENT ON COLUMN fdw_guard.rule.column_name IS 'patterns of the column''s name';
+COMMENT ON COLUMN fdw_guard.rule.options IS 'JSON Schema (2020-12) that the object''s options, as one JSON object, must satisfy';
+COMMENT ON COLUMN fdw_guard.rule.condition IS 'JSON Schema; the rule applies only where the context document satisfies it';
+COMMENT ON COLUMN fdw_guard.rule.forms IS 'forms of change that violate the rule by themselves';
+COMMENT ON COLUMN fdw_guard.rule.mode IS 'deny (ERROR), warn (WARNING), audit (logged only) or off';
+COMMENT ON COLUMN fdw_guard.rule.roles IS 'whom the rule binds: members of these roles; everybody if null';
+COMMENT ON COLUMN fdw_guard.rule.except_roles IS 'whom it does not bind: members of these roles; nobody if null';
+COMMENT ON COLUMN fdw_guard.rule.strict IS 'whether a violation that was there before the statement is raised too';
+COMMENT ON COLUMN fdw_guard.rule.at_use IS 'not supported yet: must be off';
+COMMENT ON COLUMN fdw_guard.rule.max_age IS 'not supported yet: must be null';
+COMMENT ON COLUMN fdw_guard.rule.reuse_history IS 'not supported yet: must be null';
+COMMENT ON COLUMN fdw_guard.rule.pack IS 'the rule pack that the rule came from';
+COMMENT ON COLUMN fdw_guard.rule.description IS 'why the rule is there';
+COMMENT ON COLUMN fdw_guard.rule.message IS 'primary message for whoever violates the rule';
+COMMENT ON COLUMN fdw_guard.rule.hint IS 'hint for whoever violates the rule';
+COMMENT ON COLUMN fdw_guard.rule.trusted IS 'whether the rule may constrain the value of a secret: true only if a superuser wrote it';
+
+CREATE FUNCTION fdw_guard.check_rule() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_check_rule';
+COMMENT ON FUNCTION fdw_guard.check_rule() IS 'refuses a rule that is not valid, and makes every session read the rules again';
+
+-- ALWAYS, so that neither replication nor session_replication_role lets a rule in unchecked or a change go unseen.
+CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE OR DELETE ON fdw_guard.rule
+    FOR EACH ROW EXECUTE FUNCTION fdw_guard.check_rule();
+ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule;
+CREATE TRIGGER check_truncate BEFORE TRUNCATE ON fdw_guard.rule
+    FOR EACH STATEMENT EXECUTE FUNCTION fdw_guard.check_rule();
+ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_truncate;
+
+SELECT pg_catalog.pg_extension_config_dump('fdw_guard.rule', '');
+
+CREATE FUNCTION fdw_guard.add_rule(
+    name        text,
+    object_type text,
+    option      text,
+    required    boolean DEFAULT NULL,
+    allowed     text[] DEFAULT NULL,
+    pattern     text DEFAULT NULL,
+    minimum     numeric DEFAULT NULL,
+    maximum     numeric DEFAULT NULL,
+    min_length  integer DEFAULT NULL,
+    read_only   boolean DEFAULT NULL,
+    forbidden   boolean DEFAULT NULL,
+    wrapper     text DEFAULT '*',
+    server      text DEFAULT '*',
+    role        text DEFAULT '*',
+    relation    text DEFAULT '*',
+    column_name text DEFAULT '*',
+    mode        text DEFAULT 'deny',
+    message     text DEFAULT NULL
+) RETURNS void
+    LANGUAGE sql
+BEGIN ATOMIC
+    INSERT INTO fdw_guard.rule (name, object_type, wrapper, server, role, relation, column_name, mode, message, options)
+    VALUES (
+        add_rule.name,
+        add_rule.object_type,
+        ARRAY[add_rule.wrapper],
+        ARRAY[add_rule.server],
+        ARRAY[add_rule.role],
+        ARRAY[add_rule.relation],
+        ARRAY[add_rule.column_name],
+        add_rule.mode,
+        add_rule.message,
+        pg_catalog.json_strip_nulls(pg_catalog.json_build_object(
+            'type', 'object',
+            'required', CASE WHEN required THEN pg_catalog.json_build_array(option) END,
+            'properties', pg_catalog.json_build_object(option, CASE
+                WHEN forbidden THEN 'false'::json
+                ELSE pg_catalog.json_build_object(
+                    'type', CASE
+                        WHEN minimum IS NULL AND maximum IS NULL THEN 'string'
+                        WHEN COALESCE(pg_catalog.scale(minimum), 0) OPERATOR(pg_catalog.=) 0
+                         AND COALESCE(pg_catalog.scale(maximum), 0) OPERATOR(pg_catalog.=) 0 THEN 'integer'
+                        ELSE 'number'
+                    END,
+                    'enum', allowed,
+                    'pattern', pattern,
+                    'minimum', minimum,
+                    'maximum', maximum,
+                    'minLength', min_length,
+                    'readOnly', read_only
+                )
+            END)
+        ))
+    );
+END;
+COMMENT ON FUNCTION fdw_guard.add_rule IS 'writes one rule about one option, without JSON';
+
+CREATE FUNCTION fdw_guard.policy() RETURNS TABLE (
+    source text, name text, object_type text, database text[], wrapper text[], server text[], role text[],
+    relation text[], column_name text[], options json, condition json, forms text[], mode text, roles text[],
+    except_roles text[], strict boolean, at_use text, max_age interval, reuse_history integer, pack text,
+    description text, message text, hint text, trusted boolean
+)
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_policy';
+COMMENT ON FUNCTION fdw_guard.policy() IS 'all rules in force, from the table and from the policy file';
+
+CREATE FUNCTION fdw_guard.policy_schema() RETURNS jsonb
+    IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_policy_schema';
+COMMENT ON FUNCTION fdw_guard.policy_schema() IS 'the JSON Schema of a policy document';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Rule packs
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fdw_guard.pack_list(OUT name text, OUT description text, OUT wrappers text[], OUT rules integer)
+    RETURNS SETOF record
+    IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_pack_list';
+
+CREATE VIEW fdw_guard.packs AS
+    SELECT p.name,
+           p.description,
+           p.wrappers,
+           p.rules,
+           (SELECT pg_catalog.count(*) FROM fdw_guard.rule r WHERE r.pack OPERATOR(pg_catalog.=) p.name)::integer AS installed
+    FROM fdw_guard.pack_list() p;
+COMMENT ON VIEW fdw_guard.packs IS 'rule packs: how many rules each has, and how many of them are installed here';
+
+CREATE FUNCTION fdw_guard.pack_rules(name text) RETURNS SETOF fdw_guard.rule
+    IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_pack_rules';
+COMMENT ON FUNCTION fdw_guard.pack_rules(text) IS 'the rules that a pack would install here';
+
+CREATE FUNCTION fdw_guard.install_pack(name text) RETURNS bigint
+    STRICT LANGUAGE sql
+BEGIN ATOMIC
+    DELETE FROM fdw_guard.rule r WHERE r.pack OPERATOR(pg_catalog.=) install_pack.name;
+    WITH installed AS (
+        INSERT INTO fdw_guard.rule SELECT * FROM fdw_guard.pack_rules(install_pack.name) RETURNING 1
+    )
+    SELECT pg_catalog.count(*) FROM installed;
+END;
+COMMENT ON FUNCTION fdw_guard.install_pack(text) IS 'writes the rules of a pack, in place of those that it wrote before; returns how many';
+
+CREATE FUNCTION fdw_guard.uninstall_pack(name text) RETURNS bigint
+    STRICT LANGUAGE sql
+BEGIN ATOMIC
+    WITH removed AS (
+        DELETE FROM fdw_guard.rule r WHERE r.pack OPERATOR(pg_catalog.=) uninstall_pack.name RETURNING 1
+    )
+    SELECT pg_catalog.count(*) FROM removed;
+END;
+COMMENT ON FUNCTION fdw_guard.uninstall_pack(text) IS 'removes the rules of a pack; returns how many';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- State: what the options are. Values show only to those who see them in pg_user_mappings, secrets to nobody.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fdw_guard.visible_options(
+    catalog regclass, object oid, column_number integer,
+    OUT option text, OUT value text, OUT is_secret boolean
+) RETURNS SETOF record
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_visible_options';
+COMMENT ON FUNCTION fdw_guard.visible_options(regclass, oid, integer) IS 'the options of one object, secrets shown as ***';
+
+CREATE FUNCTION fdw_guard.visible_options_object(catalog regclass, object oid, column_number integer) RETURNS jsonb
+    STABLE STRICT LANGUAGE sql
+    RETURN (
+        SELECT pg_catalog.jsonb_object_agg(o.option, o.value)
+        FROM fdw_guard.visible_options(catalog, object, column_number) o
+    );
+COMMENT ON FUNCTION fdw_guard.visible_options_object(regclass, oid, integer) IS 'the same as one JSON object';
+
+CREATE VIEW fdw_guard.servers AS
+    SELECT s.oid,
+           s.srvname AS server,
+           w.fdwname AS wrapper,
+           pg_catalog.pg_get_userbyid(s.srvowner) AS owner,
+           s.srvtype AS type,
+           s.srvversion AS version,
+           fdw_guard.visible_options_object('pg_catalog.pg_foreign_server', s.oid, 0) AS options
+    FROM pg_catalog.pg_foreign_server s
+    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw;
+COMMENT ON VIEW fdw_guard.servers IS 'servers with their options';
+
+CREATE VIEW fdw_guard.user_mappings AS
+    SELECT m.umid AS oid,
+           m.usename AS role,
+           m.srvname AS server,
+           w.fdwname AS wrapper,
+           fdw_guard.visible_options_object('pg_catalog.pg_user_mapping', m.umid, 0) AS options
+    FROM pg_catalog.pg_user_mappings m
+    JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) m.srvid
+    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw;
+COMMENT ON VIEW fdw_guard.user_mappings IS 'user mappings with their options; options is null where pg_user_mappings shows none';
+
+CREATE VIEW fdw_guard.foreign_tables AS
+    SELECT c.oid,
+           c.oid::regclass AS relation,
+           n.nspname AS schema,
+           c.relname AS name,
+           s.srvname AS server,
+           w.fdwname AS wrapper,
+           pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+           fdw_guard.visible_options_object('pg_catalog.pg_class', c.oid, 0) AS options
+    FROM pg_catalog.pg_foreign_table t
+    JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.ftrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) t.ftserver
+    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw;
+COMMENT ON VIEW fdw_guard.foreign_tables IS 'foreign tables with their options';
+
+CREATE VIEW fdw_guard.foreign_columns AS
+    SELECT t.oid,
+           t.relation,
+           t.schema,
+           t.name,
+           t.server,
+           t.wrapper,
+           a.attnum AS column_number,
+           a.attname AS column_name,
+           pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+           fdw_guard.visible_options_object('pg_catalog.pg_class', t.oid, a.attnum) AS options
+    FROM fdw_guard.foreign_tables t
+    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.oid
+    WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped;
+COMMENT ON VIEW fdw_guard.foreign_columns IS 'columns of foreign tables with their options';
+
+CREATE VIEW fdw_guard.options AS
+    SELECT 'foreign-data wrapper' AS object_type, w.fdwname AS wrapper, NULL::name AS server, NULL::name AS role,
+           NULL::regclass AS relation, NULL::name AS column_name, o.option, o.value, o.is_secret
+    FROM pg_catalog.pg_foreign_data_wrapper w,
+         fdw_guard.visible_options('pg_catalog.pg_foreign_data_wrapper', w.oid, 0) o
+    WHERE w.fdwoptions IS NOT NULL
+    UNION ALL
+    SELECT 'server', w.fdwname, s.srvname, NULL, NULL, NULL, o.option, o.value, o.is_secret
+    FROM pg_catalog.pg_foreign_server s
+    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw,
+         fdw_guard.visible_options('pg_catalog.pg_foreign_server', s.oid, 0) o
+    WHERE s.srvoptions IS NOT NULL
+    UNION ALL
+    SELECT 'user mapping', m.wrapper, m.server, m.role, NULL, NULL, o.option, o.value, o.is_secret
+    FROM (
+        SELECT m.umid, m.usename AS role, m.srvname AS server, w.fdwname AS wrapper
+        FROM pg_catalog.pg_user_mappings m
+        JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) m.srvid
+        JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
+        WHERE m.umoptions IS NOT NULL
+    ) m, fdw_guard.visible_options('pg_catalog.pg_user_mapping', m.umid, 0) o
+    UNION ALL
+    SELECT 'foreign table', w.fdwname, s.srvname, NULL, t.ftrelid::regclass, NULL, o.option, o.value, o.is_secret
+    FROM pg_catalog.pg_foreign_table t
+    JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) t.ftserver
+    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw,
+         fdw_guard.visible_options('pg_catalog.pg_class', t.ftrelid, 0) o
+    WHERE t.ftoptions IS NOT NULL
+    UNION ALL
+    SELECT 'foreign table column', w.fdwname, s.srvname, NULL, t.ftrelid::regclass, a.attname, o.option, o.value,
+           o.is_secret
+    FROM pg_catalog.pg_foreign_table t
+    JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) t.ftserver
+    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
+    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.ftrelid,
+         fdw_guard.visible_options('pg_catalog.pg_class', t.ftrelid, a.attnum) o
+    WHERE a.attfdwoptions IS NOT NULL AND NOT a.attisdropped;
+COMMENT ON VIEW fdw_guard.options IS 'every option of every foreign object, a row each; secrets shown as ***';
+
+CREATE FUNCTION fdw_guard.status(OUT protection text, OUT active boolean, OUT detail text, OUT hint text)
+    RETURNS SETOF record
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_status';
+COMMENT ON FUNCTION fdw_guard.status() IS 'which protections are active in this session, and why others are not';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Rights: what shows only what its caller may see anyway is everybody's; rules and packs are the superuser's to grant.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fdw_guard FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    fdw_guard.visible_options(regclass, oid, integer),
+    fdw_guard.visible_options_object(regclass, oid, integer),
+    fdw_guard.policy_schema(),
+    fdw_guard.status()
+    TO PUBLIC;
+GRANT SELECT ON
+    fdw_guard.servers, fdw_guard.user_mappings, fdw_guard.foreign_tables, fdw_guard.foreign_columns,
+    fdw_guard.options
+    TO PUBLIC;
+GRANT EXECUTE ON FUNCTION fdw_guard.policy(), fdw_guard.pack_list() TO pg_monitor;
+GRANT SELECT ON fdw_guard.rule, fdw_guard.packs TO pg_monitor;

@@ -1,0 +1,256 @@
+//! What the catalogs say of one object, as the policy's owned values.
+
+use crate::ffi::text;
+use crate::ffi::tuple::{self, CachedTuple};
+use fdw_guard_policy::model::{Attribute, ObjectState, ObjectType, OptionValue, Options};
+use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
+use std::collections::BTreeMap;
+use std::ffi::c_char;
+
+/// The role name by which rules and messages know the PUBLIC mapping.
+const PUBLIC: &str = "public";
+
+/// An object's state, and the oid of the object directly above it.
+pub struct Found {
+    pub state: ObjectState,
+    pub above: Oid,
+}
+
+/// The foreign-data wrapper as the system cache shows it now. It has nothing above it.
+pub fn wrapper(oid: Oid) -> Option<Found> {
+    let found = CachedTuple::find(Cache::FOREIGNDATAWRAPPEROID, &[oid.into()])?;
+    // SAFETY: the cache is that of pg_foreign_data_wrapper.
+    let form = unsafe { found.form::<pg_sys::FormData_pg_foreign_data_wrapper>() };
+    let attributes = attributes([
+        (Attribute::Name, Some(tuple::name(&form.fdwname))),
+        (Attribute::Owner, role_name(form.fdwowner)),
+        (Attribute::Handler, function_name(form.fdwhandler)),
+        (Attribute::Validator, function_name(form.fdwvalidator)),
+    ]);
+    let options = options(found.attribute(pg_sys::Anum_pg_foreign_data_wrapper_fdwoptions));
+    Some(Found {
+        state: state(ObjectType::ForeignDataWrapper, pg_sys::ForeignDataWrapperRelationId, oid, attributes, options),
+        above: Oid::INVALID,
+    })
+}
+
+/// The server as the system cache shows it now; above it is its wrapper.
+pub fn server(oid: Oid) -> Option<Found> {
+    let found = CachedTuple::find(Cache::FOREIGNSERVEROID, &[oid.into()])?;
+    // SAFETY: the cache is that of pg_foreign_server.
+    let form = unsafe { found.form::<pg_sys::FormData_pg_foreign_server>() };
+    let text_attribute = |number| {
+        // SAFETY: srvtype and srvversion are of type text.
+        found.attribute(number).map(|datum| unsafe { tuple::text_of(datum) })
+    };
+    let attributes = attributes([
+        (Attribute::Name, Some(tuple::name(&form.srvname))),
+        (Attribute::Owner, role_name(form.srvowner)),
+        (Attribute::Type, text_attribute(pg_sys::Anum_pg_foreign_server_srvtype)),
+        (Attribute::Version, text_attribute(pg_sys::Anum_pg_foreign_server_srvversion)),
+    ]);
+    let options = options(found.attribute(pg_sys::Anum_pg_foreign_server_srvoptions));
+    let state = state(ObjectType::Server, pg_sys::ForeignServerRelationId, oid, attributes, options);
+    Some(Found { state, above: form.srvfdw })
+}
+
+/// The user mapping as the system cache shows it now; above it is its server.
+pub fn user_mapping(oid: Oid) -> Option<Found> {
+    let found = CachedTuple::find(Cache::USERMAPPINGOID, &[oid.into()])?;
+    // SAFETY: the cache is that of pg_user_mapping.
+    let form = unsafe { found.form::<pg_sys::FormData_pg_user_mapping>() };
+    let role = if form.umuser == Oid::INVALID { Some(PUBLIC.to_owned()) } else { role_name(form.umuser) };
+    let options = options(found.attribute(pg_sys::Anum_pg_user_mapping_umoptions));
+    let attributes = attributes([(Attribute::Name, role)]);
+    let state = state(ObjectType::UserMapping, pg_sys::UserMappingRelationId, oid, attributes, options);
+    Some(Found { state, above: form.umserver })
+}
+
+/// The role that a user mapping is for; invalid for PUBLIC.
+pub fn user_mapping_role(oid: Oid) -> Option<Oid> {
+    let found = CachedTuple::find(Cache::USERMAPPINGOID, &[oid.into()])?;
+    // SAFETY: the cache is that of pg_user_mapping.
+    Some(unsafe { found.form::<pg_sys::FormData_pg_user_mapping>() }.umuser)
+}
+
+/// The owner of a server.
+pub fn server_owner(oid: Oid) -> Option<Oid> {
+    let found = CachedTuple::find(Cache::FOREIGNSERVEROID, &[oid.into()])?;
+    // SAFETY: the cache is that of pg_foreign_server.
+    Some(unsafe { found.form::<pg_sys::FormData_pg_foreign_server>() }.srvowner)
+}
+
+/// The foreign table, without its columns, as the system cache shows it now; above it is its server.
+pub fn foreign_table(oid: Oid) -> Option<Found> {
+    let relation = CachedTuple::find(Cache::RELOID, &[oid.into()])?;
+    let table = CachedTuple::find(Cache::FOREIGNTABLEREL, &[oid.into()])?;
+    // SAFETY: the caches are those of pg_class and pg_foreign_table.
+    let (class, form) =
+        unsafe { (relation.form::<pg_sys::FormData_pg_class>(), table.form::<pg_sys::FormData_pg_foreign_table>()) };
+    let attributes = attributes([
+        (Attribute::Name, Some(tuple::name(&class.relname))),
+        (Attribute::Schema, namespace_name(class.relnamespace)),
+        (Attribute::Owner, role_name(class.relowner)),
+    ]);
+    let options = options(table.attribute(pg_sys::Anum_pg_foreign_table_ftoptions));
+    let state = state(ObjectType::ForeignTable, pg_sys::RelationRelationId, oid, attributes, options);
+    Some(Found { state, above: form.ftserver })
+}
+
+/// The columns of a foreign table by number, dropped ones left out.
+pub fn columns(table: Oid, table_identity: &str) -> Vec<(i16, ObjectState)> {
+    let Some(relation) = CachedTuple::find(Cache::RELOID, &[table.into()]) else { return Vec::new() };
+    // SAFETY: the cache is that of pg_class.
+    let count = unsafe { relation.form::<pg_sys::FormData_pg_class>() }.relnatts;
+    (1..=count).filter_map(|number| Some((number, column(table, number, table_identity)?))).collect()
+}
+
+fn column(table: Oid, number: i16, table_identity: &str) -> Option<ObjectState> {
+    let found = CachedTuple::find(Cache::ATTNUM, &[table.into(), number.into()])?;
+    // SAFETY: the cache is that of pg_attribute.
+    let form = unsafe { found.form::<pg_sys::FormData_pg_attribute>() };
+    if form.attisdropped {
+        return None;
+    }
+    let attributes = attributes([
+        (Attribute::Name, Some(tuple::name(&form.attname))),
+        (Attribute::Type, type_name(form.atttypid, form.atttypmod)),
+        (Attribute::Collation, collation_name(form.attcollation)),
+        (Attribute::NotNull, form.attnotnull.then(|| "true".to_owned())),
+        (Attribute::Statistics, statistics_target(&found)),
+        (Attribute::AttributeOptions, attribute_options(found.attribute(pg_sys::Anum_pg_attribute_attoptions))),
+        (Attribute::Storage, Some(char::from(form.attstorage as u8).to_string())),
+    ]);
+    Some(ObjectState {
+        object_type: ObjectType::ForeignTableColumn,
+        identity: format!("{table_identity}.{}", quoted_name(&form.attname)),
+        attributes,
+        options: options(found.attribute(pg_sys::Anum_pg_attribute_attfdwoptions)),
+    })
+}
+
+/// Whether the relation that the system cache shows is a foreign table.
+pub fn is_foreign_table(relation: Oid) -> bool {
+    CachedTuple::find(Cache::RELOID, &[relation.into()]).is_some_and(|found| {
+        // SAFETY: the cache is that of pg_class.
+        unsafe { found.form::<pg_sys::FormData_pg_class>() }.relkind == pg_sys::RELKIND_FOREIGN_TABLE as c_char
+    })
+}
+
+/// Whether the relation, just created by the running statement and so not yet in the system cache, is a foreign table.
+pub fn is_new_foreign_table(relation: Oid) -> bool {
+    // SAFETY: the relation cache has an entry for a relation from the moment heap_create makes it; it is closed at once.
+    unsafe {
+        let opened = pg_sys::RelationIdGetRelation(relation);
+        if opened.is_null() {
+            return false;
+        }
+        let kind = (*(*opened).rd_rel).relkind;
+        pg_sys::RelationClose(opened);
+        kind == pg_sys::RELKIND_FOREIGN_TABLE as c_char
+    }
+}
+
+fn state(
+    object_type: ObjectType,
+    catalog: Oid,
+    oid: Oid,
+    attributes: BTreeMap<Attribute, String>,
+    options: Options,
+) -> ObjectState {
+    ObjectState { object_type, identity: identity(catalog, oid), attributes, options }
+}
+
+/// `pg_identify_object`'s identity, with control characters escaped so that it stays on its line in a log.
+fn identity(catalog: Oid, oid: Oid) -> String {
+    let address = pg_sys::ObjectAddress { classId: catalog, objectId: oid, objectSubId: 0 };
+    // SAFETY: the address is a valid one; with missing_ok the answer may be null.
+    unsafe {
+        let identity = pg_sys::getObjectIdentity(&raw const address, true);
+        text::from_server_opt(identity).map(|text| escape_control(&text)).unwrap_or_default()
+    }
+}
+
+fn quoted_name(name: &pg_sys::NameData) -> String {
+    // SAFETY: quote_identifier returns its argument or a palloc'ed C string.
+    let quoted = unsafe { text::from_server(pg_sys::quote_identifier(name.data.as_ptr())) };
+    escape_control(&quoted)
+}
+
+fn escape_control(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    } else {
+        text.to_owned()
+    }
+}
+
+fn attributes<const N: usize>(attributes: [(Attribute, Option<String>); N]) -> BTreeMap<Attribute, String> {
+    attributes.into_iter().filter_map(|(attribute, value)| Some((attribute, value?))).collect()
+}
+
+/// An OPTIONS list, stored as an array of `name=value`. PostgreSQL forbids `=` in no name, but takes the first for the end
+/// of it (untransformRelOptions), and so do we.
+fn options(datum: Option<pg_sys::Datum>) -> Options {
+    let Some(datum) = datum else { return Options::default() };
+    // SAFETY: the option columns are of type text[].
+    let elements = unsafe { tuple::text_array(datum) };
+    elements
+        .into_iter()
+        .flatten()
+        .map(|element| match element.split_once('=') {
+            Some((name, value)) => (name.to_owned(), OptionValue::new(value)),
+            None => (element, OptionValue::new("")),
+        })
+        .collect()
+}
+
+/// A column's attribute options, without the one that Debian's PostgreSQL 15 writes into every column by itself.
+fn attribute_options(datum: Option<pg_sys::Datum>) -> Option<String> {
+    // SAFETY: attoptions is of type text[].
+    let elements = unsafe { tuple::text_array(datum?) };
+    let kept: Vec<String> =
+        elements.into_iter().flatten().filter(|option| !option.starts_with("pg_attver=")).collect();
+    (!kept.is_empty()).then(|| kept.join(", "))
+}
+
+/// The statistics target, absent when it is the system's default: until 16 stored as -1, from 17 on as null.
+fn statistics_target(found: &CachedTuple) -> Option<String> {
+    let target = found.attribute(pg_sys::Anum_pg_attribute_attstattarget)?.value() as i16;
+    (target >= 0).then(|| target.to_string())
+}
+
+/// A role's name, None if there is no such role any more.
+pub fn role_name(role: Oid) -> Option<String> {
+    // SAFETY: with noerr the answer may be null.
+    unsafe { text::from_server_opt(pg_sys::GetUserNameFromId(role, true)) }
+}
+
+fn namespace_name(namespace: Oid) -> Option<String> {
+    // SAFETY: the answer is null or a palloc'ed C string.
+    unsafe { text::from_server_opt(pg_sys::get_namespace_name(namespace)) }
+}
+
+fn function_name(function: Oid) -> Option<String> {
+    // SAFETY: the answer is null (as for InvalidOid) or a palloc'ed C string.
+    unsafe { text::from_server_opt(pg_sys::get_func_name(function)) }
+}
+
+fn collation_name(collation: Oid) -> Option<String> {
+    // SAFETY: the answer is null (as for InvalidOid) or a palloc'ed C string.
+    unsafe { text::from_server_opt(pg_sys::get_collation_name(collation)) }
+}
+
+fn type_name(type_oid: Oid, modifier: i32) -> Option<String> {
+    // SAFETY: format_type_extended returns a palloc'ed C string, or null where FORMAT_TYPE_INVALID_AS_NULL asks for it.
+    unsafe {
+        let flags = pg_sys::FORMAT_TYPE_TYPEMOD_GIVEN | pg_sys::FORMAT_TYPE_INVALID_AS_NULL;
+        text::from_server_opt(pg_sys::format_type_extended(type_oid, modifier, flags as u16))
+    }
+}
+
+/// The name of the database of this session.
+pub fn database_name() -> String {
+    // SAFETY: MyDatabaseId is set in every session that can run a statement; the answer is null or a C string.
+    unsafe { text::from_server_opt(pg_sys::get_database_name(pg_sys::MyDatabaseId)).unwrap_or_default() }
+}

@@ -1,0 +1,253 @@
+//! SQL functions: arguments in, values or rows out, errors raised with every field.
+//!
+//! `#[pg_extern]` would do most of this, but it takes every text for UTF-8 and shows a panic's text.
+
+use crate::ffi::{raise, text, tuple};
+use crate::report::Report;
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::cell::RefCell;
+use std::ptr;
+
+/// One call of a function: its arguments, and what it has to say beside its answer.
+pub struct Call {
+    info: pg_sys::FunctionCallInfo,
+    notices: RefCell<Vec<Report>>,
+}
+
+/// A value on its way to PostgreSQL.
+pub enum Value {
+    Null,
+    Boolean(bool),
+    Integer(i32),
+    /// `text` or `json`, which are stored alike.
+    Text(String),
+    TextArray(Vec<String>),
+    /// The text of a `jsonb`.
+    Jsonb(String),
+}
+
+impl<V: Into<Self>> From<Option<V>> for Value {
+    fn from(value: Option<V>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(boolean: bool) -> Self {
+        Self::Boolean(boolean)
+    }
+}
+
+impl From<Vec<String>> for Value {
+    fn from(texts: Vec<String>) -> Self {
+        Self::TextArray(texts)
+    }
+}
+
+/// What a function returns.
+pub enum Answer<'a> {
+    One(Value),
+    Rows(Box<dyn Iterator<Item = Vec<Value>> + 'a>),
+}
+
+impl<'a> Answer<'a> {
+    pub fn rows(rows: impl IntoIterator<Item = Vec<Value>> + 'a) -> Self {
+        Self::Rows(Box::new(rows.into_iter()))
+    }
+}
+
+impl Call {
+    /// The `text` argument at that place, None if it is null.
+    pub fn text(&self, place: usize) -> Option<String> {
+        // SAFETY: the SQL declaration says that the argument is of type text; every caller names such a place.
+        self.datum(place).map(|datum| unsafe { tuple::text_of(datum) })
+    }
+
+    /// The `oid` or `regclass` argument at that place, None if it is null.
+    pub fn oid(&self, place: usize) -> Option<Oid> {
+        self.datum(place).map(|datum| Oid::from(datum.value() as u32))
+    }
+
+    /// The `integer` argument at that place, None if it is null.
+    pub fn integer(&self, place: usize) -> Option<i32> {
+        self.datum(place).map(|datum| datum.value() as i32)
+    }
+
+    /// Raises `notice` when the function has ended.
+    pub fn notice(&self, notice: Report) {
+        self.notices.borrow_mut().push(notice);
+    }
+
+    /// The trigger that calls the function, None if it was called by hand.
+    pub fn trigger(&self) -> Option<&pg_sys::TriggerData> {
+        // SAFETY: info is a valid call; a context tagged T_TriggerData is a TriggerData (CALLED_AS_TRIGGER).
+        unsafe {
+            let context = (*self.info).context;
+            let is_trigger = !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_TriggerData;
+            is_trigger.then(|| &*context.cast::<pg_sys::TriggerData>())
+        }
+    }
+
+    fn datum(&self, place: usize) -> Option<Datum> {
+        // SAFETY: info has `nargs` arguments behind it, as fmgr.h lays them out.
+        unsafe {
+            let count = usize::try_from((*self.info).nargs).unwrap_or_default();
+            let arguments = (*self.info).args.as_slice(count);
+            arguments.get(place).filter(|argument| !argument.isnull).map(|argument| argument.value)
+        }
+    }
+}
+
+/// Calls `body` for PostgreSQL.
+///
+/// # Safety
+/// `info` is the call that PostgreSQL makes, and the calling frame owns nothing.
+pub unsafe fn call(
+    info: pg_sys::FunctionCallInfo,
+    body: impl FnOnce(&Call) -> Result<Answer<'_>, Report>,
+) -> Datum {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (datum, reports) = raise::guarded(|| {
+            let call = Call { info, notices: RefCell::default() };
+            let outcome = body(&call).map(|answer| give(info, answer));
+            let mut reports = call.notices.take();
+            let datum = outcome.unwrap_or_else(|error| {
+                reports.push(error);
+                Datum::null()
+            });
+            (datum, raise::in_postgres_memory(&reports))
+        });
+        raise::raise(reports);
+        datum
+    }
+}
+
+/// Calls a trigger function for PostgreSQL; the body returns the row that goes on.
+///
+/// # Safety
+/// As for [`call`].
+pub unsafe fn call_trigger(
+    info: pg_sys::FunctionCallInfo,
+    body: impl FnOnce(&Call) -> Result<pg_sys::HeapTuple, Report>,
+) -> Datum {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (datum, reports) = raise::guarded(|| {
+            let call = Call { info, notices: RefCell::default() };
+            let outcome = body(&call);
+            let mut reports = call.notices.take();
+            let row = outcome.unwrap_or_else(|error| {
+                reports.push(error);
+                ptr::null_mut()
+            });
+            (Datum::from(row), raise::in_postgres_memory(&reports))
+        });
+        raise::raise(reports);
+        datum
+    }
+}
+
+/// # Safety
+/// `info` is the running call.
+unsafe fn give(info: pg_sys::FunctionCallInfo, answer: Answer<'_>) -> Datum {
+    match answer {
+        Answer::One(value) => {
+            let (datum, is_null) = datum_of(&value);
+            // SAFETY: the caller's promise.
+            unsafe { (*info).isnull = is_null };
+            datum
+        }
+        Answer::Rows(rows) => {
+            // SAFETY: the caller's promise; InitMaterializedSRF sets up resultinfo's tuple store and row type.
+            unsafe {
+                pg_sys::InitMaterializedSRF(info, 0);
+                let result = (*info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+                rows.for_each(|row| put_row(result, &row));
+            }
+            Datum::null()
+        }
+    }
+}
+
+/// # Safety
+/// `result` has a tuple store, and a row type of as many columns as `row` has values.
+unsafe fn put_row(result: *mut pg_sys::ReturnSetInfo, row: &[Value]) {
+    let (mut datums, mut nulls): (Vec<Datum>, Vec<bool>) = row.iter().map(datum_of).unzip();
+    // SAFETY: the caller's promise; both arrays have as many elements as the row type has columns.
+    unsafe {
+        pg_sys::tuplestore_putvalues(
+            (*result).setResult,
+            (*result).setDesc,
+            datums.as_mut_ptr(),
+            nulls.as_mut_ptr(),
+        );
+    }
+    crate::ffi::server::check_for_interrupts();
+}
+
+fn datum_of(value: &Value) -> (Datum, bool) {
+    match value {
+        Value::Null => (Datum::null(), true),
+        Value::Boolean(boolean) => (Datum::from(*boolean), false),
+        Value::Integer(integer) => (Datum::from(*integer), false),
+        Value::Text(text) => (text_datum(text), false),
+        Value::TextArray(texts) => (text_array_datum(texts), false),
+        Value::Jsonb(text) => (jsonb_datum(text), false),
+    }
+}
+
+fn text_datum(text: &str) -> Datum {
+    // SAFETY: cstring_to_text copies a C string.
+    unsafe { Datum::from(pg_sys::cstring_to_text(text::to_server(text))) }
+}
+
+fn text_array_datum(texts: &[String]) -> Datum {
+    let mut elements: Vec<Datum> = texts.iter().map(|text| text_datum(text)).collect();
+    // SAFETY: the array copies its elements, which are of type text.
+    unsafe {
+        let count = i32::try_from(elements.len()).unwrap_or(i32::MAX);
+        Datum::from(pg_sys::construct_array_builtin(elements.as_mut_ptr(), count, pg_sys::TEXTOID))
+    }
+}
+
+fn jsonb_datum(text: &str) -> Datum {
+    // SAFETY: jsonb_in takes a C string and gives a jsonb, or raises an error.
+    unsafe {
+        let text = Datum::from(text::to_server(text).cast_mut());
+        pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text)]).unwrap_or(Datum::null())
+    }
+}
+
+/// Makes a function of the library known to PostgreSQL under its own name, as PG_FUNCTION_INFO_V1 does in C. The name is
+/// a symbol of the whole server process, hence its prefix.
+macro_rules! sql_function {
+    ($caller:ident, $name:ident, $info:ident, $body:path) => {
+        #[unsafe(no_mangle)]
+        #[doc(hidden)]
+        pub extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
+            const RECORD: ::pgrx::pg_sys::Pg_finfo_record = ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+            &RECORD
+        }
+
+        #[unsafe(no_mangle)]
+        #[doc(hidden)]
+        pub unsafe extern "C-unwind" fn $name(info: ::pgrx::pg_sys::FunctionCallInfo) -> ::pgrx::pg_sys::Datum {
+            // SAFETY: PostgreSQL makes the call, and this frame owns nothing.
+            unsafe { $crate::ffi::function::$caller(info, $body) }
+        }
+    };
+}
+pub(crate) use sql_function;

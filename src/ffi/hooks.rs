@@ -1,0 +1,173 @@
+//! The hooks: where PostgreSQL calls us and we call whoever was there before.
+//!
+//! The functions that PostgreSQL enters are plain frames that own nothing, because an error leaves them by siglongjmp.
+//! Whatever owns memory happens in the functions of [`crate::guard`], each inside [`raise::guarded`].
+
+use crate::ffi::{raise, server, statement};
+use crate::guard;
+use crate::report::Report;
+use pgrx::pg_sys::{self, Oid};
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+
+static NEXT_PROCESS_UTILITY: OnceLock<pg_sys::ProcessUtility_hook_type> = OnceLock::new();
+static NEXT_OBJECT_ACCESS: OnceLock<pg_sys::object_access_hook_type> = OnceLock::new();
+
+// Declared here because pg_sys wraps it in a boundary that would lose fields of the errors that pass through.
+unsafe extern "C-unwind" {
+    fn standard_ProcessUtility(
+        statement: *mut pg_sys::PlannedStmt,
+        query_string: *const c_char,
+        read_only_tree: bool,
+        context: pg_sys::ProcessUtilityContext::Type,
+        params: pg_sys::ParamListInfo,
+        query_environment: *mut pg_sys::QueryEnvironment,
+        destination: *mut pg_sys::DestReceiver,
+        completion: *mut pg_sys::QueryCompletion,
+    );
+}
+
+/// Puts our hooks in front of those that are there. Called once, when the library is loaded.
+pub fn install() {
+    // SAFETY: the hook variables belong to this single-threaded backend; pg_init runs once in its life.
+    unsafe {
+        if NEXT_PROCESS_UTILITY.set(pg_sys::ProcessUtility_hook).is_ok() {
+            pg_sys::ProcessUtility_hook = Some(process_utility);
+        }
+        if NEXT_OBJECT_ACCESS.set(pg_sys::object_access_hook).is_ok() {
+            pg_sys::object_access_hook = Some(object_access);
+        }
+        pg_sys::RegisterXactCallback(Some(transaction_event), ptr::null_mut());
+    }
+}
+
+/// Whether another extension's hook runs before ours (it was loaded after fdw_guard and sees statements first).
+pub fn is_first_hook() -> bool {
+    // SAFETY: reads a hook variable of this backend.
+    unsafe { pg_sys::ProcessUtility_hook }.is_some_and(|hook| ptr::fn_addr_eq(hook, process_utility as ProcessUtility))
+}
+
+type ProcessUtility = unsafe extern "C-unwind" fn(
+    *mut pg_sys::PlannedStmt,
+    *const c_char,
+    bool,
+    pg_sys::ProcessUtilityContext::Type,
+    pg_sys::ParamListInfo,
+    *mut pg_sys::QueryEnvironment,
+    *mut pg_sys::DestReceiver,
+    *mut pg_sys::QueryCompletion,
+);
+
+/// Opens a frame, runs the statement, and closes the frame with a verdict or, after an error, without one.
+#[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
+unsafe extern "C-unwind" fn process_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    query_string: *const c_char,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    query_environment: *mut pg_sys::QueryEnvironment,
+    destination: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: this frame owns nothing, passes PostgreSQL's own arguments on, and calls only guarded functions and the
+    // next hook, which is what this hook stands in front of.
+    unsafe {
+        let next = NEXT_PROCESS_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
+        let run = || {
+            next(
+                statement,
+                query_string,
+                read_only_tree,
+                context,
+                params,
+                query_environment,
+                destination,
+                completion,
+            );
+        };
+        if !statement::is_watched(statement, context) || server::stands_aside() {
+            return run();
+        }
+        guard::open_frame();
+        if raise::catches_error(run) {
+            guard::abandon_frame();
+            raise::rethrow();
+        }
+        let reports = raise::guarded(|| reports_for_postgres(guard::close_frame()));
+        raise::raise(reports);
+    }
+}
+
+fn reports_for_postgres(reports: Vec<Report>) -> *const raise::RawReport {
+    raise::in_postgres_memory(&reports)
+}
+
+/// Notes what the running statement touches. It is called for every function call and name look-up too, so it looks at
+/// the kind of access and the catalog before anything else.
+unsafe extern "C-unwind" fn object_access(
+    access: pg_sys::ObjectAccessType::Type,
+    catalog: Oid,
+    object: Oid,
+    sub_object: c_int,
+    argument: *mut c_void,
+) {
+    // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
+    unsafe {
+        if let Some(next) = NEXT_OBJECT_ACCESS.get().copied().flatten() {
+            next(access, catalog, object, sub_object, argument);
+        }
+        let Some(access) = Access::of(access, argument) else { return };
+        let Some(class) = guard::Class::of_catalog(catalog) else { return };
+        if !server::stands_aside() {
+            raise::guarded(|| guard::note_touch(class, object, sub_object, access));
+        }
+    }
+}
+
+/// What happens to an object, of the kinds of access that change it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    Create,
+    Alter,
+    Drop,
+}
+
+impl Access {
+    /// None for what changes nothing, and for deletions that PostgreSQL itself does (a temporary table at the end of its
+    /// session), which no rule may deny.
+    ///
+    /// # Safety
+    /// `argument` is what PostgreSQL gave to the hook for this kind of access.
+    unsafe fn of(access: pg_sys::ObjectAccessType::Type, argument: *const c_void) -> Option<Self> {
+        match access {
+            pg_sys::ObjectAccessType::OAT_POST_CREATE => Some(Self::Create),
+            pg_sys::ObjectAccessType::OAT_POST_ALTER => Some(Self::Alter),
+            pg_sys::ObjectAccessType::OAT_DROP => {
+                // SAFETY: for OAT_DROP the argument is an ObjectAccessDrop (objectaccess.h).
+                let flags = unsafe { (*argument.cast::<pg_sys::ObjectAccessDrop>()).dropflags };
+                (flags & pg_sys::PERFORM_DELETION_INTERNAL as c_int == 0).then_some(Self::Drop)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Judges what is still open before a transaction commits, and forgets everything when it has ended.
+unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    // SAFETY: this frame owns nothing; at PRE_COMMIT and PRE_PREPARE the transaction still runs, so that catalogs can be
+    // read and an error rolls it back.
+    unsafe {
+        match event {
+            pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT | pg_sys::XactEvent::XACT_EVENT_PRE_PREPARE => {
+                let reports = raise::guarded(|| reports_for_postgres(guard::before_commit()));
+                raise::raise(reports);
+            }
+            pg_sys::XactEvent::XACT_EVENT_COMMIT
+            | pg_sys::XactEvent::XACT_EVENT_PREPARE
+            | pg_sys::XactEvent::XACT_EVENT_ABORT => guard::forget_transaction(),
+            _ => {}
+        }
+    }
+}

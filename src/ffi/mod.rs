@@ -1,0 +1,19 @@
+//! The room where PostgreSQL's pointers become owned values and back. It translates and decides nothing.
+
+#![allow(unsafe_code)]
+
+pub mod catalog;
+pub mod checked_setting;
+pub mod exports;
+pub mod function;
+pub mod hooks;
+pub mod raise;
+pub mod rights;
+pub mod rules;
+pub mod scan;
+pub mod server;
+pub mod session;
+pub mod statement;
+pub mod text;
+pub mod tuple;
+pub mod version;

@@ -1,0 +1,185 @@
+//! Raising errors and warnings with every field, and keeping longjmp away from Rust frames that own something.
+//!
+//! PostgreSQL leaves an error by `siglongjmp`, which runs no destructor, and pgrx's own report cannot set the
+//! constraint, schema, table and column fields. So a guarded function, which may own what it likes, returns a
+//! [`RawReport`] in PostgreSQL's memory, and a plain frame that owns nothing raises it.
+
+use crate::ffi::text;
+use crate::report::{Level, Report};
+use pgrx::PgLogLevel;
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
+use std::ffi::{c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+
+// Declared here, and not taken from pg_sys, because pg_sys wraps every function in a boundary that turns an error into
+// a Rust panic, whereas these are called from frames that PostgreSQL may jump over.
+unsafe extern "C-unwind" {
+    fn errstart(elevel: c_int, domain: *const c_char) -> bool;
+    fn errcode(sqlerrcode: c_int) -> c_int;
+    fn errmsg_internal(fmt: *const c_char, ...) -> c_int;
+    fn errdetail_internal(fmt: *const c_char, ...) -> c_int;
+    fn errhint(fmt: *const c_char, ...) -> c_int;
+    fn err_generic_string(field: c_int, str: *const c_char) -> c_int;
+    fn errfinish(filename: *const c_char, lineno: c_int, funcname: *const c_char);
+    fn pg_re_throw() -> !;
+}
+
+/// A [`Report`] in PostgreSQL's memory and encoding; a list, warnings first.
+#[derive(Clone, Copy)]
+pub struct RawReport {
+    elevel: c_int,
+    sqlstate: c_int,
+    message: *const c_char,
+    detail: *const c_char,
+    hint: *const c_char,
+    schema: *const c_char,
+    table: *const c_char,
+    column: *const c_char,
+    constraint: *const c_char,
+    next: *const RawReport,
+}
+
+/// Copies `reports` into the current memory context; null for none.
+pub fn in_postgres_memory(reports: &[Report]) -> *const RawReport {
+    reports.iter().rev().fold(ptr::null(), |next, report| {
+        let raw = RawReport {
+            elevel: elevel(report.level),
+            sqlstate: report.sqlstate as c_int,
+            message: text::to_server(&report.message),
+            detail: optional(report.detail.as_deref()),
+            hint: optional(report.hint.as_deref()),
+            schema: optional(report.schema.as_deref()),
+            table: optional(report.table.as_deref()),
+            column: optional(report.column.as_deref()),
+            constraint: optional(report.constraint.as_deref()),
+            next,
+        };
+        // SAFETY: palloc returns memory for exactly one RawReport or raises an error.
+        unsafe {
+            let place = pg_sys::palloc(size_of::<RawReport>()).cast::<RawReport>();
+            place.write(raw);
+            place
+        }
+    })
+}
+
+fn optional(text: Option<&str>) -> *const c_char {
+    text.map_or(ptr::null(), text::to_server)
+}
+
+fn elevel(level: Level) -> c_int {
+    let elevel = match level {
+        Level::Error => PgLogLevel::ERROR,
+        Level::Warning => PgLogLevel::WARNING,
+        Level::Notice => PgLogLevel::NOTICE,
+        Level::Log => PgLogLevel::LOG_SERVER_ONLY,
+    };
+    elevel as c_int
+}
+
+/// Raises each report of the list; does not return if one is an error.
+///
+/// # Safety
+/// Every frame between the caller and PostgreSQL owns nothing; `report` is null or comes from [`in_postgres_memory`].
+pub unsafe fn raise(mut report: *const RawReport) {
+    // SAFETY: the list lives in a memory context that outlives the statement; the error fields are copied by elog.c.
+    unsafe {
+        while !report.is_null() {
+            raise_one(&*report);
+            report = (*report).next;
+        }
+    }
+}
+
+/// # Safety
+/// As for [`raise`].
+unsafe fn raise_one(report: &RawReport) {
+    const TEXT: *const c_char = c"%s".as_ptr();
+    // SAFETY: this is ereport()'s own expansion: errstart opens an error frame that the calls fill and errfinish ends.
+    unsafe {
+        if !errstart(report.elevel, ptr::null()) {
+            return;
+        }
+        errcode(report.sqlstate);
+        errmsg_internal(TEXT, report.message);
+        if !report.detail.is_null() {
+            errdetail_internal(TEXT, report.detail);
+        }
+        if !report.hint.is_null() {
+            errhint(TEXT, report.hint);
+        }
+        set_field(pg_sys::PG_DIAG_SCHEMA_NAME, report.schema);
+        set_field(pg_sys::PG_DIAG_TABLE_NAME, report.table);
+        set_field(pg_sys::PG_DIAG_COLUMN_NAME, report.column);
+        set_field(pg_sys::PG_DIAG_CONSTRAINT_NAME, report.constraint);
+        errfinish(c"fdw_guard".as_ptr(), 0, c"fdw_guard".as_ptr());
+    }
+}
+
+/// # Safety
+/// Between errstart and errfinish.
+unsafe fn set_field(field: u8, value: *const c_char) {
+    if !value.is_null() {
+        // SAFETY: the field is one of those that err_generic_string knows.
+        unsafe { err_generic_string(c_int::from(field), value) };
+    }
+}
+
+/// Calls `body`, which may be left by a PostgreSQL error; says whether it was. The error stays pending, as inside
+/// PG_CATCH, until [`rethrow`].
+///
+/// # Safety
+/// `body` calls PostgreSQL code directly and neither it nor the caller's frame owns anything.
+pub unsafe fn catches_error(body: impl FnOnce()) -> bool {
+    // SAFETY: this is PG_TRY: the exception stack points to a jump buffer that lives as long as the callback, and both
+    // stacks are put back on either path.
+    unsafe {
+        let exception_stack = pg_sys::PG_exception_stack;
+        let context_stack = pg_sys::error_context_stack;
+        let jumped = cee_scape::call_with_sigsetjmp(false, |buffer| {
+            pg_sys::PG_exception_stack = ptr::from_ref(buffer).cast_mut().cast();
+            body();
+            0
+        });
+        pg_sys::PG_exception_stack = exception_stack;
+        pg_sys::error_context_stack = context_stack;
+        jumped != 0
+    }
+}
+
+/// Continues the error that [`catches_error`] caught, with all its fields.
+///
+/// # Safety
+/// An error is pending and no frame up to PostgreSQL owns anything.
+pub unsafe fn rethrow() -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { pg_re_throw() }
+}
+
+/// Runs `body` for PostgreSQL: an error of PostgreSQL's inside continues as one, and a panic becomes an error whose text
+/// is fixed, because a panic's own text could hold an option's value.
+///
+/// # Safety
+/// Every frame between the caller and PostgreSQL owns nothing.
+pub unsafe fn guarded<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: the caller's promise is what pgrx_extern_c_guard asks for.
+    unsafe { pg_sys::panic::pgrx_extern_c_guard(|| shielded(body)) }
+}
+
+/// Replaces the text of a panic inside `body`; for functions that pgrx guards itself.
+pub fn shielded<T>(body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        if payload.is::<CaughtError>() || payload.is::<ErrorReportWithLevel>() || payload.is::<ErrorReport>() {
+            resume_unwind(payload);
+        }
+        resume_unwind(Box::new(crate::report::internal_error()))
+    })
+}
+
+/// Keeps panics quiet: no text on standard error, and no backtrace in an error's DETAIL, where pgrx would put one if
+/// RUST_BACKTRACE is set.
+pub fn hide_panics() {
+    std::panic::set_hook(Box::new(|_| {}));
+}

@@ -1,0 +1,208 @@
+//! The table of rules: finding it, reading it, and hearing that it changed.
+
+use crate::ffi::function::Call;
+use crate::ffi::scan::CatalogScan;
+use crate::ffi::{text, tuple};
+use crate::functions::rules::verdict_on_rule;
+use crate::report::{self, Report};
+use fdw_guard_policy::rule::Rule;
+use pgrx::pg_sys::{self, Datum, HeapTuple, Oid, TupleDesc};
+use serde_json::Value;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ffi::{CStr, c_int};
+
+const SCHEMA: &CStr = c"fdw_guard";
+const TABLE: &CStr = c"rule";
+const EXTENSION: &CStr = c"fdw_guard";
+
+/// The columns that a policy document has too, but for the schemas, which stay text.
+const COLUMNS: [&str; 20] = [
+    "name",
+    "object_type",
+    "database",
+    "wrapper",
+    "server",
+    "role",
+    "relation",
+    "column_name",
+    "forms",
+    "mode",
+    "roles",
+    "except_roles",
+    "strict",
+    "at_use",
+    "max_age",
+    "reuse_history",
+    "pack",
+    "description",
+    "message",
+    "hint",
+];
+
+/// Those of type `text[]`.
+const ARRAYS: [&str; 9] =
+    ["database", "wrapper", "server", "role", "relation", "column_name", "forms", "roles", "except_roles"];
+
+thread_local! {
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
+    static WATCHED: Cell<Oid> = const { Cell::new(Oid::INVALID) };
+}
+
+/// Asks PostgreSQL to say when a table's definition changes. Called once, when the library is loaded.
+pub fn watch() {
+    // SAFETY: the callback lives as long as the library, which is never unloaded.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), Datum::null()) }
+}
+
+unsafe extern "C-unwind" fn relation_changed(_argument: Datum, relation: Oid) {
+    if relation == Oid::INVALID || relation == WATCHED.get() {
+        GENERATION.set(GENERATION.get().wrapping_add(1));
+    }
+}
+
+/// Changes whenever the rules of the table may have changed.
+pub fn generation() -> u64 {
+    GENERATION.get()
+}
+
+/// The table of rules in this database; None where the extension is not.
+pub fn table() -> Option<Oid> {
+    // SAFETY: system cache look-ups by name; with missing_ok an unknown name is InvalidOid.
+    let table = unsafe {
+        let schema = pg_sys::get_namespace_oid(SCHEMA.as_ptr(), true);
+        if schema == Oid::INVALID {
+            return None;
+        }
+        pg_sys::get_relname_relid(TABLE.as_ptr(), schema)
+    };
+    if table != WATCHED.replace(table) {
+        GENERATION.set(GENERATION.get().wrapping_add(1));
+    }
+    (table != Oid::INVALID).then_some(table)
+}
+
+/// Whether the table is the extension's own, and not somebody's who took its name where the extension is not.
+fn is_ours(table: Oid) -> bool {
+    // SAFETY: catalog look-ups by oid and name.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(EXTENSION.as_ptr(), true);
+        extension != Oid::INVALID && pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table) == extension
+    }
+}
+
+/// All rules of the table, as the latest commit and the own transaction left them. A row that cannot be read, because
+/// somebody switched the trigger off that checks it, is an error: a rule that is not understood must not be ignored.
+pub fn read(table: Oid) -> Result<Vec<Rule>, Report> {
+    let mut rules = Vec::new();
+    if is_ours(table) {
+        let mut scan = CatalogScan::of_latest(table);
+        let row_type = scan.row_type();
+        // SAFETY: the scan gives tuples of the table whose row type this is.
+        scan.for_each(|row| rules.push(unsafe { Row::of(row, row_type) }.rule()));
+    }
+    rules.into_iter().collect()
+}
+
+/// The trigger on the table of rules: refuses what is not valid, and tells every session that the rules have changed.
+pub fn check_rule(call: &Call) -> Result<HeapTuple, Report> {
+    let Some(trigger) = call.trigger() else { return Err(report::not_a_trigger()) };
+    // SAFETY: trigger comes from PostgreSQL; which tuples it holds follows from its event (trigger.h).
+    unsafe {
+        let table = (*trigger.tg_relation).rd_id;
+        if table == Oid::INVALID || Some(table) != self::table() {
+            return Err(report::not_a_trigger());
+        }
+        pg_sys::CacheInvalidateRelcacheByRelid(table);
+        let row_type = (*trigger.tg_relation).rd_att;
+        match trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => checked(call, trigger.tg_trigtuple, row_type),
+            pg_sys::TRIGGER_EVENT_UPDATE => checked(call, trigger.tg_newtuple, row_type),
+            _ => Ok(trigger.tg_trigtuple),
+        }
+    }
+}
+
+/// # Safety
+/// `row` is a tuple of the table of rules and `row_type` its type.
+unsafe fn checked(call: &Call, row: HeapTuple, row_type: TupleDesc) -> Result<HeapTuple, Report> {
+    // SAFETY: the caller's promise.
+    let row_values = unsafe { Row::of(row, row_type) };
+    let trusted = row_values.boolean("trusted").unwrap_or(true) && is_superuser();
+    let rule = Rule { trusted, ..row_values.rule()? };
+    verdict_on_rule(&rule)?.into_iter().for_each(|notice| call.notice(notice));
+    // SAFETY: the column exists, and the copy lives in the current memory context, as a trigger's answer does.
+    unsafe {
+        let mut column = pg_sys::SPI_fnumber(row_type, c"trusted".as_ptr());
+        let (mut value, mut is_null) = (Datum::from(trusted), false);
+        Ok(pg_sys::heap_modify_tuple_by_cols(row, row_type, 1, &raw mut column, &raw mut value, &raw mut is_null))
+    }
+}
+
+fn is_superuser() -> bool {
+    // SAFETY: looks the current role up.
+    unsafe { pg_sys::superuser() }
+}
+
+/// One row of the table of rules, by column name.
+struct Row(HashMap<String, Datum>);
+
+impl Row {
+    /// # Safety
+    /// `row` is a tuple of type `row_type`, with the columns of the table of rules.
+    unsafe fn of(row: HeapTuple, row_type: TupleDesc) -> Self {
+        // SAFETY: the caller's promise; heap_deform_tuple fills as many elements as the type has attributes.
+        unsafe {
+            let count = (*row_type).natts.max(0) as usize;
+            let mut values = vec![Datum::null(); count];
+            let mut nulls = vec![true; count];
+            pg_sys::heap_deform_tuple(row, row_type, values.as_mut_ptr(), nulls.as_mut_ptr());
+            let present = values.into_iter().zip(nulls).enumerate().filter(|(_, (_, is_null))| !is_null);
+            Self(present.filter_map(|(place, (value, _))| Some((column_name(row_type, place)?, value))).collect())
+        }
+    }
+
+    fn text(&self, column: &str) -> Option<String> {
+        // SAFETY: only columns of type text or json are asked for so.
+        self.0.get(column).map(|datum| unsafe { tuple::text_of(*datum) })
+    }
+
+    fn boolean(&self, column: &str) -> Option<bool> {
+        self.0.get(column).map(|datum| datum.value() != 0)
+    }
+
+    /// The value of a column as a policy document would hold it; a null element of an array stays one, and is refused.
+    fn value(&self, column: &str) -> Value {
+        // SAFETY: the kinds are those of the columns in the table's definition.
+        match column {
+            "strict" => self.boolean(column).into(),
+            "max_age" | "reuse_history" => self.0.get(column).map(|_| true).into(),
+            column if ARRAYS.contains(&column) => {
+                self.0.get(column).map(|datum| unsafe { tuple::text_array(*datum) }).into()
+            }
+            _ => self.text(column).into(),
+        }
+    }
+
+    fn rule(&self) -> Result<Rule, Report> {
+        let name = self.text("name").unwrap_or_default();
+        let fields = COLUMNS.iter().map(|column| ((*column).to_owned(), self.value(column))).collect();
+        let rule = Rule::from_value(Value::Object(fields)).map_err(|error| report::invalid_rule(&name, &error))?;
+        Ok(Rule {
+            options: self.text("options"),
+            condition: self.text("condition"),
+            trusted: self.boolean("trusted").unwrap_or_default(),
+            ..rule
+        })
+    }
+}
+
+/// The name of the column at that place, counted from 0.
+///
+/// # Safety
+/// `row_type` is a valid row type.
+unsafe fn column_name(row_type: TupleDesc, place: usize) -> Option<String> {
+    let place = c_int::try_from(place).ok()?;
+    // SAFETY: SPI_fname gives null for a number that is no column's, else a palloc'ed C string; it needs no SPI connection.
+    unsafe { text::from_server_opt(pg_sys::SPI_fname(row_type, place + 1)) }
+}

@@ -1,0 +1,106 @@
+//! Scans of whole catalogs, for what stands below a wrapper or a server.
+
+use pgrx::pg_sys::{self, Oid};
+use std::collections::HashSet;
+use std::ffi::c_int;
+use std::ptr;
+
+/// A catalog opened for reading, closed when it goes out of scope.
+pub struct CatalogScan {
+    relation: pg_sys::Relation,
+    scan: pg_sys::SysScanDesc,
+    snapshot: pg_sys::Snapshot,
+}
+
+impl CatalogScan {
+    /// Reads the catalog as a catalog look-up would see it now.
+    pub fn of_catalog(catalog: Oid) -> Self {
+        Self::open(catalog, ptr::null_mut())
+    }
+
+    /// Reads a table as the latest committed state and the own transaction make it, whatever the isolation level.
+    pub fn of_latest(table: Oid) -> Self {
+        // SAFETY: called inside a transaction only; the snapshot is unregistered when the scan ends.
+        Self::open(table, unsafe { pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()) })
+    }
+
+    fn open(table: Oid, snapshot: pg_sys::Snapshot) -> Self {
+        // SAFETY: the oid is that of an existing table; a null snapshot asks for the catalog snapshot.
+        unsafe {
+            let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as c_int);
+            let scan = pg_sys::systable_beginscan(relation, Oid::INVALID, false, snapshot, 0, ptr::null_mut());
+            Self { relation, scan, snapshot }
+        }
+    }
+
+    /// The row type of the table.
+    pub fn row_type(&self) -> pg_sys::TupleDesc {
+        // SAFETY: the relation is open as long as self lives.
+        unsafe { (*self.relation).rd_att }
+    }
+
+    /// Calls `visit` with each tuple, valid for that call.
+    pub fn for_each(&mut self, mut visit: impl FnMut(pg_sys::HeapTuple)) {
+        loop {
+            // SAFETY: the scan is open; a null tuple ends it.
+            let tuple = unsafe { pg_sys::systable_getnext(self.scan) };
+            if tuple.is_null() {
+                return;
+            }
+            visit(tuple);
+            crate::ffi::server::check_for_interrupts();
+        }
+    }
+}
+
+impl Drop for CatalogScan {
+    fn drop(&mut self) {
+        // SAFETY: each was opened by `open` and is closed once.
+        unsafe {
+            pg_sys::systable_endscan(self.scan);
+            if !self.snapshot.is_null() {
+                pg_sys::UnregisterSnapshot(self.snapshot);
+            }
+            pg_sys::table_close(self.relation, pg_sys::AccessShareLock as c_int);
+        }
+    }
+}
+
+/// The servers of a wrapper.
+pub fn servers_of(wrapper: Oid) -> Vec<Oid> {
+    let mut servers = Vec::new();
+    CatalogScan::of_catalog(pg_sys::ForeignServerRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_foreign_server.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_foreign_server>() };
+        if form.srvfdw == wrapper {
+            servers.push(form.oid);
+        }
+    });
+    servers
+}
+
+/// The user mappings of those servers, each with its server.
+pub fn user_mappings_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
+    let mut mappings = Vec::new();
+    CatalogScan::of_catalog(pg_sys::UserMappingRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_user_mapping.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_user_mapping>() };
+        if servers.contains(&form.umserver) {
+            mappings.push((form.oid, form.umserver));
+        }
+    });
+    mappings
+}
+
+/// The foreign tables of those servers, each with its server.
+pub fn foreign_tables_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
+    let mut tables = Vec::new();
+    CatalogScan::of_catalog(pg_sys::ForeignTableRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_foreign_table.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_foreign_table>() };
+        if servers.contains(&form.ftserver) {
+            tables.push((form.ftrelid, form.ftserver));
+        }
+    });
+    tables
+}

@@ -1,0 +1,45 @@
+//! The state of this server process.
+
+use pgrx::pg_sys;
+
+/// Whether hooks let everything pass: during pg_upgrade, and in single-user mode, the way back in for whoever has locked
+/// himself out.
+pub fn stands_aside() -> bool {
+    // SAFETY: reads variables that are set before any statement runs.
+    unsafe { pg_sys::IsBinaryUpgrade || !pg_sys::IsPostmasterEnvironment }
+}
+
+/// Whether the library is being loaded by `shared_preload_libraries`.
+pub fn is_preloading() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+}
+
+/// Lets Ctrl-C and timeouts end a long evaluation.
+pub fn check_for_interrupts() {
+    pgrx::check_for_interrupts!();
+}
+
+/// Makes the changes of the running statement visible to what follows in it.
+pub fn command_counter_increment() {
+    // SAFETY: called inside a transaction only.
+    unsafe { pg_sys::CommandCounterIncrement() }
+}
+
+/// Takes in what other sessions have committed since the last look.
+pub fn accept_invalidation_messages() {
+    // SAFETY: called inside a transaction only.
+    unsafe { pg_sys::AcceptInvalidationMessages() }
+}
+
+/// The flag with which opening a named pipe does not wait.
+pub const O_NONBLOCK: i32 = libc::O_NONBLOCK;
+
+/// The number of the account that the server runs under.
+pub fn account() -> u32 {
+    // SAFETY: geteuid cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// The server's major version.
+pub const MAJOR: u32 = pg_sys::PG_VERSION_NUM as u32 / 10_000;

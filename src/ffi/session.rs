@@ -1,0 +1,88 @@
+//! Who runs the statement, as rules see it.
+
+use crate::ffi::{catalog, server, text, tuple};
+use fdw_guard_policy::evaluate::Session;
+use pgrx::pg_sys::{self, Oid};
+
+/// The role whose rights are in force now.
+pub fn current_role() -> Oid {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::GetUserId() }
+}
+
+/// A role at work in this session.
+pub struct Actor {
+    role: Oid,
+    database: String,
+    current_role: String,
+    session_role: String,
+    client_addr: Option<String>,
+    application_name: String,
+}
+
+impl Actor {
+    /// The role as the actor of a change in this session.
+    pub fn new(role: Oid) -> Self {
+        // SAFETY: reads variables of the backend; application_name is a C string from its first moment on.
+        let (session_role, application_name) =
+            unsafe { (pg_sys::GetSessionUserId(), text::from_server_opt(pg_sys::application_name)) };
+        Self {
+            role,
+            database: catalog::database_name(),
+            current_role: catalog::role_name(role).unwrap_or_default(),
+            session_role: catalog::role_name(session_role).unwrap_or_default(),
+            client_addr: client_addr(),
+            application_name: application_name.unwrap_or_default(),
+        }
+    }
+}
+
+/// The client's address; None for a Unix socket and for a process without a client.
+fn client_addr() -> Option<String> {
+    // SAFETY: both functions are PostgreSQL's own, called with the arguments that they take; a null answer is None.
+    unsafe {
+        let address = pgrx::direct_function_call_as_datum(pg_sys::inet_client_addr, &[])?;
+        let text = pgrx::direct_function_call_as_datum(pg_sys::network_host, &[Some(address)])?;
+        Some(tuple::text_of(text))
+    }
+}
+
+impl Session for Actor {
+    fn database(&self) -> &str {
+        &self.database
+    }
+
+    fn current_role(&self) -> &str {
+        &self.current_role
+    }
+
+    fn session_role(&self) -> &str {
+        &self.session_role
+    }
+
+    fn is_superuser(&self) -> bool {
+        // SAFETY: looks the role up in a system cache.
+        unsafe { pg_sys::superuser_arg(self.role) }
+    }
+
+    fn client_addr(&self) -> Option<&str> {
+        self.client_addr.as_deref()
+    }
+
+    fn application_name(&self) -> &str {
+        &self.application_name
+    }
+
+    /// Membership as GRANT gave it: a superuser is a member of what he was made a member of.
+    fn is_member_of(&self, role: &str) -> bool {
+        // SAFETY: to_server gives a C string; with missing_ok an unknown role is InvalidOid.
+        unsafe {
+            let group = pg_sys::get_role_oid(text::to_server(role), true);
+            group != Oid::INVALID && pg_sys::is_member_of_role_nosuper(self.role, group)
+        }
+    }
+
+    fn check_for_interrupts(&self) {
+        server::check_for_interrupts();
+    }
+}

@@ -1,0 +1,7 @@
+//! The SQL functions: thin, and safe.
+
+pub mod options;
+pub mod packs;
+pub mod policy;
+pub mod rules;
+pub mod status;

@@ -1,0 +1,54 @@
+//! Rules on their way into the table, and on their way out as rows.
+
+use crate::ffi::function::Value;
+use crate::report::{self, Report};
+use crate::policy_in_force;
+use fdw_guard_policy::pattern::PatternList;
+use fdw_guard_policy::rule::{Mode, Rule};
+
+/// The notices that a rule deserves when it is written, or why it is refused.
+pub fn verdict_on_rule(rule: &Rule) -> Result<Vec<Report>, Report> {
+    match rule.check(&policy_in_force::catalogue()) {
+        Ok(notices) => Ok(notices.into_iter().map(|notice| report::notice_on_rule(&rule.name, &notice)).collect()),
+        Err(error) => Err(report::invalid_rule(&rule.name, &error)),
+    }
+}
+
+/// A rule as a row of `fdw_guard.rule`, in the order of its columns.
+pub fn row(rule: &Rule) -> Vec<Value> {
+    vec![
+        rule.name.clone().into(),
+        rule.object_type.name().into(),
+        rule.database.clone().into(),
+        rule.wrapper.clone().into(),
+        rule.server.clone().into(),
+        rule.role.clone().into(),
+        rule.relation.clone().into(),
+        rule.column_name.clone().into(),
+        rule.options.clone().into(),
+        rule.condition.clone().into(),
+        rule.forms.iter().map(|form| form.name().to_owned()).collect::<Vec<_>>().into(),
+        rule.mode.name().into(),
+        if_any(&rule.roles),
+        if_any(&rule.except_roles),
+        rule.strict.into(),
+        "off".into(),
+        Value::Null,
+        Value::Null,
+        rule.pack.clone().into(),
+        rule.description.clone().into(),
+        rule.message.clone().into(),
+        rule.hint.clone().into(),
+        rule.trusted.into(),
+    ]
+}
+
+fn if_any(names: &[String]) -> Value {
+    (!names.is_empty()).then(|| names.to_vec()).into()
+}
+
+/// Whether the rule is in force in that database.
+pub fn is_in_force(rule: &Rule, database: &str) -> bool {
+    // A list that does not parse belongs to a rule that denies everything it could be about.
+    rule.mode != Mode::Off && PatternList::parse(&rule.database).map_or(true, |patterns| patterns.matches(&[database]))
+}

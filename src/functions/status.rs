@@ -1,0 +1,115 @@
+//! `status`: which protections are active in this session, and why others are not.
+
+use crate::ffi::function::{Answer, Call, Value};
+use crate::ffi::{catalog, hooks, rules, server};
+use crate::functions::rules::is_in_force;
+use crate::policy_file;
+use crate::report::Report;
+use crate::settings::{self, CheckMode, Enforcement};
+use fdw_guard_policy::rule::Rule;
+
+/// One protection, and what a DBA would want to know of it.
+struct Protection {
+    name: &'static str,
+    active: bool,
+    detail: String,
+    hint: Option<&'static str>,
+}
+
+pub fn status<'a>(_call: &'a Call) -> Result<Answer<'a>, Report> {
+    let protections = [loading(), enforcement(), check_mode(), table()?, file(), order()];
+    Ok(Answer::rows(protections.map(|protection| {
+        vec![
+            Value::from(protection.name),
+            Value::from(protection.active),
+            Value::from(protection.detail),
+            Value::from(protection.hint),
+        ]
+    })))
+}
+
+fn loading() -> Protection {
+    let everywhere = crate::is_preloaded();
+    Protection {
+        name: "every session is guarded",
+        active: everywhere && !server::stands_aside(),
+        detail: if server::stands_aside() {
+            "hooks stand aside in single-user mode and during pg_upgrade".into()
+        } else if everywhere {
+            "loaded by shared_preload_libraries".into()
+        } else {
+            "loaded in this session only; another session is guarded once it has loaded the library".into()
+        },
+        hint: (!everywhere).then_some("Add fdw_guard to shared_preload_libraries and restart the server."),
+    }
+}
+
+fn enforcement() -> Protection {
+    let (active, detail) = match settings::enforcement() {
+        Enforcement::On => (true, "rules of mode deny refuse the statement"),
+        Enforcement::Warn => (false, "rules of mode deny only warn"),
+        Enforcement::Off => (false, "no rule is read"),
+    };
+    Protection {
+        name: "rules are enforced",
+        active,
+        detail: format!("fdw_guard.enforcement: {detail}"),
+        hint: (!active).then_some("RESET fdw_guard.enforcement, or set it to on."),
+    }
+}
+
+fn check_mode() -> Protection {
+    let (active, detail) = match settings::check_mode() {
+        CheckMode::Immediate => (true, "at the end of each statement"),
+        CheckMode::Deferred => (false, "before commit"),
+    };
+    Protection {
+        name: "each statement is checked at once",
+        active,
+        detail: format!("fdw_guard.check_mode: rules are checked {detail}"),
+        hint: None,
+    }
+}
+
+fn table() -> Result<Protection, Report> {
+    let rules = rules::table().map(rules::read).transpose()?.unwrap_or_default();
+    let in_force = in_force(&rules);
+    Ok(Protection {
+        name: "rules of this database",
+        active: in_force > 0,
+        detail: format!("{in_force} rules in force in table fdw_guard.rule"),
+        hint: (in_force == 0).then_some("Write a rule with fdw_guard.add_rule(), or install a pack of fdw_guard.packs."),
+    })
+}
+
+fn in_force(rules: &[Rule]) -> usize {
+    let database = catalog::database_name();
+    rules.iter().filter(|rule| is_in_force(rule, &database)).count()
+}
+
+fn file() -> Protection {
+    let in_force = in_force(&policy_file::rules());
+    Protection {
+        name: "rules of the cluster",
+        active: in_force > 0,
+        detail: match settings::policy_file() {
+            Some(_) => format!("{in_force} rules in force from fdw_guard.policy_file"),
+            None => "fdw_guard.policy_file is not set".into(),
+        },
+        hint: None,
+    }
+}
+
+fn order() -> Protection {
+    let first = hooks::is_first_hook();
+    Protection {
+        name: "first to see a statement",
+        active: first,
+        detail: if first {
+            "no library's hook runs before fdw_guard's".into()
+        } else {
+            "a library that was loaded after fdw_guard sees statements first; rules hold all the same".into()
+        },
+        hint: (!first).then_some("Name fdw_guard last in shared_preload_libraries."),
+    }
+}

@@ -1,0 +1,253 @@
+//! From a statement to its verdict: what it touched, how that was before, how it is now, and what the policy says.
+//!
+//! A statement has a frame. The first touch of an object takes its state as it was; when the statement has run, the state
+//! as it is is read, and the policy judges the difference. Touches outside any frame (another extension's C code, a
+//! library loaded mid-statement) and those of `check_mode = deferred` wait for the end of the transaction.
+
+use crate::ffi::hooks::Access;
+use crate::ffi::{catalog, server, session};
+use crate::judge;
+use crate::report::Report;
+use crate::settings::{self, CheckMode, Enforcement};
+use fdw_guard_policy::model::ObjectState;
+use fdw_guard_policy::model::Situation;
+use pgrx::pg_sys::{self, Oid};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
+use std::rc::Rc;
+
+/// The catalogs whose rows are touched, by the object that a row belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Class {
+    Wrapper,
+    Server,
+    UserMapping,
+    /// A relation; it counts only if it is a foreign table.
+    Relation,
+}
+
+impl Class {
+    pub fn of_catalog(catalog: Oid) -> Option<Self> {
+        match catalog {
+            pg_sys::RelationRelationId | pg_sys::ForeignTableRelationId => Some(Self::Relation),
+            pg_sys::ForeignDataWrapperRelationId => Some(Self::Wrapper),
+            pg_sys::ForeignServerRelationId => Some(Self::Server),
+            pg_sys::UserMappingRelationId => Some(Self::UserMapping),
+            _ => None,
+        }
+    }
+}
+
+/// An object with all that is above it and, of a foreign table, its columns by number.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    pub situation: Situation,
+    pub columns: Vec<(i16, Rc<ObjectState>)>,
+}
+
+/// Which object was touched, and by whom: one who sets a role for a while does not lend it his changes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Key {
+    pub class: Class,
+    pub oid: Oid,
+    pub actor: Oid,
+}
+
+/// One touched object.
+#[derive(Debug)]
+pub struct Touch {
+    pub key: Key,
+    /// The object before the first touch; None if it was made by it.
+    pub old: Option<Scene>,
+    /// The columns that were touched; 0 is the object itself.
+    pub columns: BTreeSet<i16>,
+}
+
+/// Everything that was touched, in the order of the first touch.
+#[derive(Default, Debug)]
+pub struct Touched {
+    touches: Vec<Touch>,
+    places: HashMap<Key, usize>,
+}
+
+impl Touched {
+    /// Notes one more column of an object that is there already; says whether it is.
+    fn note_again(&mut self, key: Key, column: i16) -> bool {
+        let known = self.places.get(&key).and_then(|place| self.touches.get_mut(*place));
+        known.map(|touch| touch.columns.insert(column)).is_some()
+    }
+
+    fn add(&mut self, touch: Touch) {
+        if let Some(known) = self.places.get(&touch.key).and_then(|place| self.touches.get_mut(*place)) {
+            known.columns.extend(touch.columns);
+        } else {
+            self.places.insert(touch.key, self.touches.len());
+            self.touches.push(touch);
+        }
+    }
+
+    fn absorb(&mut self, later: Self) {
+        later.touches.into_iter().for_each(|touch| self.add(touch));
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Touch> {
+        self.touches.iter()
+    }
+
+    pub fn contains(&self, class: Class, oid: Oid) -> bool {
+        self.touches.iter().any(|touch| touch.key.class == class && touch.key.oid == oid)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.touches.is_empty()
+    }
+}
+
+/// The frames of the statements that run now, outermost first, and what waits for the end of the transaction.
+#[derive(Default)]
+struct Open {
+    frames: Vec<Touched>,
+    waiting: Touched,
+}
+
+impl Open {
+    fn innermost(&mut self) -> &mut Touched {
+        self.frames.last_mut().unwrap_or(&mut self.waiting)
+    }
+}
+
+thread_local! {
+    /// Never borrowed across a call into PostgreSQL, which may leave by an error and never give it back.
+    static OPEN: RefCell<Open> = RefCell::default();
+}
+
+fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
+    OPEN.with_borrow_mut(act)
+}
+
+/// A watched statement begins.
+pub fn open_frame() {
+    with_open(|open| open.frames.push(Touched::default()));
+}
+
+/// The statement has failed: PostgreSQL undoes what it touched.
+pub fn abandon_frame() {
+    with_open(|open| drop(open.frames.pop()));
+}
+
+/// The statement has run: the reports to raise for it, warnings first.
+pub fn close_frame() -> Vec<Report> {
+    let touched = with_open(|open| open.frames.pop()).unwrap_or_default();
+    if touched.is_empty() {
+        return Vec::new();
+    }
+    match settings::check_mode() {
+        CheckMode::Immediate => verdict(&touched),
+        CheckMode::Deferred => {
+            with_open(|open| open.waiting.absorb(touched));
+            Vec::new()
+        }
+    }
+}
+
+/// The transaction is about to commit: the reports for all that has not been judged yet. Frames are open here when the
+/// commit comes from within a statement (CALL of a procedure that commits); they stay open, empty.
+pub fn before_commit() -> Vec<Report> {
+    let touched = with_open(|open| {
+        let mut touched = mem::take(&mut open.waiting);
+        open.frames.iter_mut().for_each(|frame| touched.absorb(mem::take(frame)));
+        touched
+    });
+    if touched.is_empty() { Vec::new() } else { verdict(&touched) }
+}
+
+/// The transaction has ended. Frames stay: a procedure that rolls back goes on in the next transaction.
+pub fn forget_transaction() {
+    with_open(|open| {
+        open.waiting = Touched::default();
+        open.frames.iter_mut().for_each(|frame| *frame = Touched::default());
+    });
+}
+
+/// How many statements run now, one inside the other.
+#[cfg(feature = "pg_test")]
+pub fn depth() -> usize {
+    with_open(|open| open.frames.len())
+}
+
+fn verdict(touched: &Touched) -> Vec<Report> {
+    server::command_counter_increment();
+    judge::judge(touched)
+}
+
+/// The running statement touches an object: on the first touch its state is taken as it was.
+pub fn note_touch(class: Class, oid: Oid, sub_object: i32, access: Access) {
+    if settings::enforcement() == Enforcement::Off {
+        return;
+    }
+    let column = i16::try_from(sub_object).unwrap_or_default();
+    let is_new = access == Access::Create && column == 0;
+    let key = Key { class, oid, actor: session::current_role() };
+    if with_open(|open| open.innermost().note_again(key, column)) || !concerns(class, oid, is_new) {
+        return;
+    }
+    let old = if is_new { None } else { scene(class, oid) };
+    with_open(|open| open.innermost().add(Touch { key, old, columns: BTreeSet::from([column]) }));
+}
+
+fn concerns(class: Class, oid: Oid, is_new: bool) -> bool {
+    match class {
+        Class::Relation if is_new => catalog::is_new_foreign_table(oid),
+        Class::Relation => catalog::is_foreign_table(oid),
+        Class::Wrapper | Class::Server | Class::UserMapping => true,
+    }
+}
+
+/// The object as the catalogs show it now, with what is above it.
+pub fn scene(class: Class, oid: Oid) -> Option<Scene> {
+    match class {
+        Class::Wrapper => Some(Scene::bare(catalog::wrapper(oid)?.state, Vec::new())),
+        Class::Server => {
+            let server = catalog::server(oid)?;
+            Some(Scene::bare(server.state, wrapper_above(server.above)))
+        }
+        Class::UserMapping => {
+            let mapping = catalog::user_mapping(oid)?;
+            Some(Scene::bare(mapping.state, server_above(mapping.above)))
+        }
+        Class::Relation => {
+            let table = catalog::foreign_table(oid)?;
+            let columns = catalog::columns(oid, &table.state.identity);
+            Some(Scene {
+                columns: columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect(),
+                ..Scene::bare(table.state, server_above(table.above))
+            })
+        }
+    }
+}
+
+impl Scene {
+    fn bare(object: ObjectState, above: Vec<Rc<ObjectState>>) -> Self {
+        Self { situation: Situation { object: Rc::new(object), above }, columns: Vec::new() }
+    }
+
+    /// One column of the table with the table and what is above that.
+    pub fn column(&self, column: &Rc<ObjectState>) -> Situation {
+        let mut above = self.situation.above.clone();
+        above.push(Rc::clone(&self.situation.object));
+        Situation { object: Rc::clone(column), above }
+    }
+}
+
+fn wrapper_above(wrapper: Oid) -> Vec<Rc<ObjectState>> {
+    catalog::wrapper(wrapper).into_iter().map(|found| Rc::new(found.state)).collect()
+}
+
+/// A server and its wrapper.
+pub fn server_above(server: Oid) -> Vec<Rc<ObjectState>> {
+    let Some(server) = catalog::server(server) else { return Vec::new() };
+    let mut above = wrapper_above(server.above);
+    above.push(Rc::new(server.state));
+    above
+}

@@ -1,0 +1,32 @@
+//! fdw_guard: rules, checked by PostgreSQL itself, for the options of foreign data. This file only wires.
+
+mod ffi;
+mod functions;
+mod guard;
+mod judge;
+mod policy_file;
+mod policy_in_force;
+mod report;
+mod settings;
+
+use std::sync::OnceLock;
+
+pgrx::pg_module_magic!();
+pgrx::extension_sql_file!("../sql/fdw_guard.sql", name = "fdw_guard", bootstrap);
+
+static PRELOADED: OnceLock<bool> = OnceLock::new();
+
+/// Called by PostgreSQL once in the life of a process, when it loads the library.
+#[pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    ffi::raise::hide_panics();
+    PRELOADED.get_or_init(ffi::server::is_preloading);
+    settings::define();
+    ffi::rules::watch();
+    ffi::hooks::install();
+}
+
+/// Whether `shared_preload_libraries` loaded the library, so that every session has it from its first statement.
+fn is_preloaded() -> bool {
+    PRELOADED.get().copied().unwrap_or_default()
+}

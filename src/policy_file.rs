@@ -1,0 +1,124 @@
+//! The policy file: rules for every database of the cluster, whether the extension is there or not.
+//!
+//! It is read and checked when the setting is, as pg_hba.conf is: a server does not start with a bad one, and a reload
+//! with a bad one keeps the last good.
+
+use crate::ffi::server;
+use crate::policy_in_force;
+use fdw_guard_policy::document::{Document, DocumentError};
+use fdw_guard_policy::rule::{Rule, RuleError};
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::rc::Rc;
+use thiserror::Error;
+
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Bits of a file's mode that let others than its owner write it.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// Why a policy file will not do. It names positions, never content.
+#[derive(Debug, Error)]
+pub enum PolicyFileError {
+    #[error("The policy file cannot be read: {0}.")]
+    Unreadable(#[from] io::Error),
+    #[error("The policy file is not a regular file.")]
+    NotAFile,
+    #[error("The policy file must be owned by root or by the account that the server runs under.")]
+    WrongOwner,
+    #[error("The policy file must not be writable by group or others.")]
+    WritableByOthers,
+    #[error("The policy file is larger than {MAX_BYTES} bytes.")]
+    TooLarge,
+    #[error("The policy file is not UTF-8.")]
+    NotUtf8,
+    #[error("In the policy file, {0}.")]
+    Invalid(#[from] DocumentError),
+    #[error("In the policy file, rule \"{name}\": {error}.")]
+    Rule { name: String, error: RuleError },
+}
+
+/// The rules of a file that has been checked.
+struct Loaded {
+    name: String,
+    rules: Rc<[Rule]>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the last check read; [`assign`] puts it in force.
+    checked: Option<Loaded>,
+    in_force: Option<Loaded>,
+    generation: u64,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// Reads and checks the file of that name; an empty name means none.
+pub fn check(name: &str) -> Result<(), PolicyFileError> {
+    let checked =
+        if name.is_empty() { None } else { Some(Loaded { name: name.to_owned(), rules: read(name)?.into() }) };
+    STATE.with_borrow_mut(|state| state.checked = checked);
+    Ok(())
+}
+
+/// Puts what the last check read in force.
+pub fn assign(name: &str) {
+    STATE.with_borrow_mut(|state| {
+        let checked = state.checked.take().filter(|loaded| loaded.name == name);
+        let unchanged = checked.is_none() && state.in_force.as_ref().is_some_and(|loaded| loaded.name == name);
+        if !unchanged {
+            state.in_force = checked;
+            state.generation += 1;
+        }
+    });
+}
+
+/// The rules in force from the file.
+pub fn rules() -> Rc<[Rule]> {
+    STATE.with_borrow(|state| state.in_force.as_ref().map(|loaded| Rc::clone(&loaded.rules)).unwrap_or_default())
+}
+
+/// Grows whenever the rules in force from the file may have changed.
+pub fn generation() -> u64 {
+    STATE.with_borrow(|state| state.generation)
+}
+
+fn read(name: &str) -> Result<Vec<Rule>, PolicyFileError> {
+    // Without O_NONBLOCK opening a named pipe would wait for a writer, and the server with it.
+    let file = OpenOptions::new().read(true).custom_flags(server::O_NONBLOCK).open(name)?;
+    check_file(&file)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(PolicyFileError::TooLarge);
+    }
+    let text = String::from_utf8(bytes).map_err(|_| PolicyFileError::NotUtf8)?;
+    let rules = Document::parse(&text)?.rules;
+    for rule in &rules {
+        rule.check(&policy_in_force::catalogue()).map_err(|error| PolicyFileError::Rule { name: rule.name.clone(), error })?;
+    }
+    Ok(rules)
+}
+
+fn check_file(file: &File) -> Result<(), PolicyFileError> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(PolicyFileError::NotAFile);
+    }
+    if metadata.uid() != 0 && metadata.uid() != server::account() {
+        return Err(PolicyFileError::WrongOwner);
+    }
+    if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
+        return Err(PolicyFileError::WritableByOthers);
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(PolicyFileError::TooLarge);
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The policy in force: the rules of the cluster's policy file and of the database's table, kept from statement to
+//! statement until one of them changes.
+
+use crate::ffi::{rules, server};
+use crate::report::Report;
+use crate::{policy_file, settings};
+use fdw_guard_policy::catalogue::Catalogue;
+use fdw_guard_policy::policy::Policy;
+use fdw_guard_policy::secret::SecretOptions;
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What a policy was made from; while this stays the same, so does the policy.
+#[derive(PartialEq, Eq)]
+struct Origin {
+    table: Option<Oid>,
+    table_generation: u64,
+    file_generation: u64,
+    secret_options: String,
+}
+
+impl Origin {
+    fn now() -> Self {
+        Self {
+            table: rules::table(),
+            table_generation: rules::generation(),
+            file_generation: policy_file::generation(),
+            secret_options: settings::secret_options(),
+        }
+    }
+}
+
+thread_local! {
+    static KEPT: RefCell<Option<(Origin, Rc<Policy>)>> = const { RefCell::new(None) };
+}
+
+/// The policy in force for this session's next verdict. Rules that another session has committed are in it, whatever the
+/// isolation level.
+pub fn policy() -> Result<Rc<Policy>, Report> {
+    server::accept_invalidation_messages();
+    let origin = Origin::now();
+    let kept = KEPT.with_borrow(|kept| {
+        kept.as_ref().filter(|(kept, _)| *kept == origin).map(|(_, policy)| Rc::clone(policy))
+    });
+    kept.map_or_else(|| read(origin), Ok)
+}
+
+fn read(origin: Origin) -> Result<Rc<Policy>, Report> {
+    let mut in_force = policy_file::rules().to_vec();
+    if let Some(table) = origin.table {
+        in_force.extend(rules::read(table)?);
+    }
+    let policy = Rc::new(Policy::new(in_force, secret_options()));
+    KEPT.replace(Some((origin, Rc::clone(&policy))));
+    Ok(policy)
+}
+
+/// What is known of the options of wrappers, for a rule that is being written.
+pub fn catalogue() -> Catalogue {
+    Catalogue::new(secret_options())
+}
+
+/// The setting's check lets nothing else through than what parses.
+fn secret_options() -> SecretOptions {
+    SecretOptions::parse(&settings::secret_options()).unwrap_or_default()
+}

@@ -1,0 +1,138 @@
+//! What the extension says to PostgreSQL: errors, warnings and log lines. The only place that names SQLSTATEs.
+
+use crate::settings::Enforcement;
+use fdw_guard_policy::rule::{Mode, Notice, RuleError};
+use fdw_guard_policy::violation::{self, Violation, ViolationKind};
+use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
+use pgrx::pg_sys::panic::ErrorReport;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    Error,
+    Warning,
+    Notice,
+    /// The server log only.
+    Log,
+}
+
+/// One message with the fields of PostgreSQL's protocol.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub level: Level,
+    pub sqlstate: Code,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    pub schema: Option<String>,
+    pub table: Option<String>,
+    pub column: Option<String>,
+    pub constraint: Option<String>,
+}
+
+impl Report {
+    fn new(level: Level, sqlstate: Code, message: impl Into<String>) -> Self {
+        Self {
+            level,
+            sqlstate,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            schema: None,
+            table: None,
+            column: None,
+            constraint: None,
+        }
+    }
+
+    fn error(sqlstate: Code, message: impl Into<String>) -> Self {
+        Self::new(Level::Error, sqlstate, message)
+    }
+
+    fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+}
+
+/// The reports for all violations of a statement: log lines and warnings one by one, and one error for all denials.
+pub fn of_violations(violations: Vec<Violation>, enforcement: Enforcement) -> Vec<Report> {
+    let (denied, others): (Vec<_>, Vec<_>) =
+        violations.into_iter().partition(|found| found.mode == Mode::Deny && enforcement == Enforcement::On);
+    let mut reports: Vec<Report> = others.iter().filter_map(of_one_violation).collect();
+    reports.extend(of_all(Level::Error, &denied));
+    reports
+}
+
+fn of_one_violation(found: &Violation) -> Option<Report> {
+    let level = match found.mode {
+        Mode::Deny | Mode::Warn => Level::Warning,
+        Mode::Audit => Level::Log,
+        Mode::Off => return None,
+    };
+    of_all(level, std::slice::from_ref(found))
+}
+
+fn of_all(level: Level, violations: &[Violation]) -> Option<Report> {
+    let said = violation::report(violations)?;
+    Some(Report {
+        level,
+        sqlstate: sqlstate(said.kind),
+        message: said.message,
+        detail: Some(said.detail),
+        hint: said.hint,
+        schema: said.schema,
+        table: said.relation,
+        column: said.column,
+        constraint: Some(said.rule),
+    })
+}
+
+fn sqlstate(kind: ViolationKind) -> Code {
+    match kind {
+        ViolationKind::InvalidValue => Code::ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE,
+        ViolationKind::InvalidName => Code::ERRCODE_FDW_INVALID_OPTION_NAME,
+        ViolationKind::MissingOption => Code::ERRCODE_FDW_OPTION_NAME_NOT_FOUND,
+        ViolationKind::GovernedForm => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+    }
+}
+
+/// A rule that is not valid, when it is written or, if its check was switched off then, when it is needed.
+pub fn invalid_rule(rule: &str, error: &RuleError) -> Report {
+    Report {
+        constraint: Some(rule.to_owned()),
+        ..Report::error(Code::ERRCODE_CHECK_VIOLATION, format!("rule \"{rule}\" is not valid"))
+            .with_detail(format!("{error}."))
+            .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
+    }
+}
+
+/// Something that the author of a rule should know.
+pub fn notice_on_rule(rule: &str, notice: &Notice) -> Report {
+    Report {
+        hint: notice.hint.clone(),
+        constraint: Some(rule.to_owned()),
+        ..Report::new(Level::Notice, Code::ERRCODE_SUCCESSFUL_COMPLETION, format!("rule \"{rule}\": {}", notice.message))
+    }
+}
+
+/// The function was called by hand, or by a trigger on another table.
+pub fn not_a_trigger() -> Report {
+    Report::error(
+        Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+        "fdw_guard.check_rule() is the trigger function of table fdw_guard.rule and of nothing else",
+    )
+}
+
+pub fn unknown_pack<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Report {
+    let known: Vec<&str> = known.collect();
+    Report::error(Code::ERRCODE_UNDEFINED_OBJECT, format!("rule pack \"{name}\" does not exist"))
+        .with_hint(format!("The packs are: {}.", known.join(", ")))
+}
+
+/// In place of a panic, whose own text could hold an option's value.
+pub fn internal_error() -> ErrorReport {
+    ErrorReport::new(Code::ERRCODE_INTERNAL_ERROR, "fdw_guard failed unexpectedly", "fdw_guard")
+}

@@ -1,0 +1,123 @@
+//! Every setting: its meaning, its default, who may set it, and what happens at the edge.
+
+use crate::ffi::checked_setting::{self, Hooks};
+use crate::policy_file;
+use fdw_guard_policy::secret::SecretOptions;
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use std::ffi::{CStr, CString};
+
+/// What the rules of mode `deny` do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PostgresGucEnum)]
+pub enum Enforcement {
+    /// They refuse the statement.
+    #[name = c"on"]
+    On,
+    /// They raise a WARNING and let it pass: for trying rules out.
+    #[name = c"warn"]
+    Warn,
+    /// No rule is read. A superuser's way past a rule, and the fastest one.
+    #[name = c"off"]
+    Off,
+}
+
+/// When rules are checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PostgresGucEnum)]
+pub enum CheckMode {
+    /// At the end of each statement.
+    #[name = c"immediate"]
+    Immediate,
+    /// Before commit: for a restore, and for a change that takes several statements and is right only as a whole.
+    #[name = c"deferred"]
+    Deferred,
+}
+
+static ENFORCEMENT: GucSetting<Enforcement> = GucSetting::<Enforcement>::new(Enforcement::On);
+static CHECK_MODE: GucSetting<CheckMode> = GucSetting::<CheckMode>::new(CheckMode::Immediate);
+static POLICY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static SECRET_OPTIONS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(DEFAULT_SECRET_OPTIONS));
+
+/// [`SecretOptions::DEFAULT`] as PostgreSQL wants it.
+const DEFAULT_SECRET_OPTIONS: &CStr = {
+    const TEXT: &[u8] = SecretOptions::DEFAULT.as_bytes();
+    const WITH_NUL: [u8; TEXT.len() + 1] = {
+        let (mut bytes, mut place) = ([0; TEXT.len() + 1], 0);
+        while place < TEXT.len() {
+            bytes[place] = TEXT[place];
+            place += 1;
+        }
+        bytes
+    };
+    match CStr::from_bytes_with_nul(&WITH_NUL) {
+        Ok(text) => text,
+        Err(_) => c"*",
+    }
+};
+
+const SECRET_OPTIONS_HOOKS: Hooks = checked_setting::hooks!(
+    |list| SecretOptions::parse(list).map(drop).map_err(|error| error.to_string()),
+    |_| ()
+);
+
+const POLICY_FILE_HOOKS: Hooks = checked_setting::hooks!(
+    |name| policy_file::check(name).map_err(|error| error.to_string()),
+    policy_file::assign
+);
+
+/// Makes the settings known to PostgreSQL.
+pub fn define() {
+    GucRegistry::define_enum_guc(
+        c"fdw_guard.enforcement",
+        c"What rules of mode deny do: refuse the statement, warn, or nothing.",
+        c"Only a superuser can change it; off is tested before any rule is read.",
+        &ENFORCEMENT,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_enum_guc(
+        c"fdw_guard.check_mode",
+        c"When rules are checked: at the end of each statement, or before commit.",
+        c"Deferred suits restores and changes that take several statements.",
+        &CHECK_MODE,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    checked_setting::define(
+        c"fdw_guard.secret_options",
+        c"Names of options whose value is never shown, as patterns separated by commas.",
+        c"Patterns are psql's: * for any letters, ? for one; ! before a pattern excludes. The options of a user mapping are secret anyway unless a rule pack says otherwise.",
+        &SECRET_OPTIONS,
+        GucContext::Suset,
+        SECRET_OPTIONS_HOOKS,
+    );
+    checked_setting::define(
+        c"fdw_guard.policy_file",
+        c"A JSON document with rules for every database of the cluster.",
+        c"Relative to the data directory; owned by root or the server's account and writable by nobody else. Read at start and on reload; a reload with a file that is not valid leaves the rules as they were.",
+        &POLICY_FILE,
+        GucContext::Sighup,
+        POLICY_FILE_HOOKS,
+    );
+}
+
+pub fn enforcement() -> Enforcement {
+    ENFORCEMENT.get()
+}
+
+pub fn check_mode() -> CheckMode {
+    CHECK_MODE.get()
+}
+
+/// The policy file's name as it was set; None if there is none.
+pub fn policy_file() -> Option<String> {
+    text_of(&POLICY_FILE)
+}
+
+/// The list of patterns as it was set.
+pub fn secret_options() -> String {
+    text_of(&SECRET_OPTIONS).unwrap_or_default()
+}
+
+fn text_of(setting: &'static GucSetting<Option<CString>>) -> Option<String> {
+    let value = setting.get()?;
+    (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
+}
