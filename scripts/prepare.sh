@@ -29,15 +29,17 @@ complete() {
         [ -x "$("$1" --pkglibdir)/pgxs/src/test/regress/pg_regress" ]
 }
 
-# Whether the caller chose a PostgreSQL; then no other will do.
-chosen() { [ -n "${PG_CONFIG:-}" ] && [ "$PG_CONFIG" != pg_config ]; }
+debian_config() { echo "/usr/lib/postgresql/$(debian_major)/bin/pg_config"; }
+
+# Whether the caller chose a PostgreSQL other than those that would be taken anyway; then no other will do.
+chosen() { [ -n "${PG_CONFIG:-}" ] && [ "$PG_CONFIG" != pg_config ] && [ "$PG_CONFIG" != "$(debian_config)" ]; }
 
 find_postgres() {
     local candidates candidate
     if chosen; then
         candidates=("$PG_CONFIG")
     else
-        candidates=(pg_config "/usr/lib/postgresql/$(debian_major)/bin/pg_config")
+        candidates=("${PG_CONFIG:-pg_config}" "$(debian_config)")
     fi
     for candidate in "${candidates[@]}"; do
         if complete "$candidate"; then

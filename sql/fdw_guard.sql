@@ -152,6 +152,8 @@ CREATE FUNCTION fdw_guard.pack_list(OUT name text, OUT description text, OUT wra
     RETURNS SETOF record
     IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_pack_list';
 
+COMMENT ON FUNCTION fdw_guard.pack_list() IS 'the rule packs that this version of fdw_guard has';
+
 CREATE VIEW fdw_guard.packs AS
     SELECT p.name,
            p.description,

@@ -232,6 +232,12 @@ impl Scene {
         Self { situation: Situation { object: Rc::new(object), above }, columns: Vec::new() }
     }
 
+    /// The same object, without its columns, with other things above it.
+    pub fn on(&self, above: &[Rc<ObjectState>]) -> Self {
+        let situation = Situation { object: Rc::clone(&self.situation.object), above: above.to_vec() };
+        Self { situation, columns: Vec::new() }
+    }
+
     /// One column of the table with the table and what is above that.
     pub fn column(&self, column: &Rc<ObjectState>) -> Situation {
         let mut above = self.situation.above.clone();

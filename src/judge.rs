@@ -23,7 +23,7 @@ pub fn judge(touched: &Touched) -> Vec<Report> {
     }
     let policy = match policy_in_force::policy() {
         Ok(policy) => policy,
-        Err(report) => return vec![report],
+        Err(error) => return vec![report::of_error(&error)],
     };
     if policy.rules().next().is_none() {
         return Vec::new();
@@ -62,9 +62,9 @@ impl Judge<'_> {
     fn object(&mut self, touch: &Touch, old: Option<&Scene>, new: Option<&Scene>, columns: &Columns) {
         let mut forms = form::forms_between(object_of(old), object_of(new));
         if old.is_some() && new.is_some() {
-            forms.extend(columns.values().flat_map(|(old, new)| {
-                form::table_forms_of_column(old.as_deref(), new.as_deref())
-            }));
+            forms.extend(
+                columns.values().flat_map(|(old, new)| form::table_forms_of_column(old.as_deref(), new.as_deref())),
+            );
         }
         self.evaluate(touch.key.actor, situation_of(old), situation_of(new), forms, true);
     }
@@ -127,10 +127,10 @@ impl Judge<'_> {
     /// One mapping or table, with its columns, that stands on a changed floor but did not change itself.
     fn one_below(&mut self, actor: Oid, class: Class, oid: Oid, floor: Option<&Floor>) {
         let Some(floor) = floor.filter(|_| !self.touched.contains(class, oid)) else { return };
-        let Some((object, columns)) = state_of(class, oid) else { return };
-        let old = Scene { situation: Situation { object: Rc::clone(&object), above: floor.old.clone() }, columns };
-        let new = Scene { situation: Situation { object, above: floor.new.clone() }, columns: Vec::new() };
-        for (_, column) in &old.columns {
+        let Some(scene) = guard::scene(class, oid) else { return };
+        let old = scene.on(&floor.old);
+        let new = scene.on(&floor.new);
+        for (_, column) in &scene.columns {
             self.evaluate(actor, Some(old.column(column)), Some(new.column(column)), BTreeSet::new(), false);
         }
         self.evaluate(actor, Some(old.situation), Some(new.situation), BTreeSet::new(), false);
@@ -151,7 +151,10 @@ impl Judge<'_> {
 }
 
 /// Columns before and after, by number.
-type Columns = BTreeMap<i16, (Option<Rc<ObjectState>>, Option<Rc<ObjectState>>)>;
+type Columns = BTreeMap<i16, (Column, Column)>;
+
+/// A column on one side of a change; None where it is not there.
+type Column = Option<Rc<ObjectState>>;
 
 fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
     let mut pairs = Columns::new();
@@ -201,9 +204,4 @@ fn floors(key: Key, old: &Scene, new: &Scene) -> Floors {
 fn situation_on(stack: &[Rc<ObjectState>]) -> Option<Situation> {
     let (object, above) = stack.split_first()?;
     Some(Situation { object: Rc::clone(object), above: above.to_vec() })
-}
-
-fn state_of(class: Class, oid: Oid) -> Option<(Rc<ObjectState>, Vec<(i16, Rc<ObjectState>)>)> {
-    let scene = guard::scene(class, oid)?;
-    Some((scene.situation.object, scene.columns))
 }

@@ -1,5 +1,6 @@
 //! fdw_guard: rules, checked by PostgreSQL itself, for the options of foreign data. This file only wires.
 
+mod error;
 mod ffi;
 mod functions;
 mod guard;
@@ -8,6 +9,21 @@ mod policy_file;
 mod policy_in_force;
 mod report;
 mod settings;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pg_test/mod.rs"]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+mod backend_tests;
+
+/// What `cargo pgrx test` asks for.
+#[cfg(test)]
+pub mod pg_test {
+    pub fn setup(_options: Vec<&str>) {}
+
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["shared_preload_libraries = 'fdw_guard'"]
+    }
+}
 
 use std::sync::OnceLock;
 

@@ -101,7 +101,8 @@ fn read(name: &str) -> Result<Vec<Rule>, PolicyFileError> {
     let text = String::from_utf8(bytes).map_err(|_| PolicyFileError::NotUtf8)?;
     let rules = Document::parse(&text)?.rules;
     for rule in &rules {
-        rule.check(&policy_in_force::catalogue()).map_err(|error| PolicyFileError::Rule { name: rule.name.clone(), error })?;
+        rule.check(&policy_in_force::catalogue())
+            .map_err(|error| PolicyFileError::Rule { name: rule.name.clone(), error })?;
     }
     Ok(rules)
 }

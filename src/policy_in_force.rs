@@ -1,8 +1,8 @@
 //! The policy in force: the rules of the cluster's policy file and of the database's table, kept from statement to
 //! statement until one of them changes.
 
+use crate::error::Error;
 use crate::ffi::{rules, server};
-use crate::report::Report;
 use crate::{policy_file, settings};
 use fdw_guard_policy::catalogue::Catalogue;
 use fdw_guard_policy::policy::Policy;
@@ -37,16 +37,15 @@ thread_local! {
 
 /// The policy in force for this session's next verdict. Rules that another session has committed are in it, whatever the
 /// isolation level.
-pub fn policy() -> Result<Rc<Policy>, Report> {
+pub fn policy() -> Result<Rc<Policy>, Error> {
     server::accept_invalidation_messages();
     let origin = Origin::now();
-    let kept = KEPT.with_borrow(|kept| {
-        kept.as_ref().filter(|(kept, _)| *kept == origin).map(|(_, policy)| Rc::clone(policy))
-    });
+    let kept =
+        KEPT.with_borrow(|kept| kept.as_ref().filter(|(kept, _)| *kept == origin).map(|(_, policy)| Rc::clone(policy)));
     kept.map_or_else(|| read(origin), Ok)
 }
 
-fn read(origin: Origin) -> Result<Rc<Policy>, Report> {
+fn read(origin: Origin) -> Result<Rc<Policy>, Error> {
     let mut in_force = policy_file::rules().to_vec();
     if let Some(table) = origin.table {
         in_force.extend(rules::read(table)?);

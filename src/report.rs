@@ -1,7 +1,8 @@
 //! What the extension says to PostgreSQL: errors, warnings and log lines. The only place that names SQLSTATEs.
 
+use crate::error::Error;
 use crate::settings::Enforcement;
-use fdw_guard_policy::rule::{Mode, Notice, RuleError};
+use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -99,13 +100,20 @@ fn sqlstate(kind: ViolationKind) -> Code {
     }
 }
 
-/// A rule that is not valid, when it is written or, if its check was switched off then, when it is needed.
-pub fn invalid_rule(rule: &str, error: &RuleError) -> Report {
-    Report {
-        constraint: Some(rule.to_owned()),
-        ..Report::error(Code::ERRCODE_CHECK_VIOLATION, format!("rule \"{rule}\" is not valid"))
-            .with_detail(format!("{error}."))
-            .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
+/// The report of what went wrong in a function of the extension.
+pub fn of_error(error: &Error) -> Report {
+    let report = |sqlstate| Report::error(sqlstate, error.to_string());
+    match error {
+        Error::InvalidRule { rule, fault } => Report {
+            constraint: Some(rule.clone()),
+            ..report(Code::ERRCODE_CHECK_VIOLATION)
+                .with_detail(format!("{fault}."))
+                .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
+        },
+        Error::NotATrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+        Error::UnknownPack { known, .. } => {
+            report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
+        }
     }
 }
 
@@ -114,22 +122,12 @@ pub fn notice_on_rule(rule: &str, notice: &Notice) -> Report {
     Report {
         hint: notice.hint.clone(),
         constraint: Some(rule.to_owned()),
-        ..Report::new(Level::Notice, Code::ERRCODE_SUCCESSFUL_COMPLETION, format!("rule \"{rule}\": {}", notice.message))
+        ..Report::new(
+            Level::Notice,
+            Code::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("rule \"{rule}\": {}", notice.message),
+        )
     }
-}
-
-/// The function was called by hand, or by a trigger on another table.
-pub fn not_a_trigger() -> Report {
-    Report::error(
-        Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-        "fdw_guard.check_rule() is the trigger function of table fdw_guard.rule and of nothing else",
-    )
-}
-
-pub fn unknown_pack<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Report {
-    let known: Vec<&str> = known.collect();
-    Report::error(Code::ERRCODE_UNDEFINED_OBJECT, format!("rule pack \"{name}\" does not exist"))
-        .with_hint(format!("The packs are: {}.", known.join(", ")))
 }
 
 /// In place of a panic, whose own text could hold an option's value.

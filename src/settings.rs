@@ -37,6 +37,7 @@ static POLICY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>:
 static SECRET_OPTIONS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(DEFAULT_SECRET_OPTIONS));
 
 /// [`SecretOptions::DEFAULT`] as PostgreSQL wants it.
+#[allow(clippy::indexing_slicing, reason = "the compiler itself runs this, and would refuse a wrong index")]
 const DEFAULT_SECRET_OPTIONS: &CStr = {
     const TEXT: &[u8] = SecretOptions::DEFAULT.as_bytes();
     const WITH_NUL: [u8; TEXT.len() + 1] = {
@@ -53,15 +54,11 @@ const DEFAULT_SECRET_OPTIONS: &CStr = {
     }
 };
 
-const SECRET_OPTIONS_HOOKS: Hooks = checked_setting::hooks!(
-    |list| SecretOptions::parse(list).map(drop).map_err(|error| error.to_string()),
-    |_| ()
-);
+const SECRET_OPTIONS_HOOKS: Hooks =
+    checked_setting::hooks!(|list| SecretOptions::parse(list).map(drop).map_err(|error| error.to_string()), |_| ());
 
-const POLICY_FILE_HOOKS: Hooks = checked_setting::hooks!(
-    |name| policy_file::check(name).map_err(|error| error.to_string()),
-    policy_file::assign
-);
+const POLICY_FILE_HOOKS: Hooks =
+    checked_setting::hooks!(|name| policy_file::check(name).map_err(|error| error.to_string()), policy_file::assign);
 
 /// Makes the settings known to PostgreSQL.
 pub fn define() {
@@ -97,6 +94,8 @@ pub fn define() {
         GucContext::Sighup,
         POLICY_FILE_HOOKS,
     );
+    // A misspelt setting is refused, and not kept as a placeholder that does nothing.
+    checked_setting::reserve_prefix(c"fdw_guard");
 }
 
 pub fn enforcement() -> Enforcement {

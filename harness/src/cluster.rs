@@ -20,9 +20,8 @@ use crate::settings::{Settings, line};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is right for a cluster that lives for minutes: quick rather than durable, and messages that tests can read.
-const DEFAULTS: [(&str, &str); 11] = [
+const DEFAULTS: [(&str, &str); 10] = [
     ("fsync", "off"),
-    ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
     ("max_wal_size", "256MB"),
     ("shared_buffers", "32MB"),

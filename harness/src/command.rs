@@ -1,6 +1,7 @@
 //! Running other programs, with errors that show what was run and what it said.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +16,23 @@ pub fn run(command: &mut Command) -> Result<String> {
         bail!("{}: {}\n{}", shown(command), output.status, last_lines(&said(&output), 30));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs `command` with `input` as its standard input and gives what it wrote to both outputs.
+///
+/// # Errors
+/// As [`run`].
+pub fn feed(command: &mut Command, input: &str) -> Result<String> {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| cannot_run(command))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes())?;
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{}: {}\n{}", shown(command), output.status, last_lines(&said(&output), 30));
+    }
+    Ok(said(&output))
 }
 
 /// Runs `command` and says whether it succeeded.
@@ -78,6 +96,12 @@ mod tests {
     fn a_failure_shows_the_command_and_its_words() {
         let error = run(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap_err().to_string();
         assert!(error.contains("sh -c") && error.contains("out") && error.contains("err"), "{error}");
+    }
+
+    #[test]
+    fn input_is_read_and_both_outputs_are_given() {
+        assert_eq!(feed(Command::new("sh").args(["-c", "cat; echo err >&2"]), "in\n").unwrap(), "in\nerr\n");
+        assert!(feed(Command::new("sh").args(["-c", "cat; exit 1"]), "why").unwrap_err().to_string().contains("why"));
     }
 
     #[test]

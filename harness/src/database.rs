@@ -57,9 +57,17 @@ impl<'cluster> Database<'cluster> {
     /// # Errors
     /// When the server refuses.
     pub fn create(cluster: &'cluster Cluster, name: &str) -> Result<Self> {
+        Self::create_with(cluster, name, "")
+    }
+
+    /// The same with more of CREATE DATABASE, for example `ENCODING 'LATIN1' TEMPLATE template0`.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn create_with(cluster: &'cluster Cluster, name: &str, more: &str) -> Result<Self> {
         let mut client = connect(cluster, "postgres", SUPERUSER, &Notices::default())?;
         client.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(name)))?;
-        client.batch_execute(&format!("CREATE DATABASE {}", quote_ident(name)))?;
+        client.batch_execute(&format!("CREATE DATABASE {} {more}", quote_ident(name)))?;
         Ok(Self { cluster, name: name.to_owned() })
     }
 

@@ -96,7 +96,8 @@ fn show(command: &mut Command) -> Result<String> {
     for line in BufReader::new(output).lines() {
         let line = line?;
         if !line.starts_with("LOCATION:") {
-            let blank = if tour::begins_statement(&line) { "\n" } else { "" };
+            let after_text = !shown.is_empty() && !shown.ends_with("\n\n");
+            let blank = if after_text && tour::begins_statement(&line) { "\n" } else { "" };
             println!("{blank}{}", tour::without_prefix(&line));
             shown.push_str(&line);
             shown.push('\n');

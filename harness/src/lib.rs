@@ -14,6 +14,7 @@ pub mod live;
 pub mod mirror;
 pub mod package;
 pub mod place;
+pub mod programs;
 pub mod project;
 pub mod regress;
 pub mod rust_tests;

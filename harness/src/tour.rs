@@ -35,9 +35,10 @@ pub fn without_prefix(line: &str) -> &str {
 
 /// Whether a line of psql's output begins a statement that it echoes; the tour's own lines that go on are indented.
 pub fn begins_statement(line: &str) -> bool {
-    let verb = line.split(' ').next().unwrap_or_default();
+    let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let is_tag = line.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == ' ');
-    !is_tag && verb != "LINE" && verb.len() > 1 && verb.chars().all(|c| c.is_ascii_uppercase())
+    let is_field = verb == "LINE" || rest.starts_with("NAME:");
+    !is_tag && !is_field && verb.len() > 1 && verb.chars().all(|c| c.is_ascii_uppercase())
 }
 
 fn expected(script: &str) -> Vec<Refusal> {
@@ -47,10 +48,16 @@ fn expected(script: &str) -> Vec<Refusal> {
 
 fn found(shown: &str) -> Vec<Refusal> {
     let mut found: Vec<Refusal> = Vec::new();
+    let mut in_error = false;
     for line in shown.lines().map(without_prefix) {
         if let Some((state, _)) = line.strip_prefix("ERROR:  ").and_then(|error| error.split_once(": ")) {
             found.push(owned(state, ""));
-        } else if let (Some(name), Some(last)) = (line.strip_prefix("CONSTRAINT NAME:  "), found.last_mut()) {
+            in_error = true;
+        } else if ["WARNING:  ", "NOTICE:  "].iter().any(|other| line.starts_with(other)) {
+            in_error = false;
+        } else if let (true, Some(name), Some(last)) =
+            (in_error, line.strip_prefix("CONSTRAINT NAME:  "), found.last_mut())
+        {
             last.1 = name.trim().to_owned();
         }
     }
@@ -70,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_tour_that_went_as_its_script_says_has_no_faults() {
-        let shown = format!("{FIRST}psql:/x/tour.sql:5: ERROR:  42501: no\n");
+        let warning = "WARNING:  HV024: port\nCONSTRAINT NAME:  other\n";
+        let shown = format!("{FIRST}{warning}psql:/x/tour.sql:5: ERROR:  42501: no\n{warning}");
         assert_eq!(faults(SCRIPT, &shown), Vec::<String>::new());
     }
 
@@ -93,8 +101,17 @@ mod tests {
         for line in ["ALTER SERVER a OPTIONS (DROP host);", "SET ROLE intern;", "DO $$ BEGIN"] {
             assert!(begins_statement(line), "{line}");
         }
-        for line in ["ALTER SERVER", "INSERT 0 1", "SET", "ERROR:  x: y", "LINE 1: SELECT", " count ", "    FROM a", ""]
-        {
+        for line in [
+            "ALTER SERVER",
+            "INSERT 0 1",
+            "SET",
+            "ERROR:  x: y",
+            "LINE 1: SELECT",
+            "TABLE NAME:  t",
+            " count ",
+            "    FROM a",
+            "",
+        ] {
             assert!(!begins_statement(line), "{line}");
         }
     }

@@ -192,6 +192,8 @@ pub fn quote_literal(value: &str) -> String {
 /// What an OPTIONS clause does with one option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionAction<'a> {
+    /// As CREATE has it.
+    Give(&'a str),
     Add(&'a str),
     Set(&'a str),
     Drop,
@@ -201,6 +203,7 @@ pub enum OptionAction<'a> {
 pub fn options_clause(option: &str, action: OptionAction<'_>) -> String {
     let option = quote_identifier(option);
     match action {
+        OptionAction::Give(value) => format!("OPTIONS ({option} {})", quote_literal(value)),
         OptionAction::Add(value) => format!("OPTIONS (ADD {option} {})", quote_literal(value)),
         OptionAction::Set(value) => format!("OPTIONS (SET {option} {})", quote_literal(value)),
         OptionAction::Drop => format!("OPTIONS (DROP {option})"),
@@ -276,6 +279,7 @@ mod tests {
         assert_eq!(alter(&column("select", &[])).unwrap(), "ALTER FOREIGN TABLE public.t ALTER COLUMN \"select\"");
         assert_eq!(options("user", OptionAction::Set("o'x")), "OPTIONS (SET \"user\" 'o''x')");
         assert_eq!(options("a", OptionAction::Add("\\")), "OPTIONS (ADD a E'\\\\')");
+        assert_eq!(options("a", OptionAction::Give("b")), "OPTIONS (a 'b')");
         assert_eq!(options("a", OptionAction::Drop), "OPTIONS (DROP a)");
     }
 

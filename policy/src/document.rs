@@ -95,8 +95,7 @@ pub fn document_schema() -> Value {
 }
 
 fn rule_schema() -> Value {
-    let properties: Map<String, Value> =
-        FIELDS.iter().map(|row| (row.name.to_owned(), field_schema(row))).collect();
+    let properties: Map<String, Value> = FIELDS.iter().map(|row| (row.name.to_owned(), field_schema(row))).collect();
     let required: Vec<&str> = FIELDS.iter().filter(|row| row.required).map(|row| row.name).collect();
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
@@ -147,7 +146,7 @@ fn takes_schema(takes: Takes) -> Value {
         Takes::PositiveNumber => json!({"type": "number", "exclusiveMinimum": 0}),
         Takes::Count => json!({"type": "integer", "minimum": 0}),
         Takes::Format => json!({"enum": crate::keyword::FORMATS}),
-        Takes::Schema(_) => schema,
+        Takes::Schema(_) | Takes::OtherProperties | Takes::PropertyNames => schema,
         Takes::Schemas(_) => json!({"type": "array", "minItems": 1, "items": schema}),
         Takes::Properties | Takes::PatternProperties | Takes::DependentSchemas | Takes::Definitions => {
             json!({"type": "object", "additionalProperties": schema})

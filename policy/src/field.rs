@@ -78,7 +78,9 @@ impl FieldKind {
         let (fits, expected) = match self {
             Text | Self::ObjectType | Mode | AtUse => (value.is_string(), "a string"),
             Boolean => (value.is_boolean(), "true or false"),
-            Count => (value.as_i64().is_some_and(|n| (0..=i64::from(i32::MAX)).contains(&n)), "a whole number, not negative"),
+            Count => {
+                (value.as_i64().is_some_and(|n| (0..=i64::from(i32::MAX)).contains(&n)), "a whole number, not negative")
+            }
             Patterns(_) | Names | Forms => (is_array_of_strings(value), "an array of strings"),
             Schema => (value.is_object(), "a JSON Schema, which is an object"),
         };

@@ -133,7 +133,11 @@ pub struct AttributeRow {
 /// Every attribute: where rules see it and which form its change is.
 pub const ATTRIBUTES: &[AttributeRow] = &[
     AttributeRow { attribute: Attribute::Name, key: name_key, form: renaming },
-    AttributeRow { attribute: Attribute::Schema, key: |t| on(t, ForeignTable, "schema"), form: |_, _, _| Some(Form::SetSchema) },
+    AttributeRow {
+        attribute: Attribute::Schema,
+        key: |t| on(t, ForeignTable, "schema"),
+        form: |_, _, _| Some(Form::SetSchema),
+    },
     AttributeRow { attribute: Attribute::Owner, key: owner_key, form: |_, _, _| Some(Form::OwnerTo) },
     AttributeRow {
         attribute: Attribute::Handler,
@@ -151,7 +155,11 @@ pub const ATTRIBUTES: &[AttributeRow] = &[
         form: |_, _, _| None,
     },
     AttributeRow { attribute: Attribute::Type, key: type_key, form: |_, _, _| Some(Form::SetDataType) },
-    AttributeRow { attribute: Attribute::Version, key: |t| on(t, Server, "version"), form: |_, _, _| Some(Form::Version) },
+    AttributeRow {
+        attribute: Attribute::Version,
+        key: |t| on(t, Server, "version"),
+        form: |_, _, _| Some(Form::Version),
+    },
     AttributeRow { attribute: Attribute::Collation, key: |_| None, form: |_, _, _| Some(Form::SetDataType) },
     AttributeRow {
         attribute: Attribute::NotNull,
@@ -190,7 +198,12 @@ fn set_or_not(new: Option<&str>, set: Form, not: Form) -> Form {
 /// RESET only takes entries away; whatever adds or changes one is SET.
 fn attribute_options(_: ObjectType, old: Option<&str>, new: Option<&str>) -> Option<Form> {
     let entries = |text: Option<&str>| -> BTreeSet<String> {
-        text.unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+        text.unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(str::to_owned)
+            .collect()
     };
     let added = !entries(new).is_subset(&entries(old));
     Some(if added { Form::SetAttributeOption } else { Form::ResetAttributeOption })
@@ -279,7 +292,11 @@ mod tests {
             after.attributes.remove(&attribute);
             before.attributes.extend(old.map(|value| (attribute, value.to_owned())));
             after.attributes.extend(new.map(|value| (attribute, value.to_owned())));
-            assert_eq!(forms_between(Some(&before), Some(&after)), BTreeSet::from([form]), "{attribute:?} {old:?} {new:?}");
+            assert_eq!(
+                forms_between(Some(&before), Some(&after)),
+                BTreeSet::from([form]),
+                "{attribute:?} {old:?} {new:?}"
+            );
             assert_eq!(table_forms_of_column(Some(&before), Some(&after)), BTreeSet::from([form]));
         }
     }

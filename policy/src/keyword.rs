@@ -6,8 +6,22 @@ pub const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The formats that are known, all of which are asserted.
 pub const FORMATS: &[&str] = &[
-    "date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "iri", "iri-reference", "json-pointer",
-    "relative-json-pointer", "time", "uri", "uri-reference", "uri-template", "uuid",
+    "date",
+    "date-time",
+    "duration",
+    "email",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "relative-json-pointer",
+    "time",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "uuid",
 ];
 
 /// Whether what a subschema says always holds, or only in some case.
@@ -38,6 +52,10 @@ pub enum Takes {
     Schemas(Reach),
     Properties,
     PatternProperties,
+    /// A schema for the options that nothing names.
+    OtherProperties,
+    /// A schema for the names of options.
+    PropertyNames,
     DependentSchemas,
     Definitions,
     Names,
@@ -76,22 +94,31 @@ pub struct KeywordRow {
     pub types: Types,
     /// Whether it tells no more of a value than that it is there and how long it is.
     pub on_secrets: bool,
-}
-
-const fn row(name: &'static str, takes: Takes, place: Place, types: Types, on_secrets: bool) -> KeywordRow {
-    KeywordRow { name, takes, place, types, on_secrets }
+    /// Whether it can be violated.
+    pub constrains: bool,
 }
 
 const fn annotation(name: &'static str, takes: Takes, place: Place) -> KeywordRow {
-    row(name, takes, place, Types::All, true)
+    KeywordRow { name, takes, place, types: Types::All, on_secrets: true, constrains: false }
 }
 
 const fn applicator(name: &'static str, takes: Takes, place: Place) -> KeywordRow {
-    row(name, takes, place, Types::All, true)
+    KeywordRow { name, takes, place, types: Types::All, on_secrets: true, constrains: true }
 }
 
 const fn assertion(name: &'static str, takes: Takes, types: Types) -> KeywordRow {
-    row(name, takes, Place::Values, types, false)
+    KeywordRow { name, takes, place: Place::Values, types, on_secrets: false, constrains: true }
+}
+
+const fn length(name: &'static str) -> KeywordRow {
+    KeywordRow {
+        name,
+        takes: Takes::Count,
+        place: Place::Values,
+        types: Types::Text,
+        on_secrets: true,
+        constrains: true,
+    }
 }
 
 use Reach::{Always, Sometimes};
@@ -99,7 +126,7 @@ use Reach::{Always, Sometimes};
 /// Every keyword that a rule may use.
 pub const KEYWORDS: &[KeywordRow] = &[
     annotation("$schema", Takes::Draft, Place::Root),
-    applicator("$defs", Takes::Definitions, Place::Root),
+    annotation("$defs", Takes::Definitions, Place::Root),
     applicator("$ref", Takes::Reference, Place::Everywhere),
     annotation("$comment", Takes::Text, Place::Everywhere),
     annotation("title", Takes::Text, Place::Everywhere),
@@ -110,7 +137,7 @@ pub const KEYWORDS: &[KeywordRow] = &[
     annotation("readOnly", Takes::Boolean, Place::OwnOptions),
     annotation("writeOnly", Takes::Boolean, Place::OwnOptions),
     // Whether a type other than string may be asked of a secret is seen from the type itself.
-    row("type", Takes::TypeName, Place::Everywhere, Types::All, true),
+    applicator("type", Takes::TypeName, Place::Everywhere),
     assertion("enum", Takes::Values, Types::All),
     assertion("const", Takes::Anything, Types::All),
     assertion("minimum", Takes::Number, Types::Numeric),
@@ -118,15 +145,15 @@ pub const KEYWORDS: &[KeywordRow] = &[
     assertion("exclusiveMinimum", Takes::Number, Types::Numeric),
     assertion("exclusiveMaximum", Takes::Number, Types::Numeric),
     assertion("multipleOf", Takes::PositiveNumber, Types::Numeric),
-    row("minLength", Takes::Count, Place::Values, Types::Text, true),
-    row("maxLength", Takes::Count, Place::Values, Types::Text, true),
+    length("minLength"),
+    length("maxLength"),
     assertion("pattern", Takes::Pattern, Types::Text),
     assertion("format", Takes::Format, Types::Text),
     applicator("properties", Takes::Properties, Place::Objects),
     applicator("patternProperties", Takes::PatternProperties, Place::Options),
-    applicator("additionalProperties", Takes::Schema(Sometimes), Place::Options),
-    applicator("unevaluatedProperties", Takes::Schema(Sometimes), Place::Options),
-    applicator("propertyNames", Takes::Schema(Sometimes), Place::Options),
+    applicator("additionalProperties", Takes::OtherProperties, Place::Options),
+    applicator("unevaluatedProperties", Takes::OtherProperties, Place::Options),
+    applicator("propertyNames", Takes::PropertyNames, Place::Options),
     applicator("required", Takes::Names, Place::Objects),
     applicator("dependentRequired", Takes::NamesByName, Place::Objects),
     applicator("dependentSchemas", Takes::DependentSchemas, Place::Objects),

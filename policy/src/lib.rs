@@ -10,7 +10,9 @@ mod check;
 mod context;
 pub mod ddl;
 pub mod document;
+mod entry;
 pub mod evaluate;
+mod explain;
 mod expression;
 mod fault;
 mod field;
@@ -31,4 +33,5 @@ mod suggest;
 mod survey;
 #[cfg(test)]
 mod testing;
+mod view;
 pub mod violation;

@@ -47,9 +47,8 @@ impl Matcher {
             && !self.except_roles.iter().any(member)
     }
 
-    /// Whether the rule is in force in the database, whomever it binds.
-    pub(crate) fn is_in_force_in(&self, database: &str) -> bool {
-        self.database.matches(&[database])
+    pub(crate) fn is_for_every_database(&self) -> bool {
+        self.database.is_any()
     }
 
     /// Whether the rule is about the object. What is not known of the things above it counts as matching.
@@ -121,9 +120,12 @@ mod tests {
         let bob = mapping("bob", "foo", &[]);
         assert!(matcher(|_| {}).matches(&bob));
         assert!(!matcher(|_| {}).matches(&server("foo", &[])));
-        for (wanted, role, server, wrapper) in
-            [(true, "b*", "foo", "postgres_fdw"), (false, "x", "*", "*"), (false, "*", "x", "*"), (false, "*", "*", "x")]
-        {
+        for (wanted, role, server, wrapper) in [
+            (true, "b*", "foo", "postgres_fdw"),
+            (false, "x", "*", "*"),
+            (false, "*", "x", "*"),
+            (false, "*", "*", "x"),
+        ] {
             let matcher = matcher(|rule| {
                 rule.role = only(role);
                 rule.server = only(server);
@@ -154,11 +156,14 @@ mod tests {
 
     #[test]
     fn tables_match_with_and_without_their_schema() {
-        for (pattern, wanted) in [("t", true), ("public.t", true), ("public.*", true), ("other.t", false), ("x", false)] {
-            let of = |object_type| matcher(|rule| {
-                rule.object_type = object_type;
-                rule.relation = only(pattern);
-            });
+        for (pattern, wanted) in [("t", true), ("public.t", true), ("public.*", true), ("other.t", false), ("x", false)]
+        {
+            let of = |object_type| {
+                matcher(|rule| {
+                    rule.object_type = object_type;
+                    rule.relation = only(pattern);
+                })
+            };
             assert_eq!(of(ObjectType::ForeignTable).matches(&table("t", &[])), wanted, "{pattern}");
             assert_eq!(of(ObjectType::ForeignTableColumn).matches(&column("c", &[])), wanted, "{pattern}");
         }

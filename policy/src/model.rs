@@ -18,13 +18,8 @@ pub enum ObjectType {
 }
 
 impl ObjectType {
-    pub const ALL: [Self; 5] = [
-        Self::ForeignDataWrapper,
-        Self::Server,
-        Self::UserMapping,
-        Self::ForeignTable,
-        Self::ForeignTableColumn,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::ForeignDataWrapper, Self::Server, Self::UserMapping, Self::ForeignTable, Self::ForeignTableColumn];
 
     /// PostgreSQL's own name of the type, as rules and messages spell it.
     pub const fn name(self) -> &'static str {
@@ -151,9 +146,6 @@ pub struct Situation {
 impl Situation {
     /// The object itself or the one above it of that type.
     pub fn part(&self, object_type: ObjectType) -> Option<&ObjectState> {
-        std::iter::once(&self.object)
-            .chain(&self.above)
-            .find(|state| state.object_type == object_type)
-            .map(Rc::as_ref)
+        std::iter::once(&self.object).chain(&self.above).find(|state| state.object_type == object_type).map(Rc::as_ref)
     }
 }

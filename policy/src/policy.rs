@@ -1,35 +1,144 @@
 //! All rules in force, and their verdict on a change.
 
-use crate::evaluate::{Change, Session};
-use crate::model::{ObjectType, Situation};
-use crate::rule::Rule;
-use crate::secret::{Secrecy, SecretOptions};
-use crate::violation::Violation;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// All rules in force. It is made once for a backend and compiles a rule when an object first matches it.
+use serde_json::{Map, Value};
+
+use crate::catalogue::Catalogue;
+use crate::context::{self, Sight};
+use crate::entry::{Compiled, Entry};
+use crate::evaluate::{Change, Session, evaluate_rule};
+use crate::index::Index;
+use crate::model::{ObjectType, Situation};
+use crate::rule::{Mode, Rule};
+use crate::secret::{Secrecy, SecretOptions};
+use crate::view::View;
+use crate::violation::Violation;
+
+/// All rules in force. It is made once for a backend, and compiles a rule when an object first matches it.
+#[derive(Debug)]
 pub struct Policy {
-    rules: Vec<Rule>,
-    secret_options: Rc<SecretOptions>,
+    entries: Vec<Entry>,
+    index: Index,
+    catalogue: Catalogue,
 }
 
 impl Policy {
+    /// Takes rules that were checked when they were stored. One that is no longer valid is not left out: whatever it
+    /// could be about violates it.
     pub fn new(rules: Vec<Rule>, secret_options: SecretOptions) -> Self {
-        Self { rules, secret_options: Rc::new(secret_options) }
+        let entries: Vec<Entry> = rules.into_iter().map(Entry::new).collect();
+        let mut index = Index::default();
+        for (position, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.rule.mode != Mode::Off) {
+            index.insert(position, entry.rule.object_type, entry.matcher());
+        }
+        Self { entries, index, catalogue: Catalogue::new(secret_options) }
     }
+
+    /// Every rule, those that are switched off included.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter()
+        self.entries.iter().map(|entry| &entry.rule)
     }
-    pub fn evaluate(&self, _change: &Change, _session: &dyn Session) -> Vec<Violation> {
-        Vec::new()
+
+    /// The violations that the change introduces, and of strict rules the old ones as well, in the order of the rules.
+    pub fn evaluate(&self, change: &Change, session: &dyn Session) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        let Some(now) = change.new.as_ref().or(change.old.as_ref()) else { return violations };
+        let now = View::new(self, session, now, change.old.as_ref());
+        let before = change.old.as_ref().map(|old| View::new(self, session, old, None));
+        for entry in self.candidates(change.new.iter().chain(&change.old)) {
+            session.check_for_interrupts();
+            if entry.binds(session) {
+                evaluate_rule(entry, change, &now, before.as_ref(), &mut violations);
+            }
+        }
+        violations
     }
-    pub fn standing(&self, _situation: &Situation, _session: &dyn Session) -> Vec<Violation> {
-        Vec::new()
+
+    /// The violations of an object as it stands, whatever made it so.
+    pub fn standing(&self, situation: &Situation, session: &dyn Session) -> Vec<Violation> {
+        let change = Change { old: None, new: Some(situation.clone()), forms: BTreeSet::new(), touched: true };
+        self.evaluate(&change, session)
     }
-    pub fn looks_above(&self, _object_type: ObjectType, _above: ObjectType) -> bool {
-        true
+
+    /// Whether any rule on that type of object depends on the state of what stands above it.
+    pub fn looks_above(&self, object_type: ObjectType, above: ObjectType) -> bool {
+        self.index
+            .all(object_type)
+            .any(|position| self.entries.get(position).is_some_and(|entry| entry.looks_at(above)))
     }
+
+    /// What is known of the secrecy of the object's options.
+    ///
+    /// A rule says that an option is secret wherever its patterns fit. Its condition counts only when the rule is
+    /// trusted: otherwise what is shown would tell what the condition found.
     pub fn secrecy(&self, situation: &Situation) -> Secrecy {
-        Secrecy::new(situation.object.object_type, self.secret_options.clone())
+        let mut secrecy = self.catalogue.secrecy(situation);
+        let view = Lazy { situation, document: std::cell::OnceCell::new() };
+        for entry in self.candidates([situation]).filter(|entry| entry.matches(situation)) {
+            match entry.compiled() {
+                Ok(compiled) => say(entry, compiled, &view, &mut secrecy),
+                Err(_) => secrecy.hide_everything(),
+            }
+        }
+        secrecy
     }
+
+    /// The parts of the situation as somebody sees them who may not know secrets.
+    pub(crate) fn masked_parts(&self, situation: &Situation) -> Map<String, Value> {
+        let secrecy_of = |object_type: ObjectType| {
+            let part = part_of(situation, object_type)?;
+            Some(Rc::new(self.secrecy(&part)))
+        };
+        context::parts(situation, &Sight::Masked(&secrecy_of))
+    }
+
+    fn candidates<'a>(&self, situations: impl IntoIterator<Item = &'a Situation>) -> impl Iterator<Item = &Entry> {
+        self.index.candidates(situations).into_iter().filter_map(|position| self.entries.get(position))
+    }
+}
+
+/// A situation whose context document trusted conditions may need.
+struct Lazy<'a> {
+    situation: &'a Situation,
+    document: std::cell::OnceCell<Value>,
+}
+
+impl Lazy<'_> {
+    fn document(&self) -> &Value {
+        self.document.get_or_init(|| Value::Object(context::parts(self.situation, &Sight::Everything)))
+    }
+}
+
+fn say(entry: &Entry, compiled: &Compiled, view: &Lazy<'_>, secrecy: &mut Secrecy) {
+    let Some(options) = &compiled.options else { return };
+    let survey = options.survey();
+    let says = survey.annotations.values().any(|annotation| annotation.write_only.is_some());
+    if !says && survey.secret_patterns.is_empty() {
+        return;
+    }
+    let condition = compiled.condition.as_ref().filter(|_| entry.rule.trusted);
+    if condition.is_some_and(|condition| !condition.is_satisfied_by(view.document())) {
+        return;
+    }
+    let may_publish = entry.rule.trusted && entry.is_in_force_everywhere();
+    for (name, annotation) in &survey.annotations {
+        match annotation.write_only {
+            Some(true) => secrecy.add_secret(name),
+            Some(false) if may_publish => secrecy.add_public(name),
+            _ => {}
+        }
+    }
+    for names in &survey.secret_patterns {
+        secrecy.add_secret_pattern(names.clone());
+    }
+}
+
+/// The part of that type together with what is above it.
+fn part_of(situation: &Situation, object_type: ObjectType) -> Option<Situation> {
+    let mut states = std::iter::once(&situation.object).chain(&situation.above);
+    let object = states.find(|state| state.object_type == object_type)?;
+    let above = situation.above.iter().filter(|state| state.object_type < object_type).cloned().collect();
+    Some(Situation { object: object.clone(), above })
 }

@@ -285,7 +285,8 @@ impl Rule {
         for row in FIELDS {
             let FieldKind::Patterns(object_types) = row.kind else { continue };
             if !object_types.contains(&self.object_type) && self.patterns(row.name) != every_name().as_slice() {
-                let message = format!("the field says nothing about a {}; it is for {}", self.object_type, names(object_types));
+                let message =
+                    format!("the field says nothing about a {}; it is for {}", self.object_type, names(object_types));
                 return Err(RuleError::new(row.name, message));
             }
         }

@@ -56,33 +56,41 @@ fn elements(list: &str) -> Vec<String> {
 pub struct Secrecy {
     object_type: ObjectType,
     named: Rc<SecretOptions>,
-    secret: BTreeSet<Rc<str>>,
+    secret: BTreeSet<String>,
     secret_patterns: Vec<Regex>,
-    public: BTreeSet<Rc<str>>,
+    public: BTreeSet<String>,
+    /// Whether nothing may be shown, because what would say so cannot be read.
+    unknown: bool,
 }
 
 impl Secrecy {
     /// What the names of options alone say.
     pub(crate) fn new(object_type: ObjectType, named: Rc<SecretOptions>) -> Self {
-        Self { object_type, named, secret: BTreeSet::new(), secret_patterns: Vec::new(), public: BTreeSet::new() }
+        let (secret, public) = (BTreeSet::new(), BTreeSet::new());
+        Self { object_type, named, secret, secret_patterns: Vec::new(), public, unknown: false }
     }
 
-    pub(crate) fn add_secret(&mut self, option: Rc<str>) {
-        self.secret.insert(option);
+    pub(crate) fn add_secret(&mut self, option: &str) {
+        self.secret.insert(option.to_owned());
     }
 
     pub(crate) fn add_secret_pattern(&mut self, names: Regex) {
         self.secret_patterns.push(names);
     }
 
-    pub(crate) fn add_public(&mut self, option: Rc<str>) {
-        self.public.insert(option);
+    pub(crate) fn add_public(&mut self, option: &str) {
+        self.public.insert(option.to_owned());
+    }
+
+    pub(crate) fn hide_everything(&mut self) {
+        self.unknown = true;
     }
 
     /// Whether the option's value must not be shown. What says that it is secret wins over what says that it is
     /// public, and on a user mapping whatever nothing is known of is a secret.
     pub fn is_secret(&self, option: &str) -> bool {
-        self.named.matches(option)
+        self.unknown
+            || self.named.matches(option)
             || self.secret.contains(option)
             || self.secret_patterns.iter().any(|names| names.is_match(option))
             || (self.object_type == ObjectType::UserMapping && !self.public.contains(option))
@@ -189,8 +197,8 @@ mod tests {
     fn on_a_user_mapping_silence_means_secret() {
         let mut mapping = secrecy(ObjectType::UserMapping);
         assert!(mapping.is_secret("user") && mapping.is_secret("anything"));
-        mapping.add_public("user".into());
-        mapping.add_public("password".into());
+        mapping.add_public("user");
+        mapping.add_public("password");
         assert!(!mapping.is_secret("user"));
         assert!(mapping.is_secret("password"), "the setting wins over a rule that says public");
         assert!(!secrecy(ObjectType::Server).is_secret("host"));
@@ -199,7 +207,7 @@ mod tests {
     #[test]
     fn rules_and_their_patterns_make_secrets() {
         let mut server = secrecy(ObjectType::Server);
-        server.add_secret("pin".into());
+        server.add_secret("pin");
         server.add_secret_pattern(Regex::new("^x_").unwrap());
         assert!(server.is_secret("pin") && server.is_secret("x_1") && !server.is_secret("y"));
     }

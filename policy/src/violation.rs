@@ -145,7 +145,9 @@ mod tests {
 
     #[test]
     fn at_most_twenty_are_listed_after_the_first() {
-        for (count, lines, last) in [(21, 21, "Fact 20."), (22, 22, "And 1 more violation."), (30, 22, "And 9 more violations.")] {
+        for (count, lines, last) in
+            [(21, 21, "Fact 20."), (22, 22, "And 1 more violation."), (30, 22, "And 9 more violations.")]
+        {
             let violations: Vec<Violation> = (0..count).map(violation).collect();
             let detail = report(&violations).unwrap().detail;
             assert_eq!(detail.lines().count(), lines);

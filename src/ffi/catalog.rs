@@ -209,8 +209,7 @@ fn options(datum: Option<pg_sys::Datum>) -> Options {
 fn attribute_options(datum: Option<pg_sys::Datum>) -> Option<String> {
     // SAFETY: attoptions is of type text[].
     let elements = unsafe { tuple::text_array(datum?) };
-    let kept: Vec<String> =
-        elements.into_iter().flatten().filter(|option| !option.starts_with("pg_attver=")).collect();
+    let kept: Vec<String> = elements.into_iter().flatten().filter(|option| !option.starts_with("pg_attver=")).collect();
     (!kept.is_empty()).then(|| kept.join(", "))
 }
 

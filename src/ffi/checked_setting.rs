@@ -37,6 +37,12 @@ pub fn define(
     }
 }
 
+/// Has PostgreSQL refuse settings with that prefix that nobody defined.
+pub fn reserve_prefix(prefix: &'static CStr) {
+    // SAFETY: PostgreSQL copies the name.
+    unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) }
+}
+
 /// Asks `check` about the value; its answer, if it is a no, becomes the DETAIL of PostgreSQL's message.
 ///
 /// # Safety

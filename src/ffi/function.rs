@@ -2,8 +2,9 @@
 //!
 //! `#[pg_extern]` would do most of this, but it takes every text for UTF-8 and shows a panic's text.
 
+use crate::error::Error;
 use crate::ffi::{raise, text, tuple};
-use crate::report::Report;
+use crate::report::{self, Report};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
 use std::ptr;
@@ -114,10 +115,7 @@ impl Call {
 ///
 /// # Safety
 /// `info` is the call that PostgreSQL makes, and the calling frame owns nothing.
-pub unsafe fn call(
-    info: pg_sys::FunctionCallInfo,
-    body: impl FnOnce(&Call) -> Result<Answer<'_>, Report>,
-) -> Datum {
+pub unsafe fn call(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Answer<'_>, Error>) -> Datum {
     // SAFETY: the caller's promise.
     unsafe {
         let (datum, reports) = raise::guarded(|| {
@@ -125,7 +123,7 @@ pub unsafe fn call(
             let outcome = body(&call).map(|answer| give(info, answer));
             let mut reports = call.notices.take();
             let datum = outcome.unwrap_or_else(|error| {
-                reports.push(error);
+                reports.push(report::of_error(&error));
                 Datum::null()
             });
             (datum, raise::in_postgres_memory(&reports))
@@ -141,7 +139,7 @@ pub unsafe fn call(
 /// As for [`call`].
 pub unsafe fn call_trigger(
     info: pg_sys::FunctionCallInfo,
-    body: impl FnOnce(&Call) -> Result<pg_sys::HeapTuple, Report>,
+    body: impl FnOnce(&Call) -> Result<pg_sys::HeapTuple, Error>,
 ) -> Datum {
     // SAFETY: the caller's promise.
     unsafe {
@@ -150,7 +148,7 @@ pub unsafe fn call_trigger(
             let outcome = body(&call);
             let mut reports = call.notices.take();
             let row = outcome.unwrap_or_else(|error| {
-                reports.push(error);
+                reports.push(report::of_error(&error));
                 ptr::null_mut()
             });
             (Datum::from(row), raise::in_postgres_memory(&reports))
@@ -188,12 +186,7 @@ unsafe fn put_row(result: *mut pg_sys::ReturnSetInfo, row: &[Value]) {
     let (mut datums, mut nulls): (Vec<Datum>, Vec<bool>) = row.iter().map(datum_of).unzip();
     // SAFETY: the caller's promise; both arrays have as many elements as the row type has columns.
     unsafe {
-        pg_sys::tuplestore_putvalues(
-            (*result).setResult,
-            (*result).setDesc,
-            datums.as_mut_ptr(),
-            nulls.as_mut_ptr(),
-        );
+        pg_sys::tuplestore_putvalues((*result).setResult, (*result).setDesc, datums.as_mut_ptr(), nulls.as_mut_ptr());
     }
     crate::ffi::server::check_for_interrupts();
 }
@@ -231,23 +224,30 @@ fn jsonb_datum(text: &str) -> Datum {
     }
 }
 
-/// Makes a function of the library known to PostgreSQL under its own name, as PG_FUNCTION_INFO_V1 does in C. The name is
-/// a symbol of the whole server process, hence its prefix.
-macro_rules! sql_function {
-    ($caller:ident, $name:ident, $info:ident, $body:path) => {
-        #[unsafe(no_mangle)]
-        #[doc(hidden)]
-        pub extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
-            const RECORD: ::pgrx::pg_sys::Pg_finfo_record = ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
-            &RECORD
-        }
+/// Makes functions of the library known to PostgreSQL under their own names, as PG_FUNCTION_INFO_V1 does in C: how it is
+/// called, its symbol, the symbol of its info record, its body. Symbols are those of the whole server process, hence the
+/// prefix.
+macro_rules! sql_functions {
+    ($($caller:ident: $name:ident, $info:ident => $body:path;)*) => {
+        /// The symbols, for the test that holds them against the SQL script.
+        #[cfg(feature = "pg_test")]
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        #[unsafe(no_mangle)]
-        #[doc(hidden)]
-        pub unsafe extern "C-unwind" fn $name(info: ::pgrx::pg_sys::FunctionCallInfo) -> ::pgrx::pg_sys::Datum {
-            // SAFETY: PostgreSQL makes the call, and this frame owns nothing.
-            unsafe { $crate::ffi::function::$caller(info, $body) }
-        }
+        $(
+            #[unsafe(no_mangle)]
+            #[doc(hidden)]
+            pub extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
+                const RECORD: ::pgrx::pg_sys::Pg_finfo_record = ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+                &RECORD
+            }
+
+            #[unsafe(no_mangle)]
+            #[doc(hidden)]
+            pub unsafe extern "C-unwind" fn $name(info: ::pgrx::pg_sys::FunctionCallInfo) -> ::pgrx::pg_sys::Datum {
+                // SAFETY: PostgreSQL makes the call, and this frame owns nothing.
+                unsafe { $crate::ffi::function::$caller(info, $body) }
+            }
+        )*
     };
 }
-pub(crate) use sql_function;
+pub(crate) use sql_functions;

@@ -76,16 +76,7 @@ unsafe extern "C-unwind" fn process_utility(
     unsafe {
         let next = NEXT_PROCESS_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
         let run = || {
-            next(
-                statement,
-                query_string,
-                read_only_tree,
-                context,
-                params,
-                query_environment,
-                destination,
-                completion,
-            );
+            next(statement, query_string, read_only_tree, context, params, query_environment, destination, completion);
         };
         if !statement::is_watched(statement, context) || server::stands_aside() {
             return run();

@@ -1,10 +1,10 @@
 //! The table of rules: finding it, reading it, and hearing that it changed.
 
+use crate::error::Error;
 use crate::ffi::function::Call;
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::{text, tuple};
 use crate::functions::rules::verdict_on_rule;
-use crate::report::{self, Report};
 use fdw_guard_policy::rule::Rule;
 use pgrx::pg_sys::{self, Datum, HeapTuple, Oid, TupleDesc};
 use serde_json::Value;
@@ -93,7 +93,7 @@ fn is_ours(table: Oid) -> bool {
 
 /// All rules of the table, as the latest commit and the own transaction left them. A row that cannot be read, because
 /// somebody switched the trigger off that checks it, is an error: a rule that is not understood must not be ignored.
-pub fn read(table: Oid) -> Result<Vec<Rule>, Report> {
+pub fn read(table: Oid) -> Result<Vec<Rule>, Error> {
     let mut rules = Vec::new();
     if is_ours(table) {
         let mut scan = CatalogScan::of_latest(table);
@@ -105,13 +105,13 @@ pub fn read(table: Oid) -> Result<Vec<Rule>, Report> {
 }
 
 /// The trigger on the table of rules: refuses what is not valid, and tells every session that the rules have changed.
-pub fn check_rule(call: &Call) -> Result<HeapTuple, Report> {
-    let Some(trigger) = call.trigger() else { return Err(report::not_a_trigger()) };
+pub fn check_rule(call: &Call) -> Result<HeapTuple, Error> {
+    let Some(trigger) = call.trigger() else { return Err(Error::NotATrigger) };
     // SAFETY: trigger comes from PostgreSQL; which tuples it holds follows from its event (trigger.h).
     unsafe {
         let table = (*trigger.tg_relation).rd_id;
         if table == Oid::INVALID || Some(table) != self::table() {
-            return Err(report::not_a_trigger());
+            return Err(Error::NotATrigger);
         }
         pg_sys::CacheInvalidateRelcacheByRelid(table);
         let row_type = (*trigger.tg_relation).rd_att;
@@ -125,7 +125,7 @@ pub fn check_rule(call: &Call) -> Result<HeapTuple, Report> {
 
 /// # Safety
 /// `row` is a tuple of the table of rules and `row_type` its type.
-unsafe fn checked(call: &Call, row: HeapTuple, row_type: TupleDesc) -> Result<HeapTuple, Report> {
+unsafe fn checked(call: &Call, row: HeapTuple, row_type: TupleDesc) -> Result<HeapTuple, Error> {
     // SAFETY: the caller's promise.
     let row_values = unsafe { Row::of(row, row_type) };
     let trusted = row_values.boolean("trusted").unwrap_or(true) && is_superuser();
@@ -171,23 +171,25 @@ impl Row {
         self.0.get(column).map(|datum| datum.value() != 0)
     }
 
+    fn elements(&self, column: &str) -> Option<Vec<Option<String>>> {
+        // SAFETY: only columns of type text[] are asked for so.
+        self.0.get(column).map(|datum| unsafe { tuple::text_array(*datum) })
+    }
+
     /// The value of a column as a policy document would hold it; a null element of an array stays one, and is refused.
     fn value(&self, column: &str) -> Value {
-        // SAFETY: the kinds are those of the columns in the table's definition.
         match column {
             "strict" => self.boolean(column).into(),
             "max_age" | "reuse_history" => self.0.get(column).map(|_| true).into(),
-            column if ARRAYS.contains(&column) => {
-                self.0.get(column).map(|datum| unsafe { tuple::text_array(*datum) }).into()
-            }
+            column if ARRAYS.contains(&column) => self.elements(column).into(),
             _ => self.text(column).into(),
         }
     }
 
-    fn rule(&self) -> Result<Rule, Report> {
+    fn rule(&self) -> Result<Rule, Error> {
         let name = self.text("name").unwrap_or_default();
         let fields = COLUMNS.iter().map(|column| ((*column).to_owned(), self.value(column))).collect();
-        let rule = Rule::from_value(Value::Object(fields)).map_err(|error| report::invalid_rule(&name, &error))?;
+        let rule = Rule::from_value(Value::Object(fields)).map_err(|fault| Error::InvalidRule { rule: name, fault })?;
         Ok(Rule {
             options: self.text("options"),
             condition: self.text("condition"),

@@ -42,4 +42,4 @@ pub fn account() -> u32 {
 }
 
 /// The server's major version.
-pub const MAJOR: u32 = pg_sys::PG_VERSION_NUM as u32 / 10_000;
+pub const MAJOR: u32 = pg_sys::PG_VERSION_NUM / 10_000;

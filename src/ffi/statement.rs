@@ -11,10 +11,7 @@ use pgrx::pg_sys::{self, NodeTag};
 ///
 /// # Safety
 /// `statement` is the planned statement that PostgreSQL gave to the hook.
-pub unsafe fn is_watched(
-    statement: *const pg_sys::PlannedStmt,
-    context: pg_sys::ProcessUtilityContext::Type,
-) -> bool {
+pub unsafe fn is_watched(statement: *const pg_sys::PlannedStmt, context: pg_sys::ProcessUtilityContext::Type) -> bool {
     if context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND {
         return false;
     }

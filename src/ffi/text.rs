@@ -75,9 +75,8 @@ pub fn to_server(text: &str) -> *const c_char {
         return palloc_string(text.as_bytes());
     }
     // SAFETY: reads a variable of the backend, and looks up the conversion in the catalog.
-    let conversion = unsafe {
-        pg_sys::FindDefaultConversionProc(pg_sys::pg_enc::PG_UTF8 as c_int, pg_sys::GetDatabaseEncoding())
-    };
+    let conversion =
+        unsafe { pg_sys::FindDefaultConversionProc(pg_sys::pg_enc::PG_UTF8 as c_int, pg_sys::GetDatabaseEncoding()) };
     let bytes: Vec<u8> = text.chars().flat_map(|character| char_to_server(character, conversion)).collect();
     palloc_string(&bytes)
 }

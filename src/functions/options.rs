@@ -1,15 +1,15 @@
 //! `visible_options`: what every view of options reads.
 
+use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::rights;
 use crate::guard::{self, Class};
 use crate::policy_in_force;
-use crate::report::Report;
 use fdw_guard_policy::model::Situation;
 use pgrx::pg_sys::Oid;
 
 /// The options of one object, secrets as `***`; no row for who may not see them, nor for an object that is not there.
-pub fn visible_options<'a>(call: &'a Call) -> Result<Answer<'a>, Report> {
+pub fn visible_options(call: &Call) -> Result<Answer<'_>, Error> {
     let situation = call.oid(0).zip(call.oid(1)).zip(call.integer(2)).and_then(|((catalog, oid), column)| {
         let class = Class::of_catalog(catalog)?;
         if class == Class::UserMapping && !rights::may_see_user_mapping(oid) {
@@ -29,7 +29,7 @@ fn situation(class: Class, oid: Oid, column: i16) -> Option<Situation> {
     Some(scene.column(column))
 }
 
-fn rows(situation: &Situation) -> Result<Vec<Vec<Value>>, Report> {
+fn rows(situation: &Situation) -> Result<Vec<Vec<Value>>, Error> {
     let secrecy = policy_in_force::policy()?.secrecy(situation);
     let options = situation.object.options.iter();
     let row = |(option, value)| {

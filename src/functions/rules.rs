@@ -1,16 +1,17 @@
 //! Rules on their way into the table, and on their way out as rows.
 
+use crate::error::Error;
 use crate::ffi::function::Value;
-use crate::report::{self, Report};
 use crate::policy_in_force;
+use crate::report::{self, Report};
 use fdw_guard_policy::pattern::PatternList;
 use fdw_guard_policy::rule::{Mode, Rule};
 
 /// The notices that a rule deserves when it is written, or why it is refused.
-pub fn verdict_on_rule(rule: &Rule) -> Result<Vec<Report>, Report> {
+pub fn verdict_on_rule(rule: &Rule) -> Result<Vec<Report>, Error> {
     match rule.check(&policy_in_force::catalogue()) {
         Ok(notices) => Ok(notices.into_iter().map(|notice| report::notice_on_rule(&rule.name, &notice)).collect()),
-        Err(error) => Err(report::invalid_rule(&rule.name, &error)),
+        Err(fault) => Err(Error::InvalidRule { rule: rule.name.clone(), fault }),
     }
 }
 

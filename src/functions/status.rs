@@ -1,10 +1,10 @@
 //! `status`: which protections are active in this session, and why others are not.
 
+use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::{catalog, hooks, rules, server};
 use crate::functions::rules::is_in_force;
 use crate::policy_file;
-use crate::report::Report;
 use crate::settings::{self, CheckMode, Enforcement};
 use fdw_guard_policy::rule::Rule;
 
@@ -16,7 +16,7 @@ struct Protection {
     hint: Option<&'static str>,
 }
 
-pub fn status<'a>(_call: &'a Call) -> Result<Answer<'a>, Report> {
+pub fn status(_call: &Call) -> Result<Answer<'_>, Error> {
     let protections = [loading(), enforcement(), check_mode(), table()?, file(), order()];
     Ok(Answer::rows(protections.map(|protection| {
         vec![
@@ -71,14 +71,15 @@ fn check_mode() -> Protection {
     }
 }
 
-fn table() -> Result<Protection, Report> {
+fn table() -> Result<Protection, Error> {
     let rules = rules::table().map(rules::read).transpose()?.unwrap_or_default();
     let in_force = in_force(&rules);
     Ok(Protection {
         name: "rules of this database",
         active: in_force > 0,
         detail: format!("{in_force} rules in force in table fdw_guard.rule"),
-        hint: (in_force == 0).then_some("Write a rule with fdw_guard.add_rule(), or install a pack of fdw_guard.packs."),
+        hint: (in_force == 0)
+            .then_some("Write a rule with fdw_guard.add_rule(), or install a pack of fdw_guard.packs."),
     })
 }
 

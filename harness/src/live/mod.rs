@@ -3,6 +3,7 @@
 //! A test is a function over a running cluster with fdw_guard preloaded; it makes databases (and further clusters) of
 //! its own and is listed in its file's `TESTS`. To add a file, name it here twice.
 
+mod locked_out;
 mod rejected_alter;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub struct LiveTest {
 }
 
 fn all() -> Vec<LiveTest> {
-    [rejected_alter::TESTS].concat()
+    [locked_out::TESTS, rejected_alter::TESTS].concat()
 }
 
 /// Runs each test whose name contains `filter`.

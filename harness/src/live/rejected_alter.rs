@@ -42,7 +42,7 @@ fn a_rule_binds_other_sessions_at_once(cluster: &Cluster) -> Result<()> {
     let database = cluster.guarded_database("rule_binds_others")?;
     let mut other = database.connect()?;
     other.batch_execute(SERVER)?;
-    other.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; ALTER SERVER shop OPTIONS (SET port '6000')")?;
+    other.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; ALTER SERVER shop OPTIONS (SET port '5433')")?;
     database.execute(PORT_RULE)?;
     let error = expect_error(&mut other, "ALTER SERVER shop OPTIONS (SET port '6001')")?;
     same("constraint name", error.constraint.as_deref(), Some("known_ports"))

@@ -1,0 +1,4 @@
+//! Tests that run inside a backend: `cargo pgrx test`, and `make test`, which calls them as `tests.*()`.
+
+mod frames;
+mod surface;

@@ -1,0 +1,58 @@
+//! The public surface, held together with the catalogs.
+
+#[pgrx::pg_schema]
+mod tests {
+    use pgrx::prelude::*;
+
+    fn names(sql: &str) -> Vec<String> {
+        Spi::get_one::<Vec<String>>(sql).unwrap().unwrap()
+    }
+
+    #[pg_test]
+    fn every_exported_function_is_declared_and_the_other_way_round() {
+        let declared = names(
+            "SELECT array_agg(DISTINCT prosrc ORDER BY prosrc) FROM pg_proc p JOIN pg_language l ON l.oid = prolang
+             WHERE pronamespace = 'fdw_guard'::regnamespace AND lanname = 'c'",
+        );
+        let mut exported: Vec<String> = crate::ffi::exports::NAMES.iter().map(|name| (*name).to_owned()).collect();
+        exported.sort();
+        assert_eq!(declared, exported);
+    }
+
+    #[pg_test]
+    fn everything_public_has_a_comment() {
+        let uncommented = Spi::get_one::<i64>(
+            "SELECT count(*) FROM pg_proc p WHERE pronamespace = 'fdw_guard'::regnamespace
+             AND obj_description(p.oid, 'pg_proc') IS NULL",
+        );
+        assert_eq!(uncommented.unwrap(), Some(0));
+        let uncommented = Spi::get_one::<i64>(
+            "SELECT count(*) FROM pg_class c WHERE relnamespace = 'fdw_guard'::regnamespace AND relkind IN ('r', 'v')
+             AND obj_description(c.oid, 'pg_class') IS NULL",
+        );
+        assert_eq!(uncommented.unwrap(), Some(0));
+    }
+
+    #[pg_test]
+    fn only_what_is_meant_for_everybody_is_public() {
+        let public = names(
+            "SELECT array_agg(proname::text ORDER BY proname) FROM pg_proc p
+             WHERE pronamespace = 'fdw_guard'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')",
+        );
+        assert_eq!(public, ["policy_schema", "status", "visible_options", "visible_options_object"]);
+        let public = names(
+            "SELECT array_agg(relname::text ORDER BY relname) FROM pg_class c
+             WHERE relnamespace = 'fdw_guard'::regnamespace AND relkind IN ('r', 'v')
+             AND has_table_privilege('public', c.oid, 'SELECT')",
+        );
+        assert_eq!(public, ["foreign_columns", "foreign_tables", "options", "servers", "user_mappings"]);
+    }
+
+    #[pg_test]
+    fn every_setting_has_a_description() {
+        let settings = Spi::get_one::<i64>(
+            "SELECT count(*) FROM pg_settings WHERE name LIKE 'fdw\\_guard.%' AND short_desc <> '' AND extra_desc <> ''",
+        );
+        assert_eq!(settings.unwrap(), Some(4));
+    }
+}

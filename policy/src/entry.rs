@@ -1,0 +1,78 @@
+//! One rule of the policy, compiled when it is first needed.
+
+use std::cell::OnceCell;
+
+use crate::context::{EFFECTIVE, OLD, PARTS};
+use crate::evaluate::Session;
+use crate::matcher::Matcher;
+use crate::model::{ObjectType, Situation};
+use crate::rule::{Rule, RuleError};
+use crate::schema::CompiledSchema;
+
+/// A rule and what has been made of it. A rule that is not valid matches whatever it could be about.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub rule: Rule,
+    matcher: Result<Matcher, RuleError>,
+    compiled: OnceCell<Result<Compiled, RuleError>>,
+}
+
+/// The schemas of a rule.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub options: Option<CompiledSchema>,
+    pub condition: Option<CompiledSchema>,
+}
+
+impl Entry {
+    pub(crate) fn new(rule: Rule) -> Self {
+        Self { matcher: Matcher::new(&rule), rule, compiled: OnceCell::new() }
+    }
+
+    pub(crate) fn matcher(&self) -> Option<&Matcher> {
+        self.matcher.as_ref().ok()
+    }
+
+    pub(crate) fn binds(&self, session: &dyn Session) -> bool {
+        self.matcher().is_none_or(|matcher| matcher.binds(session))
+    }
+
+    /// Whether the rule is in force whatever the database and the role.
+    pub(crate) fn is_in_force_everywhere(&self) -> bool {
+        self.matcher().is_some_and(Matcher::is_for_every_database)
+    }
+
+    /// Whether the rule's patterns fit; the condition is another matter.
+    pub(crate) fn matches(&self, situation: &Situation) -> bool {
+        self.matcher().map_or(situation.object.object_type == self.rule.object_type, |it| it.matches(situation))
+    }
+
+    /// The rule's schemas, or what is wrong with the rule.
+    pub(crate) fn compiled(&self) -> Result<&Compiled, &RuleError> {
+        self.matcher.as_ref()?;
+        self.compiled.get_or_init(|| self.compile()).as_ref()
+    }
+
+    fn compile(&self) -> Result<Compiled, RuleError> {
+        Ok(Compiled { options: self.rule.compile_options()?, condition: self.rule.compile_condition()? })
+    }
+
+    /// Whether the rule depends on the state of what is above its object.
+    pub(crate) fn looks_at(&self, above: ObjectType) -> bool {
+        let (Some(matcher), Ok(compiled)) = (self.matcher(), self.compiled()) else { return true };
+        if self.rule.object_type <= above {
+            return false;
+        }
+        let condition = compiled.condition.as_ref().map(|condition| &condition.survey().parts);
+        matcher.looks_at_name_of(above)
+            || condition.is_some_and(|parts| {
+                let key = PARTS.iter().find(|(object_type, _)| *object_type == above).map(|(_, key)| *key);
+                [key, Some(EFFECTIVE), Some(OLD)].iter().flatten().any(|key| parts.contains(*key))
+            })
+    }
+
+    /// Whether the rule depends on anything above its object.
+    pub(crate) fn looks_above(&self) -> bool {
+        ObjectType::ALL.into_iter().any(|above| self.looks_at(above))
+    }
+}
