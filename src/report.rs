@@ -82,7 +82,7 @@ fn of_all(level: Level, violations: &[Violation]) -> Option<Report> {
         level,
         sqlstate: sqlstate(said.kind),
         message: said.message,
-        detail: Some(said.detail),
+        detail: Some(said.detail).filter(|detail| !detail.is_empty()),
         hint: said.hint,
         schema: said.schema,
         table: said.relation,

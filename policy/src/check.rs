@@ -83,6 +83,10 @@ impl<'s> Checker<'s> {
 
     fn keywords(&mut self, keywords: &'s Map<String, Value>, spot: &Spot, pointer: &str, depth: usize) -> Checked {
         check_if(keywords, pointer)?;
+        // Whatever else is wrong may be so because the type is.
+        if let Some(value) = keywords.get("type") {
+            check_type(value, spot, &step(pointer, "type"))?;
+        }
         for (name, value) in keywords {
             let here = step(pointer, name);
             let Some(row) = keyword::find(name) else {
@@ -126,7 +130,7 @@ impl<'s> Checker<'s> {
     /// Holds the keyword's own value against what it takes. Schemas inside are looked at later.
     fn check_value(&mut self, row: &KeywordRow, value: &Value, spot: &Spot, pointer: &str) -> Checked {
         match row.takes {
-            Takes::TypeName => check_type(value, spot, pointer),
+            Takes::TypeName => Ok(()),
             Takes::Values => check_values(value, spot, pointer),
             Takes::Anything if row.constrains => check_constant(value, spot, pointer),
             Takes::Pattern => self.expression(value.as_str(), pointer).map(drop),
@@ -264,6 +268,8 @@ impl<'s> Checker<'s> {
         for (name, schema) in value.as_object().into_iter().flatten() {
             let here = step(pointer, name);
             let child = self.child(spot, name, &here)?;
+            // What is named is known, even when nothing is said of it.
+            let _ = self.annotation(&child);
             self.schema(schema, &child, &here, depth)?;
         }
         Ok(())
@@ -452,3 +458,6 @@ fn mismatch(takes: Takes, value: &Value) -> Option<&'static str> {
     };
     (!fits).then_some(expected)
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,3 +155,86 @@ fn takes_schema(takes: Takes) -> Value {
         Takes::NamesByName => json!({"type": "object", "additionalProperties": names}),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packs::packs;
+
+    #[test]
+    fn a_document_holds_trusted_rules() {
+        let text = r#"{"$schema": "x", "rules": [{"name": "a", "object_type": "server", "forms": ["DROP"]}]}"#;
+        let document = Document::parse(text).unwrap();
+        assert_eq!(document.rules.len(), 1);
+        assert!(document.rules[0].trusted);
+        assert!(Document::parse("{\"rules\": []}").unwrap().rules.is_empty());
+    }
+
+    #[test]
+    fn errors_name_a_position_and_never_content() {
+        let rule =
+            |fields: &str| format!("{{\"rules\": [{{\"name\": \"a\", \"object_type\": \"server\", {fields}}}]}}");
+        let cases = [
+            ("root:x:0:0:root:/root:/bin/bash".to_owned(), "invalid JSON at line 1, column 1"),
+            ("{\"rules\": [\n{\"hunter2\": hunter2}]}".to_owned(), "invalid JSON at line 2, column 13"),
+            ("{\"hunter2\": 1, \"hunter2\": 2}".to_owned(), "duplicate key at line 1, column 24"),
+            ("{\"rules\": [".to_owned(), "the text ends before the JSON value does"),
+            ("[\"hunter2\"]".to_owned(), "the document must be a JSON object with the element \"rules\""),
+            ("{\"rules\": [], \"hunter2\": 1}".to_owned(), "the document must be a JSON object"),
+            ("{\"rules\": [\"hunter2\"]}".to_owned(), "rule 1: name: a rule is a JSON object"),
+            (rule("\"hunter2\": 1"), "rule 1 must be a JSON object with the fields of a rule"),
+            (rule("\"optoins\": 1"), "perhaps you meant \"options\""),
+            (rule("\"options\": \"hunter2\""), "rule 1: options: expected a JSON Schema"),
+            (rule("\"mode\": 5"), "rule 1: mode: expected a string"),
+        ];
+        for (text, wanted) in cases {
+            let error = Document::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(wanted) && !error.contains("hunter2"), "{text}: {error}");
+        }
+        assert!(matches!(Document::parse(&" ".repeat(LARGEST_DOCUMENT + 1)), Err(DocumentError::Json(_))));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let rule = r#"{"name": "a", "object_type": "server", "forms": ["DROP"]}"#;
+        let error = Document::parse(&format!("{{\"rules\": [{rule}, {rule}]}}")).unwrap_err();
+        assert_eq!(error, DocumentError::SameName { number: 2 });
+    }
+
+    #[test]
+    fn the_schema_is_a_schema_and_accepts_what_the_packs_hold() {
+        let schema = document_schema();
+        jsonschema::draft202012::meta::validate(&schema).unwrap();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        for pack in packs() {
+            for rule in pack.rules(18) {
+                let fields = json!({
+                    "name": rule.name, "object_type": rule.object_type.name(), "mode": rule.mode.name(),
+                    "options": serde_json::from_str::<Value>(rule.options.as_deref().unwrap_or("{}")).unwrap(),
+                    "condition": serde_json::from_str::<Value>(rule.condition.as_deref().unwrap_or("{}")).unwrap(),
+                });
+                let document = json!({"rules": [fields]});
+                let faults: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+                assert!(faults.is_empty(), "{}: {faults:?}", rule.name);
+                assert!(Document::parse(&document.to_string()).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_refuses_what_is_refused_when_read() {
+        let validator = jsonschema::draft202012::new(&document_schema()).unwrap();
+        let bad = [
+            json!({}),
+            json!({"rules": [{}]}),
+            json!({"rules": [{"name": "a", "object_type": "table"}]}),
+            json!({"rules": [{"name": "a", "object_type": "server", "optoins": {}}]}),
+            json!({"rules": [{"name": "a", "object_type": "server", "options": {"enumm": []}}]}),
+            json!({"rules": [{"name": "a", "object_type": "server", "forms": ["RENAME"]}]}),
+            json!({"rules": [{"name": "a", "object_type": "server", "server": []}]}),
+        ];
+        for document in bad {
+            assert!(!validator.is_valid(&document), "{document}");
+        }
+    }
+}

@@ -52,24 +52,44 @@ pub(crate) enum FaultKind {
     Undecided,
 }
 
-/// The faults that the errors tell of, each once.
-pub(crate) fn faults_of<'e>(errors: impl Iterator<Item = ValidationError<'e>>, survey: &Survey) -> Vec<Fault> {
+/// The faults of a document of which the errors tell, each once. Where there is an error there is a fault.
+pub(crate) fn faults_of<'e>(
+    errors: impl Iterator<Item = ValidationError<'e>>,
+    document: &Value,
+    survey: &Survey,
+) -> Vec<Fault> {
     let mut seen = BTreeSet::new();
-    let faults = errors.flat_map(|error| faults(&error, survey)).filter(|fault| seen.insert(fault.clone()));
+    let faults = errors.flat_map(|error| faults(&error, document, survey)).filter(|fault| seen.insert(fault.clone()));
     faults.take(LISTED).collect()
 }
 
-fn faults(error: &ValidationError<'_>, survey: &Survey) -> Vec<Fault> {
+fn faults(error: &ValidationError<'_>, document: &Value, survey: &Survey) -> Vec<Fault> {
     let option = steps(error.instance_path().as_str()).into_iter().next();
-    match error.kind() {
-        Kind::Required { property } => vec![Fault { option: text_of(property), kind: FaultKind::Missing }],
-        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+    let told = match (error.kind(), &option) {
+        (Kind::Required { property }, _) => vec![Fault { option: text_of(property), kind: FaultKind::Missing }],
+        (Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected }, _) => {
             unexpected.iter().map(|name| unexpected_option(name, survey)).collect()
         }
-        Kind::PropertyNames { error } => vec![Fault { option: text_of(error.instance()), kind: FaultKind::NotAllowed }],
-        Kind::Not { schema } if option.is_none() => vec![not(schema)],
-        kind => vec![Fault { option, kind: kind_of(kind) }],
-    }
+        (Kind::FalseSchema, Some(name)) if refuses_others(error) => vec![unexpected_option(name, survey)],
+        // Beside no other keyword it refuses every option, and jsonschema tells of one error without a name.
+        (Kind::FalseSchema, None) if refuses_others(error) => {
+            let names = document.as_object().into_iter().flatten();
+            names.map(|(name, _)| unexpected_option(name, survey)).collect()
+        }
+        (Kind::PropertyNames { error }, _) => {
+            vec![Fault { option: text_of(error.instance()), kind: FaultKind::NotAllowed }]
+        }
+        (Kind::Not { schema }, None) => vec![not(schema)],
+        (Kind::FalseSchema, None) => vec![Fault { option: None, kind: FaultKind::Combination("not") }],
+        (kind, _) => vec![Fault { option: option.clone(), kind: kind_of(kind) }],
+    };
+    if told.is_empty() { vec![Fault { option, kind: FaultKind::Undecided }] } else { told }
+}
+
+/// Whether what the error tells of is a schema for the options that nothing names.
+fn refuses_others(error: &ValidationError<'_>) -> bool {
+    let last = steps(error.schema_path().as_str()).pop();
+    last.is_some_and(|keyword| matches!(keyword.as_str(), "additionalProperties" | "unevaluatedProperties"))
 }
 
 fn text_of(value: &Value) -> Option<String> {
@@ -164,11 +184,14 @@ impl Fault {
     }
 
     fn combination(&self, keyword: &str) -> String {
-        let what = if self.option.is_some() { "The value does" } else { "The options together do" };
+        let (what, does, do_not) = match self.option {
+            Some(_) => ("The value", "satisfies", "does not satisfy"),
+            None => ("The options together", "satisfy", "do not satisfy"),
+        };
         match keyword {
-            "anyOf" => format!("{what} not satisfy any of the alternatives of the rule."),
-            "oneOf" => format!("{what} not satisfy exactly one of the alternatives of the rule."),
-            _ => format!("{what} satisfy what the rule excludes."),
+            "anyOf" => format!("{what} {do_not} any of the alternatives of the rule."),
+            "oneOf" => format!("{what} {do_not} exactly one of the alternatives of the rule."),
+            _ => format!("{what} {does} what the rule excludes."),
         }
     }
 }

@@ -142,3 +142,6 @@ fn part_of(situation: &Situation, object_type: ObjectType) -> Option<Situation> 
     let above = situation.above.iter().filter(|state| state.object_type < object_type).cloned().collect();
     Some(Situation { object: object.clone(), above })
 }
+
+#[cfg(test)]
+mod tests;

@@ -356,3 +356,155 @@ fn unknown_word(kind: FieldKind, word: &str) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::SecretOptions;
+    use serde_json::json;
+
+    fn check(value: Value) -> Result<Vec<Notice>, RuleError> {
+        Rule::from_value(value)?.check(&Catalogue::new(SecretOptions::default()))
+    }
+
+    fn with(fields: Value) -> Value {
+        let mut rule = json!({"name": "r", "object_type": "server", "options": {"required": ["sslmode"]}});
+        rule.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        rule
+    }
+
+    #[test]
+    fn a_rule_reads_with_its_defaults() {
+        let rule = Rule::from_value(with(json!({"mode": null}))).unwrap();
+        let mut wanted = Rule::new("r", ObjectType::Server);
+        wanted.options = Some("{\"required\":[\"sslmode\"]}".to_owned());
+        assert_eq!(rule, wanted);
+        assert_eq!(check(with(json!({}))), Ok(vec![]));
+    }
+
+    #[test]
+    fn serde_reads_what_from_value_reads() {
+        let text = with(json!({"mode": "warn", "forms": ["OWNER TO"], "server": ["!x"], "strict": true})).to_string();
+        let rule: Rule = serde_json::from_str(&text).unwrap();
+        assert_eq!(Rule::from_value(serde_json::from_str(&text).unwrap()), Ok(rule));
+        assert!(serde_json::from_str::<Rule>("{\"name\": \"r\", \"object_type\": \"server\", \"x\": 1}").is_err());
+    }
+
+    #[test]
+    fn every_field_of_the_struct_stands_in_the_table() {
+        let all: serde_json::Map<String, Value> = FIELDS
+            .iter()
+            .map(|row| {
+                let value = match row.kind {
+                    FieldKind::Text | FieldKind::AtUse => json!("off"),
+                    FieldKind::ObjectType => json!("server"),
+                    FieldKind::Mode => json!("audit"),
+                    FieldKind::Boolean => json!(true),
+                    FieldKind::Count => json!(1),
+                    FieldKind::Patterns(_) | FieldKind::Names => json!(["x"]),
+                    FieldKind::Forms => json!(["DROP"]),
+                    FieldKind::Schema => json!({}),
+                };
+                (row.name.to_owned(), value)
+            })
+            .collect();
+        let rule = Rule::from_value(Value::Object(all)).unwrap();
+        // What serde would leave at its default is not read by the name in the table.
+        let debug = format!("{rule:?}");
+        assert!(!debug.contains("None") && !debug.contains("\"*\""), "{debug}");
+    }
+
+    #[test]
+    fn each_fault_names_its_field() {
+        let cases = [
+            (json!([]), "name", "JSON object"),
+            (json!({"object_type": "server"}), "name", "required"),
+            (json!({"name": "r"}), "object_type", "required"),
+            (with(json!({"name": " "})), "name", "empty"),
+            (with(json!({"name": "a\nb"})), "name", "control"),
+            (with(json!({"name": 5})), "name", "a string"),
+            (with(json!({"object_type": "servr"})), "object_type", "perhaps you meant \"server\""),
+            (with(json!({"mode": "denny"})), "mode", "perhaps you meant \"deny\""),
+            (with(json!({"optoins": {}})), "name", "perhaps you meant \"options\""),
+            (with(json!({"server": "foo"})), "server", "array of strings"),
+            (with(json!({"server": []})), "server", "{*}"),
+            (with(json!({"server": ["a.b"]})), "server", "dot"),
+            (with(json!({"wrapper": ["(x)"]})), "wrapper", "double quotes"),
+            (with(json!({"role": ["bob"]})), "role", "says nothing about a server"),
+            (with(json!({"forms": ["SET SCHEMA"]})), "forms", "\"OWNER TO\""),
+            (with(json!({"forms": ["OWNERTO"]})), "forms", "perhaps you meant \"OWNER TO\""),
+            (with(json!({"options": {}, "at_use": "deny"})), "at_use", "not supported yet"),
+            (with(json!({"max_age": "90 days"})), "max_age", "not supported yet"),
+            (with(json!({"reuse_history": 5})), "reuse_history", "not supported yet"),
+            (with(json!({"reuse_history": -5})), "reuse_history", "whole number"),
+            (with(json!({"strict": "yes"})), "strict", "true or false"),
+            (with(json!({"options": null})), "options", "do nothing"),
+            (with(json!({"options": "x"})), "options", "JSON Schema"),
+            (with(json!({"options": {"requird": []}})), "options", "perhaps you meant \"required\""),
+            (with(json!({"condition": {"required": ["severs"]}})), "condition", "perhaps you meant \"server\""),
+        ];
+        for (rule, field, word) in cases {
+            let error = check(rule.clone()).unwrap_err();
+            assert_eq!(error.field, field, "{rule}: {error}");
+            assert!(error.message.contains(word), "{rule}: {error}");
+        }
+        let error = check(with(json!({"options": {"properties": {"a": {"enumm": []}}}}))).unwrap_err();
+        let wanted = "options, at /properties/a/enumm: \"enumm\" is not a keyword that rules can use, perhaps you meant \"enum\"";
+        assert_eq!(error.to_string(), wanted);
+    }
+
+    #[test]
+    fn forms_alone_make_a_rule() {
+        assert_eq!(check(with(json!({"options": null, "forms": ["DROP"]}))), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_secret_may_be_asked_for_presence_and_length_only() {
+        let mapping = |options: Value| json!({"name": "r", "object_type": "user mapping", "options": options});
+        let property = |schema: Value| mapping(json!({"properties": {"password": schema}, "required": ["password"]}));
+        for allowed in [
+            json!({"minLength": 12, "maxLength": 99}),
+            json!({"readOnly": true}),
+            json!({"type": "string"}),
+            json!(false),
+        ] {
+            assert_eq!(check(property(allowed.clone())), Ok(vec![]), "{allowed}");
+        }
+        let refused = [
+            json!({"const": "x"}),
+            json!({"enum": ["x"]}),
+            json!({"pattern": "x"}),
+            json!({"format": "uuid"}),
+            json!({"type": "integer"}),
+            json!({"not": {"const": "x"}}),
+        ];
+        for schema in refused {
+            let error = check(property(schema.clone())).unwrap_err();
+            assert!(error.message.contains("secret"), "{schema}: {error}");
+            let trusted = Rule { trusted: true, ..Rule::from_value(property(schema)).unwrap() };
+            assert!(trusted.check(&Catalogue::new(SecretOptions::default())).is_ok());
+        }
+        let own = json!({"properties": {"pin": {"pattern": "x", "writeOnly": true}}, "required": ["pin"]});
+        assert!(check(with(json!({"options": own}))).unwrap_err().message.contains("secret"));
+        let path =
+            json!({"properties": {"user_mapping": {"properties": {"options": {"properties": {"x": {"const": "y"}}}}}}});
+        assert!(check(with(json!({"condition": path}))).unwrap_err().message.contains("secret"));
+        let user = mapping(json!({"properties": {"user": {"pattern": "^app_"}}, "required": ["user"]}));
+        assert_eq!(check(user), Ok(vec![]), "a pack says that it is public");
+    }
+
+    #[test]
+    fn the_author_is_told_that_absence_passes_and_of_slips() {
+        let notices = check(with(json!({"options": {"properties": {"sslmod": {"const": "require"}}}}))).unwrap();
+        let texts: Vec<&str> = notices.iter().map(|notice| notice.message.as_str()).collect();
+        let wanted = [
+            "an object without the options \"sslmod\" satisfies the rule",
+            "no rule pack knows the option \"sslmod\" of a server",
+        ];
+        assert_eq!(texts, wanted);
+        assert_eq!(notices[1].hint.as_deref(), Some("Perhaps you meant the option \"sslmode\"."));
+        let unknown = json!({"properties": {"zzzzzzzz": true}});
+        assert_eq!(check(with(json!({"options": unknown}))), Ok(vec![]), "it may be another wrapper's");
+        assert_eq!(check(with(json!({"options": unknown, "wrapper": ["postgres_fdw"]}))).unwrap().len(), 1);
+    }
+}

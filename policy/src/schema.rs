@@ -149,7 +149,7 @@ impl CompiledSchema {
     /// Everything in which a document, in which options are still strings, does not satisfy the schema.
     pub(crate) fn faults(&self, document: &Value) -> Vec<Fault> {
         let document = self.read(document);
-        faults_of(self.validator.iter_errors(&document), &self.survey)
+        faults_of(self.validator.iter_errors(&document), &document, &self.survey)
     }
 
     /// The document with its options read by their types.

@@ -180,7 +180,8 @@ impl Row {
     fn value(&self, column: &str) -> Value {
         match column {
             "strict" => self.boolean(column).into(),
-            "max_age" | "reuse_history" => self.0.get(column).map(|_| true).into(),
+            "max_age" => self.0.get(column).map(|_| "set").into(),
+            "reuse_history" => self.0.get(column).map(|datum| datum.value() as i32).into(),
             column if ARRAYS.contains(&column) => self.elements(column).into(),
             _ => self.text(column).into(),
         }

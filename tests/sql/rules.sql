@@ -49,7 +49,7 @@ SELECT pg_temp.rule((SELECT '{"$ref": "#/$defs/d40", "$defs": {"d0": {}' || stri
 SELECT pg_temp.rule('{"properties": {"port": {"type": "string", "pattern": "(((a{1000}){1000}){1000}){1000}"}}}');
 SELECT pg_temp.rule('{"properties": {"port": {"type": "string", "pattern": "^(a+)+$"}}, "required": ["port"]}');
 CREATE FOREIGN DATA WRAPPER w;
-SELECT format('CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (port %L)', repeat('a', 100000) || 'b') \gexec
+DO $$ BEGIN EXECUTE format('CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (port %L)', repeat('a', 100000) || 'b'); END $$;
 DELETE FROM fdw_guard.rule;
 \set VERBOSITY verbose
 
@@ -60,7 +60,9 @@ INSERT INTO fdw_guard.rule (name, object_type, wrapper, options)
 
 -- The table of rules refuses to be called otherwise, and a rule's name is its own.
 SELECT fdw_guard.check_rule();
+\set VERBOSITY default
 SELECT fdw_guard.add_rule('notice', 'server', 'port', minimum => 1);
+\set VERBOSITY verbose
 -- A rule whose check was switched off denies, and does not open a hole.
 DELETE FROM fdw_guard.rule;
 ALTER TABLE fdw_guard.rule DISABLE TRIGGER check_rule;

@@ -7,6 +7,7 @@ CREATE ROLE owner_of_server;
 CREATE ROLE user_of_server;
 CREATE ROLE stranger;
 GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO owner_of_server;
+GRANT CREATE ON SCHEMA public TO owner_of_server;
 SET ROLE owner_of_server;
 CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'h', port '5432');
 GRANT USAGE ON FOREIGN SERVER s TO user_of_server;
@@ -48,7 +49,7 @@ ALTER USER MAPPING FOR PUBLIC SERVER s OPTIONS (SET password 'xCANARY5');
 -- The setting names more secrets; on a server they are shown to nobody either.
 SET fdw_guard.secret_options = 'host, *_key';
 SELECT option, value FROM fdw_guard.options WHERE server = 's' AND object_type = 'server' ORDER BY option;
-SELECT fdw_guard.add_rule('local', 'server', 'host', allowed => '{CANARY6}');
+SELECT fdw_guard.add_rule('local', 'server', 'host', allowed => '{h}');
 ALTER SERVER s OPTIONS (SET host 'CANARY7');
 RESET fdw_guard.secret_options;
 \set VERBOSITY default
@@ -65,5 +66,5 @@ RESET ROLE;
 
 DROP EXTENSION fdw_guard;
 DROP EXTENSION postgres_fdw CASCADE;
-REVOKE ALL ON FOREIGN DATA WRAPPER postgres_fdw FROM owner_of_server;
+REVOKE CREATE ON SCHEMA public FROM owner_of_server;
 DROP ROLE owner_of_server, user_of_server, stranger;
