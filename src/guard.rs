@@ -4,20 +4,20 @@
 //! as it is is read, and the policy judges the difference. Touches outside any frame (another extension's C code, a
 //! library loaded mid-statement) and those of `check_mode = deferred` wait for the end of the transaction.
 
-use crate::ffi::hooks::Access;
+use crate::ffi::hooks::{Access, Catalog};
 use crate::ffi::{catalog, server, session};
 use crate::judge;
 use crate::report::Report;
 use crate::settings::{self, CheckMode, Enforcement};
 use fdw_guard_policy::model::ObjectState;
 use fdw_guard_policy::model::Situation;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::rc::Rc;
 
-/// The catalogs whose rows are touched, by the object that a row belongs to.
+/// The kinds of object that are touched.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Class {
     Wrapper,
@@ -28,13 +28,14 @@ pub enum Class {
 }
 
 impl Class {
+    /// The kind of object whose main row stands in that catalog.
     pub fn of_catalog(catalog: Oid) -> Option<Self> {
-        match catalog {
-            pg_sys::RelationRelationId | pg_sys::ForeignTableRelationId => Some(Self::Relation),
-            pg_sys::ForeignDataWrapperRelationId => Some(Self::Wrapper),
-            pg_sys::ForeignServerRelationId => Some(Self::Server),
-            pg_sys::UserMappingRelationId => Some(Self::UserMapping),
-            _ => None,
+        match Catalog::of(catalog)? {
+            Catalog::Wrapper => Some(Self::Wrapper),
+            Catalog::Server => Some(Self::Server),
+            Catalog::UserMapping => Some(Self::UserMapping),
+            Catalog::Relation => Some(Self::Relation),
+            Catalog::Constraint => None,
         }
     }
 }
@@ -181,19 +182,32 @@ fn verdict(touched: &Touched) -> Vec<Report> {
     judge::judge(touched)
 }
 
-/// The running statement touches an object: on the first touch its state is taken as it was.
-pub fn note_touch(class: Class, oid: Oid, sub_object: i32, access: Access) {
+/// The running statement touches a row of a catalog: on the first touch of the object that the row belongs to, its state
+/// is taken as it was.
+pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
     if settings::enforcement() == Enforcement::Off {
         return;
     }
+    let Some((class, oid)) = owner_of(catalog, row) else { return };
     let column = i16::try_from(sub_object).unwrap_or_default();
-    let is_new = access == Access::Create && column == 0;
+    let is_new = access == Access::Create && column == 0 && catalog != Catalog::Constraint;
     let key = Key { class, oid, actor: session::current_role() };
     if with_open(|open| open.innermost().note_again(key, column)) || !concerns(class, oid, is_new) {
         return;
     }
     let old = if is_new { None } else { scene(class, oid) };
     with_open(|open| open.innermost().add(Touch { key, old, columns: BTreeSet::from([column]) }));
+}
+
+/// The object that a row of that catalog belongs to.
+fn owner_of(catalog: Catalog, row: Oid) -> Option<(Class, Oid)> {
+    match catalog {
+        Catalog::Wrapper => Some((Class::Wrapper, row)),
+        Catalog::Server => Some((Class::Server, row)),
+        Catalog::UserMapping => Some((Class::UserMapping, row)),
+        Catalog::Relation => Some((Class::Relation, row)),
+        Catalog::Constraint => Some((Class::Relation, catalog::relation_of_constraint(row)?)),
+    }
 }
 
 fn concerns(class: Class, oid: Oid, is_new: bool) -> bool {

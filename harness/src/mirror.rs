@@ -146,8 +146,8 @@ mod tests {
     fn positions_are_kept_relative_to_the_common_directory() {
         let [bin, lib, share] = ["/usr/lib/pg/15/bin", "/usr/lib/pg/15/lib", "/usr/share/pg/15"].map(PathBuf::from);
         assert_eq!(common_ancestor([&bin, &lib, &share]), Path::new("/usr"));
-        let [bin, lib, share] = ["/opt/pg/bin", "/opt/pg/lib/postgresql", "/opt/pg/share"].map(PathBuf::from);
-        assert_eq!(common_ancestor([&bin, &lib, &share]), Path::new("/opt/pg"));
+        let [bin, lib, share] = ["/srv/pg/bin", "/srv/pg/lib/postgresql", "/srv/pg/share"].map(PathBuf::from);
+        assert_eq!(common_ancestor([&bin, &lib, &share]), Path::new("/srv/pg"));
     }
 
     #[test]

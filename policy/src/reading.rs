@@ -86,7 +86,8 @@ pub fn integer(value: &str) -> Option<i32> {
     in_range.then_some(number as i32)
 }
 
-/// `parse_real(value, &result, 0, NULL)`. It takes infinity, which JSON cannot say.
+/// `parse_real(value, &result, 0, NULL)`. It takes infinity, which JSON cannot say. Of a hexadecimal number with more
+/// digits than a double holds the last bit can differ from C's.
 pub fn number(value: &str) -> Option<f64> {
     let (number, rest) = strtod(value);
     number.filter(|number| !number.is_nan() && rest.trim_start_matches(is_space).is_empty())

@@ -1,7 +1,7 @@
 //! What the catalogs say of one object, as the policy's owned values.
 
-use crate::ffi::text;
 use crate::ffi::tuple::{self, CachedTuple};
+use crate::ffi::{scan, text, version};
 use fdw_guard_policy::model::{Attribute, ObjectState, ObjectType, OptionValue, Options};
 use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
 use std::collections::BTreeMap;
@@ -127,6 +127,15 @@ fn column(table: Oid, number: i16, table_identity: &str) -> Option<ObjectState> 
         attributes,
         options: options(found.attribute(pg_sys::Anum_pg_attribute_attfdwoptions)),
     })
+}
+
+/// The relation that a constraint belongs to, also if the running command has just made the constraint; None for a
+/// domain's.
+pub fn relation_of_constraint(constraint: Oid) -> Option<Oid> {
+    let cached = CachedTuple::find(Cache::CONSTROID, &[constraint.into()])
+        .and_then(|found| found.attribute(version::CONRELID))
+        .map(|relation| Oid::from(relation.value() as u32));
+    cached.or_else(|| scan::relation_of_new_constraint(constraint)).filter(|relation| *relation != Oid::INVALID)
 }
 
 /// Whether the relation that the system cache shows is a foreign table.

@@ -3,7 +3,7 @@
 //! The functions that PostgreSQL enters are plain frames that own nothing, because an error leaves them by siglongjmp.
 //! Whatever owns memory happens in the functions of [`crate::guard`], each inside [`raise::guarded`].
 
-use crate::ffi::{raise, server, statement};
+use crate::ffi::{raise, scan, server, statement};
 use crate::guard;
 use crate::report::Report;
 use pgrx::pg_sys::{self, Oid};
@@ -110,9 +110,34 @@ unsafe extern "C-unwind" fn object_access(
             next(access, catalog, object, sub_object, argument);
         }
         let Some(access) = Access::of(access, argument) else { return };
-        let Some(class) = guard::Class::of_catalog(catalog) else { return };
+        let Some(catalog) = Catalog::of(catalog) else { return };
         if !server::stands_aside() {
-            raise::guarded(|| guard::note_touch(class, object, sub_object, access));
+            raise::guarded(|| guard::note_touch(catalog, object, sub_object, access));
+        }
+    }
+}
+
+/// The catalogs whose rows make up what rules govern.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Catalog {
+    Wrapper,
+    Server,
+    UserMapping,
+    /// pg_class, with a column's number for pg_attribute, and pg_foreign_table.
+    Relation,
+    /// From 18 on, NOT NULL is a constraint, and setting it touches nothing else.
+    Constraint,
+}
+
+impl Catalog {
+    pub fn of(catalog: Oid) -> Option<Self> {
+        match catalog {
+            pg_sys::RelationRelationId | pg_sys::ForeignTableRelationId => Some(Self::Relation),
+            scan::CONSTRAINTS => Some(Self::Constraint),
+            pg_sys::ForeignDataWrapperRelationId => Some(Self::Wrapper),
+            pg_sys::ForeignServerRelationId => Some(Self::Server),
+            pg_sys::UserMappingRelationId => Some(Self::UserMapping),
+            _ => None,
         }
     }
 }

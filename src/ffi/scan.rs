@@ -1,15 +1,21 @@
 //! Scans of whole catalogs, for what stands below a wrapper or a server.
 
+use crate::ffi::version;
 use pgrx::pg_sys::{self, Oid};
 use std::collections::HashSet;
 use std::ffi::c_int;
 use std::ptr;
 
+/// pg_constraint and its index by oid, as pg_constraint.h numbers them.
+pub const CONSTRAINTS: Oid = Oid::from_u32(2606);
+const CONSTRAINTS_BY_OID: Oid = Oid::from_u32(2667);
+
 /// A catalog opened for reading, closed when it goes out of scope.
 pub struct CatalogScan {
     relation: pg_sys::Relation,
     scan: pg_sys::SysScanDesc,
-    snapshot: pg_sys::Snapshot,
+    /// The snapshot to unregister at the end, or null.
+    registered: pg_sys::Snapshot,
 }
 
 impl CatalogScan {
@@ -24,12 +30,31 @@ impl CatalogScan {
         Self::open(table, unsafe { pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()) })
     }
 
+    /// Reads the row with that oid, also if the running command has just written it.
+    fn of_new_row(catalog: Oid, index: Oid, oid_column: u32, oid: Oid) -> Self {
+        // SAFETY: the index is that of the catalog's oid column, and SnapshotSelf is never unregistered.
+        unsafe {
+            let mut key = pg_sys::ScanKeyData::default();
+            pg_sys::ScanKeyInit(
+                &raw mut key,
+                oid_column as pg_sys::AttrNumber,
+                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                pg_sys::F_OIDEQ.into(),
+                oid.into(),
+            );
+            let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as c_int);
+            let own = &raw mut pg_sys::SnapshotSelfData;
+            let scan = pg_sys::systable_beginscan(relation, index, true, own, 1, &raw mut key);
+            Self { relation, scan, registered: ptr::null_mut() }
+        }
+    }
+
     fn open(table: Oid, snapshot: pg_sys::Snapshot) -> Self {
         // SAFETY: the oid is that of an existing table; a null snapshot asks for the catalog snapshot.
         unsafe {
             let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as c_int);
             let scan = pg_sys::systable_beginscan(relation, Oid::INVALID, false, snapshot, 0, ptr::null_mut());
-            Self { relation, scan, snapshot }
+            Self { relation, scan, registered: snapshot }
         }
     }
 
@@ -58,8 +83,8 @@ impl Drop for CatalogScan {
         // SAFETY: each was opened by `open` and is closed once.
         unsafe {
             pg_sys::systable_endscan(self.scan);
-            if !self.snapshot.is_null() {
-                pg_sys::UnregisterSnapshot(self.snapshot);
+            if !self.registered.is_null() {
+                pg_sys::UnregisterSnapshot(self.registered);
             }
             pg_sys::table_close(self.relation, pg_sys::AccessShareLock as c_int);
         }
@@ -103,4 +128,18 @@ pub fn foreign_tables_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
         }
     });
     tables
+}
+
+/// The relation of a constraint that the running command has just made and no system cache shows yet.
+pub fn relation_of_new_constraint(constraint: Oid) -> Option<Oid> {
+    let mut relation = None;
+    let mut scan = CatalogScan::of_new_row(CONSTRAINTS, CONSTRAINTS_BY_OID, 1, constraint);
+    let row_type = scan.row_type();
+    scan.for_each(|tuple| {
+        let mut is_null = false;
+        // SAFETY: a tuple of pg_constraint, whose conrelid is never null.
+        let datum = unsafe { pg_sys::SPI_getbinval(tuple, row_type, version::CONRELID as c_int, &raw mut is_null) };
+        relation = Some(Oid::from(datum.value() as u32));
+    });
+    relation
 }

@@ -2,6 +2,9 @@
 
 use pgrx::pg_sys::{self, Oid};
 
+/// The number of `conrelid` in pg_constraint; 18 put `conenforced` before it. (pgrx binds nothing of pg_constraint.h.)
+pub const CONRELID: u32 = if cfg!(feature = "pg18") { 9 } else { 8 };
+
 /// Whether the role has USAGE on the server. 16 replaced the functions for each kind of object by one.
 pub fn may_use_server(server: Oid, role: Oid) -> bool {
     let usage = pg_sys::AclMode::from(pg_sys::ACL_USAGE);
