@@ -172,7 +172,7 @@ pub fn forget_transaction() {
 }
 
 /// How many statements run now, one inside the other.
-#[cfg(feature = "pg_test")]
+#[cfg(any(test, feature = "pg_test"))]
 pub fn depth() -> usize {
     with_open(|open| open.frames.len())
 }

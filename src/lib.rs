@@ -36,7 +36,10 @@ static PRELOADED: OnceLock<bool> = OnceLock::new();
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     ffi::raise::hide_panics();
-    PRELOADED.get_or_init(ffi::server::is_preloading);
+    if *PRELOADED.get_or_init(ffi::server::is_preloading) {
+        // Read once for all sessions, which are forks of this process.
+        fdw_guard_policy::packs::packs();
+    }
     settings::define();
     ffi::rules::watch();
     ffi::hooks::install();

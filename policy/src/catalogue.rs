@@ -156,8 +156,9 @@ fn absence(survey: &Survey) -> Option<Notice> {
         .collect();
     let listed = quoted_list(names.iter().take(LISTED).copied());
     let more = if names.len() > LISTED { ", ..." } else { "" };
+    let options = if names.len() == 1 { "option" } else { "options" };
     (!names.is_empty()).then(|| Notice {
-        message: format!("an object without the options {listed}{more} satisfies the rule"),
+        message: format!("an object without the {options} {listed}{more} satisfies the rule"),
         hint: Some("Name in \"required\" the options that must be there.".to_owned()),
     })
 }

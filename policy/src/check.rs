@@ -328,8 +328,13 @@ impl<'s> Checker<'s> {
         if let (Some(names), "writeOnly", Some(true)) = (&spot.pattern, row.name, value.as_bool()) {
             self.survey.secret_patterns.push(names.clone());
         }
+        let always = spot.always;
         if let Some(annotation) = self.annotation(spot) {
             annotation.constrained |= row.constrains && !plain_type;
+            if row.name == "description" && always {
+                // What stands beside a $ref is said of this option, and comes after what the definition says.
+                annotation.description = value.as_str().map(str::to_owned);
+            }
             annotate(annotation, row.name, value);
         }
     }

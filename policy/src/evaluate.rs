@@ -92,7 +92,9 @@ impl Judge<'_> {
     fn forms(&self, violations: &mut Vec<Violation>) {
         let mut governed = self.change.forms.iter().filter(|form| self.rule().forms.contains(form)).peekable();
         if self.change.touched && governed.peek().is_some() && self.governs_either() {
-            violations.extend(governed.map(|form| explain::governed_form(self.rule(), *form, self.now)));
+            // The statement will be undone, so that it is the old name under which the object is known.
+            let known = self.before.unwrap_or(self.now);
+            violations.extend(governed.map(|form| explain::governed_form(self.rule(), *form, known)));
         }
     }
 

@@ -96,7 +96,8 @@ impl Explainer<'_> {
         let mode = if self.rule.mode == Mode::Deny { Mode::Warn } else { self.rule.mode };
         let message = sentence.clone();
         let violation = violation(self.rule, self.view, ViolationKind::InvalidName, sentence, String::new());
-        Violation { mode, message, option: Some(option.to_owned()), ..violation }
+        let hint = self.rule.hint.clone().or_else(|| self.said_of(option)).or(violation.hint);
+        Violation { mode, message, hint, option: Some(option.to_owned()), ..violation }
     }
 
     /// The option is changed or dropped although it may be set only once.
@@ -141,8 +142,14 @@ impl Explainer<'_> {
             FaultKind::Unexpected { perhaps: Some(name) } => Some(format!("Perhaps you meant the option \"{name}\".")),
             _ => None,
         };
-        let written = self.rule.hint.clone().or(perhaps).or_else(|| self.rule.description.clone());
-        written.or_else(|| self.mend(fault))
+        let about = || fault.option.as_deref().and_then(|option| self.said_of(option));
+        let said = perhaps.or_else(about).or_else(|| self.rule.description.clone());
+        self.rule.hint.clone().or_else(|| two_sentences(said, self.mend(fault)))
+    }
+
+    /// What the schema says of the option.
+    fn said_of(&self, option: &str) -> Option<String> {
+        self.schema.survey().annotations.get(option)?.description.as_deref().map(escaped)
     }
 
     /// The statement that would mend the fault, where it can be known. The statement at hand will be undone, so it is
@@ -181,4 +188,10 @@ impl Explainer<'_> {
         };
         suggestions.into_iter().find(satisfies).cloned()
     }
+}
+
+fn two_sentences(first: Option<String>, second: Option<String>) -> Option<String> {
+    let (Some(first), Some(second)) = (&first, &second) else { return first.or(second) };
+    let end = if first.ends_with(['.', '!', '?']) { "" } else { "." };
+    Some(format!("{first}{end} {second}"))
 }

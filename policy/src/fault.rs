@@ -136,6 +136,9 @@ fn kind_of(kind: &Kind) -> FaultKind {
     }
 }
 
+/// Bytes of a regular expression beyond which nobody is helped by reading it in an error message.
+const READABLE_PATTERN: usize = 60;
+
 fn type_of(kind: &TypeKind) -> ValueType {
     let TypeKind::Single(json_type) = kind else { return ValueType::String };
     ValueType::from_name(&json_type.to_string()).unwrap_or(ValueType::String)
@@ -156,7 +159,10 @@ impl Fault {
                 let one_of = if allowed.len() == 1 { "" } else { "one of " };
                 format!("{value} is not {one_of}{}.", quoted_list(allowed.iter().map(String::as_str)))
             }
-            FaultKind::Pattern(pattern) => format!("{value} does not match the regular expression {pattern}."),
+            FaultKind::Pattern(pattern) if pattern.len() <= READABLE_PATTERN => {
+                format!("{value} does not match the regular expression {pattern}.")
+            }
+            FaultKind::Pattern(_) => format!("{value} is not in the form that the rule asks for."),
             FaultKind::Format(format) => format!("{value} is not in the format {format}."),
             FaultKind::LessThan(limit) => format!("{value} is less than {limit}."),
             FaultKind::NotGreaterThan(limit) => format!("{value} is not greater than {limit}."),

@@ -498,7 +498,7 @@ mod tests {
         let notices = check(with(json!({"options": {"properties": {"sslmod": {"const": "require"}}}}))).unwrap();
         let texts: Vec<&str> = notices.iter().map(|notice| notice.message.as_str()).collect();
         let wanted = [
-            "an object without the options \"sslmod\" satisfies the rule",
+            "an object without the option \"sslmod\" satisfies the rule",
             "no rule pack knows the option \"sslmod\" of a server",
         ];
         assert_eq!(texts, wanted);

@@ -28,6 +28,8 @@ pub(crate) struct Annotation {
     pub constrained: bool,
     /// Whether it may not be there at all.
     pub forbidden: bool,
+    /// What the schema's author says of the option.
+    pub description: Option<String>,
     /// Values that may mend a fault, the likeliest first.
     pub suggestions: BTreeMap<usize, String>,
 }

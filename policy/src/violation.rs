@@ -89,10 +89,10 @@ fn detail(first: &Violation, rest: &[Violation]) -> String {
 
 /// One violation in one line. A line break in a rule's own message would look like another violation.
 fn line(violation: &Violation) -> String {
-    let own = if violation.message == violation.sentence { "" } else { violation.message.as_str() };
-    let parts = [capitalised(&violation.sentence) + ".", violation.detail.clone(), own.to_owned()];
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    crate::secret::escaped(&parts.join(" "))
+    let own = if violation.message == violation.sentence { String::new() } else { format!(": {}", violation.message) };
+    let sentence = capitalised(&violation.sentence) + &own + ".";
+    let detail = if violation.detail.is_empty() { String::new() } else { format!(" {}", violation.detail) };
+    crate::secret::escaped(&(sentence + &detail))
 }
 
 fn capitalised(sentence: &str) -> String {

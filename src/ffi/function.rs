@@ -230,7 +230,7 @@ fn jsonb_datum(text: &str) -> Datum {
 macro_rules! sql_functions {
     ($($caller:ident: $name:ident, $info:ident => $body:path;)*) => {
         /// The symbols, for the test that holds them against the SQL script.
-        #[cfg(feature = "pg_test")]
+        #[cfg(any(test, feature = "pg_test"))]
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
 
         $(

@@ -50,6 +50,13 @@ DROP FOREIGN TABLE t;
 -- Several in one statement, in one error.
 ALTER FOREIGN TABLE t OPTIONS (ADD a '1'), ADD COLUMN c int, ALTER a SET NOT NULL;
 
+-- DROP NOT NULL and RESET are forms of their own.
+UPDATE fdw_guard.rule SET forms = '{DROP NOT NULL,RESET (attribute_option)}' WHERE name = 'table_forms';
+ALTER TABLE t ALTER a SET NOT NULL, ALTER a SET (n_distinct = 5);
+ALTER TABLE t ALTER a DROP NOT NULL;
+ALTER TABLE t ALTER a RESET (n_distinct);
+UPDATE fdw_guard.rule SET forms = '{RENAME TO,ADD COLUMN}' WHERE name = 'table_forms';
+
 -- A form that no rule names is left alone; so is an object outside the patterns.
 ALTER FOREIGN TABLE t ALTER a SET DEFAULT 1;
 ALTER FOREIGN TABLE t ADD CONSTRAINT positive CHECK (a > 0);

@@ -3,7 +3,9 @@
 //! A test is a function over a running cluster with fdw_guard preloaded; it makes databases (and further clusters) of
 //! its own and is listed in its file's `TESTS`. To add a file, name it here twice.
 
+mod frames;
 mod locked_out;
+mod passthrough;
 mod rejected_alter;
 
 use std::sync::Arc;
@@ -29,7 +31,7 @@ pub struct LiveTest {
 }
 
 fn all() -> Vec<LiveTest> {
-    [locked_out::TESTS, rejected_alter::TESTS].concat()
+    [frames::TESTS, locked_out::TESTS, passthrough::TESTS, rejected_alter::TESTS].concat()
 }
 
 /// Runs each test whose name contains `filter`.

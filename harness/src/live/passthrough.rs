@@ -1,6 +1,5 @@
 //! Where no rule has anything to say, PostgreSQL does and says what it would without fdw_guard, to the letter.
 
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
@@ -79,8 +78,7 @@ fn text_that_utf8_cannot_hold_passes_without_rules(cluster: &Cluster) -> Result<
     database.execute(r"CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (host E'\xa9\xa1')")?;
     database.execute("ALTER SERVER s OPTIONS (ADD port '1')")?;
     database.execute("ALTER SERVER s OPTIONS (SET host 'h')")?;
-    let options: Vec<String> =
-        database.connect()?.query_one("SELECT srvoptions FROM pg_foreign_server", &[])?.get(0);
+    let options: Vec<String> = database.connect()?.query_one("SELECT srvoptions FROM pg_foreign_server", &[])?.get(0);
     same("options", options, vec!["host=h".to_owned(), "port=1".to_owned()])
 }
 
@@ -115,7 +113,7 @@ fn observed(main: &Cluster, cluster: &Cluster, database: &Database<'_>) -> Resul
     let script = main.write_file("passthrough.sql", SCRIPT, 0o600)?;
     let mut psql = cluster.client("psql");
     psql.args(["-X", "--echo-all", "--dbname", database.name(), "--file"]).arg(&script);
-    let said = command::feed(both_outputs(&mut psql), "")?;
+    let said = command::feed(&mut psql, "")?;
     let nested = "DO $o$ BEGIN EXECUTE 'DO $i$ BEGIN PERFORM pg_sleep(60); END $i$'; END $o$";
     let error = cancelled(database, &mut database.connect()?, nested)?;
     let error = error.as_db_error().context("the connection broke instead")?;

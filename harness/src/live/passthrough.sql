@@ -160,7 +160,7 @@ SELECT no_such_column FROM t;
 SELECT no_such_function(1);
 SELECT 'x' + 1;
 SELEC 1;
-SELECT (1;
+SELECT 1);
 DO $$ BEGIN EXECUTE 'SELECT ''unfinished'; END $$;
 ALTER TABLE t ADD CONSTRAINT above_one CHECK (n > 1);
 ALTER TABLE t ALTER n TYPE int USING n / 0;
@@ -189,11 +189,16 @@ COPY copied FROM stdin;
 one
 \.
 COPY copied (no_such_column) FROM stdin;
+1
+\.
 COPY no_such_table FROM stdin;
+1
+\.
 COPY copied FROM '/no/such/file';
 COPY (SELECT 1 / (n - 1) FROM t) TO stdout;
 COPY (SELECT n, u FROM t ORDER BY n) TO stdout (FORMAT csv, HEADER);
 TRUNCATE t;
+INSERT INTO t VALUES (1, 1, 'one', 1), (2, 2, 'two', 1);
 TRUNCATE t, no_such_table;
 LOCK TABLE no_such_table;
 BEGIN; SET CONSTRAINTS ALL DEFERRED; UPDATE t SET r = 9 WHERE id = 2; SET CONSTRAINTS ALL IMMEDIATE; COMMIT;
@@ -297,7 +302,6 @@ BEGIN;
 DECLARE c CURSOR WITH HOLD FOR SELECT 1 / (2 - n) FROM t ORDER BY id;
 COMMIT;
 BEGIN;
-DECLARE c SCROLL CURSOR FOR SELECT id FROM t ORDER BY id FOR UPDATE;
 DECLARE c CURSOR FOR SELECT id FROM t ORDER BY id FOR UPDATE;
 MOVE 1 IN c;
 SAVEPOINT a;
@@ -342,7 +346,7 @@ CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $f$
 BEGIN
     RAISE NOTICE '% %', TG_EVENT, TG_TAG;
     IF TG_TAG = 'ALTER SERVER' AND TG_EVENT = 'ddl_command_end' THEN PERFORM 1 / 0; END IF;
-    IF TG_TAG = 'COMMENT' THEN EXECUTE 'ALTER FOREIGN TABLE ft OPTIONS (ADD nested ''1'')'; END IF;
+    IF TG_TAG = 'COMMENT' AND TG_EVENT = 'ddl_command_end' THEN EXECUTE 'ALTER FOREIGN TABLE ft OPTIONS (ADD nested ''1'')'; END IF;
 END $f$;
 CREATE EVENT TRIGGER before_ddl ON ddl_command_start EXECUTE FUNCTION on_ddl();
 CREATE EVENT TRIGGER after_ddl ON ddl_command_end EXECUTE FUNCTION on_ddl();
@@ -362,7 +366,7 @@ SET statement_timeout = '30ms';
 SELECT pg_sleep(60);
 DO $$ BEGIN PERFORM pg_sleep(60); END $$;
 DO $$ BEGIN EXECUTE 'DO $i$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN others THEN NULL; END $i$'; END $$;
-CREATE TABLE slept AS SELECT pg_sleep(60);
+CREATE TABLE slept AS SELECT pg_sleep(60)::text;
 RESET statement_timeout;
 
 -- Leaving.

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use postgres::Client;
+use postgres::{Client, Config, NoTls};
 
 use super::{LiveTest, contains, same};
 use crate::cluster::{Cluster, wait_until};
-use crate::database::{Database, quote_literal};
+use crate::database::{Database, SUPERUSER, quote_literal};
 use crate::fields::{DbFields, expect_error};
 use crate::settings::Settings;
 use crate::{command, place};
@@ -199,11 +199,12 @@ fn can_give_files_away(home: &Home) -> bool {
 
 fn a_reload_with_a_bad_file_keeps_the_last_good(cluster: &Cluster) -> Result<()> {
     let home = Home::open(cluster, "policy-file-reload")?;
-    let mut session = home.database()?.keep_open()?;
+    let database = home.database()?;
+    let mut session = database.connect()?;
     follows(&mut session, "frozen", true)?;
     let all = can_give_files_away(&home);
     for fault in FAULTS.iter().filter(|fault| all || fault.name != "somebody else's") {
-        keeps_the_last_good(&home, &mut session, fault).with_context(|| format!("the file is {}", fault.name))?;
+        keeps_the_last_good(&home, &database, &mut session, fault).with_context(|| format!("the file is {}", fault.name))?;
     }
     if !all {
         println!("skipped: only root can make a policy file that belongs to somebody else");
@@ -214,7 +215,7 @@ fn a_reload_with_a_bad_file_keeps_the_last_good(cluster: &Cluster) -> Result<()>
     follows(&mut session, "frozen", false)
 }
 
-fn keeps_the_last_good(home: &Home, session: &mut Client, fault: &Fault) -> Result<()> {
+fn keeps_the_last_good(home: &Home, database: &Database, session: &mut Client, fault: &Fault) -> Result<()> {
     home.write(forbidding("frozen"))?;
     (fault.spoil)(home)?;
     let before = home.cluster.log_text().len();
@@ -225,7 +226,7 @@ fn keeps_the_last_good(home: &Home, session: &mut Client, fault: &Fault) -> Resu
     contains(&log, fault.said)?;
     ensure!(!log.contains(SECRET), "the log shows what stands in the file: {log}");
     ensure!(refuses(session, "frozen")?, "an open session lost the rules");
-    ensure!(refuses(&mut home.cluster.connect("postgres")?, "frozen")?, "a new session has no rules");
+    ensure!(refuses(&mut database.connect()?, "frozen")?, "a new session has no rules");
     Ok(())
 }
 
@@ -238,4 +239,128 @@ fn follows(session: &mut Client, wrapper: &str, wanted: bool) -> Result<()> {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     bail!("the session did not follow: {wrapper} should {} be refused", if wanted { "now" } else { "no longer" })
+}
+
+fn a_server_does_not_start_with_a_bad_file(cluster: &Cluster) -> Result<()> {
+    let home = Home::open(cluster, "policy-file-start")?;
+    let broken = FAULTS.iter().filter(|fault| ["missing", "writable by others", "half written"].contains(&fault.name));
+    for fault in broken {
+        home.cluster.stop("fast")?;
+        (fault.spoil)(&home)?;
+        let Err(error) = home.cluster.launch() else { bail!("the server starts although the file is {}", fault.name) };
+        let said = format!("{error:#}");
+        contains(&said, fault.said)?;
+        ensure!(!said.contains(SECRET), "the log shows what stands in the file: {said}");
+        home.write(forbidding("frozen"))?;
+        home.cluster.launch()?;
+        ensure!(refuses(&mut home.database()?.connect()?, "frozen")?, "the mended file is not in force");
+    }
+    Ok(())
+}
+
+fn a_rule_binds_in_every_database(cluster: &Cluster) -> Result<()> {
+    let home = Home::open(cluster, "policy-file-databases")?;
+    let bare = home.cluster.database("bare")?;
+    let guarded = home.cluster.guarded_database("guarded")?;
+    let mut template = Config::new()
+        .host_path(home.cluster.socket())
+        .port(home.cluster.port())
+        .dbname("template1")
+        .user(SUPERUSER)
+        .connect(NoTls)?;
+    for client in [&mut bare.connect()?, &mut guarded.connect()?, &mut template] {
+        ensure!(refuses(client, "frozen")?, "the rule is not in force everywhere");
+        ensure!(!refuses(client, "thawed")?, "another wrapper than the rule's is refused");
+    }
+    bare.execute("ALTER DATABASE bare WITH IS_TEMPLATE true")?;
+    let copy = Database::create_with(&home.cluster, "copy", "TEMPLATE bare")?;
+    ensure!(refuses(&mut copy.connect()?, "frozen")?, "the rule is not in force in a copy of a template");
+    bare.execute("ALTER DATABASE bare WITH IS_TEMPLATE false")?;
+    let row = guarded.connect()?.query_one("SELECT source, name FROM fdw_guard.policy()", &[])?;
+    same("policy()", (row.get(0), row.get(1)), ("policy file", "no_frozen"))?;
+    let sql = "SELECT active FROM fdw_guard.status() WHERE protection = 'rules of the cluster'";
+    same("status()", guarded.connect()?.query_one(sql, &[])?.get(0), true)
+}
+
+fn alter_system_refuses_a_bad_file(cluster: &Cluster) -> Result<()> {
+    let home = Home::open(cluster, "policy-file-alter-system")?;
+    let database = home.database()?;
+    let mut client = database.connect()?;
+    let other = home.cluster.directory().join("other.json");
+    let alter = format!("ALTER SYSTEM SET {SETTING} = {}", quote_literal(&other.to_string_lossy()));
+    let error = expect_error(&mut client, &alter)?;
+    same("SQLSTATE", error.sqlstate.as_str(), "22023")?;
+    contains(error.detail.as_deref().unwrap_or_default(), "cannot be read: No such file")?;
+    fs::write(&other, "hunter2")?;
+    let error = expect_error(&mut client, &alter)?;
+    contains(error.detail.as_deref().unwrap_or_default(), "invalid JSON at line 1, column 1")?;
+    ensure!(!error.to_string().contains(SECRET), "the error shows what stands in the file: {error}");
+    let kept = fs::read_to_string(home.cluster.data().join("postgresql.auto.conf"))?;
+    ensure!(!kept.contains(SETTING), "ALTER SYSTEM has kept a bad file: {kept}");
+    ensure!(refuses(&mut client, "frozen")?, "looking at another file has changed the rules in force");
+    fs::write(&other, forbidding("other"))?;
+    client.batch_execute(&alter)?;
+    ensure!(!refuses(&mut client, "other")?, "ALTER SYSTEM counts before the reload");
+    client.batch_execute("SELECT pg_reload_conf()")?;
+    follows(&mut client, "other", true)?;
+    same("SET", expect_error(&mut client, &format!("SET {SETTING} = ''"))?.sqlstate.as_str(), "55P02")
+}
+
+fn a_reload_reaches_every_session(cluster: &Cluster) -> Result<()> {
+    let home = Home::open(cluster, "policy-file-sessions")?;
+    let database = home.database()?;
+    let (mut idle, mut busy, mut admin) = (database.connect()?, database.connect()?, database.connect()?);
+    busy.batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE; CREATE FOREIGN DATA WRAPPER another")?;
+    home.write(forbidding("later"))?;
+    admin.batch_execute("SELECT pg_reload_conf()")?;
+    for client in [&mut idle, &mut admin] {
+        follows(client, "later", true)?;
+        follows(client, "frozen", false)?;
+    }
+    let error = expect_error(&mut busy, "CREATE FOREIGN DATA WRAPPER later")?;
+    same("constraint name", error.constraint.as_deref(), Some("no_later"))?;
+    busy.batch_execute("ROLLBACK")?;
+    home.write(document(""))?;
+    home.cluster.reload()?;
+    follows(&mut idle, "later", false)?;
+    home.write(forbidding("later"))?;
+    home.cluster.reload()?;
+    follows(&mut idle, "later", true)?;
+    home.cluster.set(SETTING, "")?;
+    home.cluster.reload()?;
+    follows(&mut idle, "later", false)
+}
+
+fn only_a_superuser_can_switch_its_rules_off(cluster: &Cluster) -> Result<()> {
+    let home = Home::open(cluster, "policy-file-enforcement")?;
+    let database = home.database()?;
+    let mut client = database.connect()?;
+    client.batch_execute("SET fdw_guard.enforcement = off")?;
+    ensure!(!refuses(&mut client, "frozen")?, "off is not off");
+    client.batch_execute("RESET fdw_guard.enforcement; CREATE ROLE guest LOGIN")?;
+    ensure!(refuses(&mut client, "frozen")?, "the rules did not come back");
+    let mut guest = database.connect_as("guest")?;
+    for value in ["off", "warn"] {
+        let error = expect_error(&mut guest, &format!("SET fdw_guard.enforcement = {value}"))?;
+        same("SQLSTATE", error.sqlstate.as_str(), "42501")?;
+    }
+    let error = expect_error(&mut guest, &format!("SHOW {SETTING}"))?;
+    same("SQLSTATE", error.sqlstate.as_str(), "42501")
+}
+
+fn it_may_constrain_a_secret(cluster: &Cluster) -> Result<()> {
+    let home = Home::open(cluster, "policy-file-secret")?;
+    let database = home.database()?;
+    let schema = r#"{"properties": {"password": {"type": "string", "pattern": "^[a-z]+-[a-z]+$"}}, "required": ["password"]}"#;
+    let rule = format!(r#"{{"name": "words", "object_type": "user mapping", "options": {schema}}}"#);
+    home.write(document(&rule))?;
+    home.cluster.reload()?;
+    let mut client = database.connect()?;
+    client.batch_execute("CREATE FOREIGN DATA WRAPPER plain; CREATE SERVER shop FOREIGN DATA WRAPPER plain")?;
+    client.batch_execute("CREATE USER MAPPING FOR PUBLIC SERVER shop OPTIONS (password 'horse-battery')")?;
+    let alter = format!("ALTER USER MAPPING FOR PUBLIC SERVER shop OPTIONS (SET password '{SECRET}')");
+    let error = expect_error(&mut client, &alter)?;
+    same("constraint name", error.constraint.as_deref(), Some("words"))?;
+    ensure!(!error.to_string().contains(SECRET), "the error shows the password: {error}");
+    Ok(())
 }

@@ -189,12 +189,22 @@ fn a_violation_under_another_condition_was_none() {
 }
 
 #[test]
+fn a_hint_says_what_the_schema_says_of_the_option_and_how_to_mend_it() {
+    let described = json!({"properties": {"port": {"type": "integer", "maximum": 65535, "default": 5432,
+        "description": "The port of the remote server"}}});
+    let policy = policy([rule(json!({"name": "port", "object_type": "server", "options": described}))]);
+    let found = violations(&policy, Some(server("s", &[])), Some(server("s", &[("port", "70000")])));
+    let hint = "The port of the remote server. Use ALTER SERVER s OPTIONS (ADD port '5432').";
+    assert_eq!(found[0].hint.as_deref(), Some(hint));
+}
+
+#[test]
 fn forms_bind_by_the_old_and_by_the_new_identity() {
     let frozen = policy([rule(json!({
         "name": "frozen", "object_type": "server", "server": ["prod"], "forms": ["RENAME TO", "DROP", "OWNER TO"]
     }))]);
     let found = violations(&frozen, Some(server("prod", &[])), Some(server("x", &[])));
-    assert_eq!(found[0].message, "rule \"frozen\" does not allow RENAME TO on server \"x\"");
+    assert_eq!(found[0].message, "rule \"frozen\" does not allow RENAME TO on server \"prod\"");
     assert_eq!(violations(&frozen, Some(server("x", &[])), Some(server("prod", &[]))).len(), 1);
     assert_eq!(
         violations(&frozen, Some(server("prod", &[])), None)[0].message,
