@@ -5,15 +5,16 @@
 //! library loaded mid-statement) and those of `check_mode = deferred` wait for the end of the transaction.
 
 use crate::ffi::hooks::{Access, Catalog};
+use crate::ffi::memory::Scratch;
+use crate::ffi::raise::Report;
 use crate::ffi::{catalog, server, session};
 use crate::judge;
-use crate::report::Report;
 use crate::settings::{self, CheckMode, Enforcement};
 use fdw_guard_policy::model::ObjectState;
 use fdw_guard_policy::model::Situation;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::rc::Rc;
 
@@ -70,6 +71,7 @@ pub struct Touch {
 pub struct Touched {
     touches: Vec<Touch>,
     places: HashMap<Key, usize>,
+    objects: HashSet<(Class, Oid)>,
 }
 
 impl Touched {
@@ -84,6 +86,7 @@ impl Touched {
             known.columns.extend(touch.columns);
         } else {
             self.places.insert(touch.key, self.touches.len());
+            self.objects.insert((touch.key.class, touch.key.oid));
             self.touches.push(touch);
         }
     }
@@ -97,7 +100,7 @@ impl Touched {
     }
 
     pub fn contains(&self, class: Class, oid: Oid) -> bool {
-        self.touches.iter().any(|touch| touch.key.class == class && touch.key.oid == oid)
+        self.objects.contains(&(class, oid))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -178,6 +181,7 @@ pub fn depth() -> usize {
 }
 
 fn verdict(touched: &Touched) -> Vec<Report> {
+    let _scratch = Scratch::new();
     server::command_counter_increment();
     judge::judge(touched)
 }
@@ -195,6 +199,7 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
     if with_open(|open| open.innermost().note_again(key, column)) || !concerns(class, oid, is_new) {
         return;
     }
+    let _scratch = Scratch::new();
     let old = if is_new { None } else { scene(class, oid) };
     with_open(|open| open.innermost().add(Touch { key, old, columns: BTreeSet::from([column]) }));
 }

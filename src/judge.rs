@@ -1,10 +1,12 @@
 //! The verdict: every change of a statement held against the policy in force.
 
+use crate::ffi::memory::Scratch;
+use crate::ffi::raise::Report;
 use crate::ffi::session::Actor;
 use crate::ffi::{catalog, scan};
 use crate::guard::{self, Class, Key, Scene, Touch, Touched};
 use crate::policy_in_force;
-use crate::report::{self, Report};
+use crate::report;
 use crate::settings::{self, Enforcement};
 use fdw_guard_policy::evaluate::Change;
 use fdw_guard_policy::form::{self, Form};
@@ -23,7 +25,7 @@ pub fn judge(touched: &Touched) -> Vec<Report> {
     }
     let policy = match policy_in_force::policy() {
         Ok(policy) => policy,
-        Err(error) => return vec![report::of_error(&error)],
+        Err(error) => return vec![error.into()],
     };
     if policy.rules().next().is_none() {
         return Vec::new();
@@ -42,6 +44,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn touch(&mut self, touch: &Touch) {
+        let _scratch = Scratch::new();
         let old = touch.old.as_ref();
         let new = guard::scene(touch.key.class, touch.key.oid);
         let new = new.as_ref();
@@ -127,6 +130,7 @@ impl Judge<'_> {
     /// One mapping or table, with its columns, that stands on a changed floor but did not change itself.
     fn one_below(&mut self, actor: Oid, class: Class, oid: Oid, floor: Option<&Floor>) {
         let Some(floor) = floor.filter(|_| !self.touched.contains(class, oid)) else { return };
+        let _scratch = Scratch::new();
         let Some(scene) = guard::scene(class, oid) else { return };
         let old = scene.on(&floor.old);
         let new = scene.on(&floor.new);

@@ -1,34 +1,11 @@
 //! What the extension says to PostgreSQL: errors, warnings and log lines. The only place that names SQLSTATEs.
 
 use crate::error::Error;
+use crate::ffi::raise::{Level, Report};
 use crate::settings::Enforcement;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
-use pgrx::pg_sys::panic::ErrorReport;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Level {
-    Error,
-    Warning,
-    Notice,
-    /// The server log only.
-    Log,
-}
-
-/// One message with the fields of PostgreSQL's protocol.
-#[derive(Clone, Debug)]
-pub struct Report {
-    pub level: Level,
-    pub sqlstate: Code,
-    pub message: String,
-    pub detail: Option<String>,
-    pub hint: Option<String>,
-    pub schema: Option<String>,
-    pub table: Option<String>,
-    pub column: Option<String>,
-    pub constraint: Option<String>,
-}
 
 impl Report {
     fn new(level: Level, sqlstate: Code, message: impl Into<String>) -> Self {
@@ -100,19 +77,20 @@ fn sqlstate(kind: ViolationKind) -> Code {
     }
 }
 
-/// The report of what went wrong in a function of the extension.
-pub fn of_error(error: &Error) -> Report {
-    let report = |sqlstate| Report::error(sqlstate, error.to_string());
-    match error {
-        Error::InvalidRule { rule, fault } => Report {
-            constraint: Some(rule.clone()),
-            ..report(Code::ERRCODE_CHECK_VIOLATION)
-                .with_detail(format!("{fault}."))
-                .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
-        },
-        Error::NotATrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-        Error::UnknownPack { known, .. } => {
-            report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
+impl From<Error> for Report {
+    fn from(error: Error) -> Self {
+        let report = |sqlstate| Self::error(sqlstate, error.to_string());
+        match &error {
+            Error::InvalidRule { rule, fault } => Self {
+                constraint: Some(rule.clone()),
+                ..report(Code::ERRCODE_CHECK_VIOLATION)
+                    .with_detail(format!("{fault}."))
+                    .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
+            },
+            Error::NotATrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+            Error::UnknownPack { known, .. } => {
+                report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
+            }
         }
     }
 }
@@ -128,9 +106,4 @@ pub fn notice_on_rule(rule: &str, notice: &Notice) -> Report {
             format!("rule \"{rule}\": {}", notice.message),
         )
     }
-}
-
-/// In place of a panic, whose own text could hold an option's value.
-pub fn internal_error() -> ErrorReport {
-    ErrorReport::new(Code::ERRCODE_INTERNAL_ERROR, "fdw_guard failed unexpectedly", "fdw_guard")
 }

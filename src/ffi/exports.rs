@@ -1,8 +1,7 @@
 //! The functions that PostgreSQL finds by name: what `sql/` declares, a row each.
 
 use crate::ffi::function::sql_functions;
-use crate::ffi::rules;
-use crate::functions::{options, packs, policy, status};
+use crate::functions::{options, packs, policy, rules, status};
 
 sql_functions! {
     call_trigger: fdw_guard_check_rule, pg_finfo_fdw_guard_check_rule => rules::check_rule;

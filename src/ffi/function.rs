@@ -2,12 +2,10 @@
 //!
 //! `#[pg_extern]` would do most of this, but it takes every text for UTF-8 and shows a panic's text.
 
-use crate::error::Error;
-use crate::ffi::{raise, text, tuple};
-use crate::report::{self, Report};
+use crate::ffi::raise::{self, Report};
+use crate::ffi::{text, tuple};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
-use std::ptr;
 
 /// One call of a function: its arguments, and what it has to say beside its answer.
 pub struct Call {
@@ -115,43 +113,40 @@ impl Call {
 ///
 /// # Safety
 /// `info` is the call that PostgreSQL makes, and the calling frame owns nothing.
-pub unsafe fn call(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Answer<'_>, Error>) -> Datum {
+pub unsafe fn call<E: Into<Report>>(
+    info: pg_sys::FunctionCallInfo,
+    body: impl FnOnce(&Call) -> Result<Answer<'_>, E>,
+) -> Datum {
     // SAFETY: the caller's promise.
-    unsafe {
-        let (datum, reports) = raise::guarded(|| {
-            let call = Call { info, notices: RefCell::default() };
-            let outcome = body(&call).map(|answer| give(info, answer));
-            let mut reports = call.notices.take();
-            let datum = outcome.unwrap_or_else(|error| {
-                reports.push(report::of_error(&error));
-                Datum::null()
-            });
-            (datum, raise::in_postgres_memory(&reports))
-        });
-        raise::raise(reports);
-        datum
-    }
+    unsafe { run(info, |call| body(call).map(|answer| give(info, answer))) }
 }
 
 /// Calls a trigger function for PostgreSQL; the body returns the row that goes on.
 ///
 /// # Safety
 /// As for [`call`].
-pub unsafe fn call_trigger(
+pub unsafe fn call_trigger<E: Into<Report>>(
     info: pg_sys::FunctionCallInfo,
-    body: impl FnOnce(&Call) -> Result<pg_sys::HeapTuple, Error>,
+    body: impl FnOnce(&Call) -> Result<pg_sys::HeapTuple, E>,
 ) -> Datum {
+    // SAFETY: the caller's promise.
+    unsafe { run(info, |call| body(call).map(Datum::from)) }
+}
+
+/// # Safety
+/// As for [`call`].
+unsafe fn run<E: Into<Report>>(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Datum, E>) -> Datum {
     // SAFETY: the caller's promise.
     unsafe {
         let (datum, reports) = raise::guarded(|| {
             let call = Call { info, notices: RefCell::default() };
             let outcome = body(&call);
             let mut reports = call.notices.take();
-            let row = outcome.unwrap_or_else(|error| {
-                reports.push(report::of_error(&error));
-                ptr::null_mut()
+            let datum = outcome.unwrap_or_else(|error| {
+                reports.push(error.into());
+                Datum::null()
             });
-            (Datum::from(row), raise::in_postgres_memory(&reports))
+            (datum, raise::in_postgres_memory(&reports))
         });
         raise::raise(reports);
         datum

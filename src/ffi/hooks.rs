@@ -3,9 +3,9 @@
 //! The functions that PostgreSQL enters are plain frames that own nothing, because an error leaves them by siglongjmp.
 //! Whatever owns memory happens in the functions of [`crate::guard`], each inside [`raise::guarded`].
 
+use crate::ffi::raise::Report;
 use crate::ffi::{raise, scan, server, statement};
 use crate::guard;
-use crate::report::Report;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;

@@ -7,6 +7,7 @@ pub mod checked_setting;
 pub mod exports;
 pub mod function;
 pub mod hooks;
+pub mod memory;
 pub mod raise;
 pub mod rights;
 pub mod rules;

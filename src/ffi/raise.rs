@@ -5,9 +5,9 @@
 //! [`RawReport`] in PostgreSQL's memory, and a plain frame that owns nothing raises it.
 
 use crate::ffi::text;
-use crate::report::{Level, Report};
 use pgrx::PgLogLevel;
 use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 use std::ffi::{c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -24,6 +24,29 @@ unsafe extern "C-unwind" {
     fn err_generic_string(field: c_int, str: *const c_char) -> c_int;
     fn errfinish(filename: *const c_char, lineno: c_int, funcname: *const c_char);
     fn pg_re_throw() -> !;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    Error,
+    Warning,
+    Notice,
+    /// The server log only.
+    Log,
+}
+
+/// One message with the fields of PostgreSQL's protocol.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub level: Level,
+    pub sqlstate: PgSqlErrorCode,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    pub schema: Option<String>,
+    pub table: Option<String>,
+    pub column: Option<String>,
+    pub constraint: Option<String>,
 }
 
 /// A [`Report`] in PostgreSQL's memory and encoding; a list, warnings first.
@@ -175,7 +198,9 @@ pub fn shielded<T>(body: impl FnOnce() -> T) -> T {
         if payload.is::<CaughtError>() || payload.is::<ErrorReportWithLevel>() || payload.is::<ErrorReport>() {
             resume_unwind(payload);
         }
-        resume_unwind(Box::new(crate::report::internal_error()))
+        // The SQLSTATE that PostgreSQL gives its own elog().
+        let code = PgSqlErrorCode::ERRCODE_INTERNAL_ERROR;
+        resume_unwind(Box::new(ErrorReport::new(code, "fdw_guard failed unexpectedly", "fdw_guard")))
     })
 }
 

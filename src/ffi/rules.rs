@@ -4,7 +4,6 @@ use crate::error::Error;
 use crate::ffi::function::Call;
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::{text, tuple};
-use crate::functions::rules::verdict_on_rule;
 use fdw_guard_policy::rule::Rule;
 use pgrx::pg_sys::{self, Datum, HeapTuple, Oid, TupleDesc};
 use serde_json::Value;
@@ -104,38 +103,56 @@ pub fn read(table: Oid) -> Result<Vec<Rule>, Error> {
     rules.into_iter().collect()
 }
 
-/// The trigger on the table of rules: refuses what is not valid, and tells every session that the rules have changed.
-pub fn check_rule(call: &Call) -> Result<HeapTuple, Error> {
+/// A row of the table of rules that is about to be written, or one that goes.
+pub enum Pending {
+    Written(Written),
+    Gone(HeapTuple),
+}
+
+/// A row that is about to be written.
+pub struct Written {
+    tuple: HeapTuple,
+    row_type: TupleDesc,
+}
+
+/// The row for which the trigger on the table of rules is called. Every session hears that the rules have changed.
+pub fn pending(call: &Call) -> Result<Pending, Error> {
     let Some(trigger) = call.trigger() else { return Err(Error::NotATrigger) };
     // SAFETY: trigger comes from PostgreSQL; which tuples it holds follows from its event (trigger.h).
     unsafe {
         let table = (*trigger.tg_relation).rd_id;
-        if table == Oid::INVALID || Some(table) != self::table() {
+        if Some(table) != self::table() {
             return Err(Error::NotATrigger);
         }
         pg_sys::CacheInvalidateRelcacheByRelid(table);
         let row_type = (*trigger.tg_relation).rd_att;
+        let written = |tuple| Ok(Pending::Written(Written { tuple, row_type }));
         match trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
-            pg_sys::TRIGGER_EVENT_INSERT => checked(call, trigger.tg_trigtuple, row_type),
-            pg_sys::TRIGGER_EVENT_UPDATE => checked(call, trigger.tg_newtuple, row_type),
-            _ => Ok(trigger.tg_trigtuple),
+            pg_sys::TRIGGER_EVENT_INSERT => written(trigger.tg_trigtuple),
+            pg_sys::TRIGGER_EVENT_UPDATE => written(trigger.tg_newtuple),
+            _ => Ok(Pending::Gone(trigger.tg_trigtuple)),
         }
     }
 }
 
-/// # Safety
-/// `row` is a tuple of the table of rules and `row_type` its type.
-unsafe fn checked(call: &Call, row: HeapTuple, row_type: TupleDesc) -> Result<HeapTuple, Error> {
-    // SAFETY: the caller's promise.
-    let row_values = unsafe { Row::of(row, row_type) };
-    let trusted = row_values.boolean("trusted").unwrap_or(true) && is_superuser();
-    let rule = Rule { trusted, ..row_values.rule()? };
-    verdict_on_rule(&rule)?.into_iter().for_each(|notice| call.notice(notice));
-    // SAFETY: the column exists, and the copy lives in the current memory context, as a trigger's answer does.
-    unsafe {
-        let mut column = pg_sys::SPI_fnumber(row_type, c"trusted".as_ptr());
-        let (mut value, mut is_null) = (Datum::from(trusted), false);
-        Ok(pg_sys::heap_modify_tuple_by_cols(row, row_type, 1, &raw mut column, &raw mut value, &raw mut is_null))
+impl Written {
+    /// The rule that the row says. It is trusted if a superuser writes it and does not say otherwise.
+    pub fn rule(&self) -> Result<Rule, Error> {
+        // SAFETY: the row is one of the table of rules, as its type says.
+        let row = unsafe { Row::of(self.tuple, self.row_type) };
+        let trusted = row.boolean("trusted").unwrap_or(true) && is_superuser();
+        Ok(Rule { trusted, ..row.rule()? })
+    }
+
+    /// The row with its `trusted` set.
+    pub fn with_trusted(&self, trusted: bool) -> HeapTuple {
+        // SAFETY: the column exists, and the copy lives in the current memory context, as a trigger's answer does.
+        unsafe {
+            let mut column = pg_sys::SPI_fnumber(self.row_type, c"trusted".as_ptr());
+            let (mut value, mut is_null) = (Datum::from(trusted), false);
+            let (value, is_null) = (&raw mut value, &raw mut is_null);
+            pg_sys::heap_modify_tuple_by_cols(self.tuple, self.row_type, 1, &raw mut column, value, is_null)
+        }
     }
 }
 

@@ -1,18 +1,29 @@
 //! Rules on their way into the table, and on their way out as rows.
 
 use crate::error::Error;
-use crate::ffi::function::Value;
+use crate::ffi::function::{Call, Value};
+use crate::ffi::rules::{Pending, pending};
 use crate::policy_in_force;
-use crate::report::{self, Report};
+use crate::report;
 use fdw_guard_policy::pattern::PatternList;
-use fdw_guard_policy::rule::{Mode, Rule};
+use fdw_guard_policy::rule::{Mode, Notice, Rule};
+use pgrx::pg_sys::HeapTuple;
 
-/// The notices that a rule deserves when it is written, or why it is refused.
-pub fn verdict_on_rule(rule: &Rule) -> Result<Vec<Report>, Error> {
-    match rule.check(&policy_in_force::catalogue()) {
-        Ok(notices) => Ok(notices.into_iter().map(|notice| report::notice_on_rule(&rule.name, &notice)).collect()),
-        Err(fault) => Err(Error::InvalidRule { rule: rule.name.clone(), fault }),
+/// The trigger on the table of rules: refuses what is not valid.
+pub fn check_rule(call: &Call) -> Result<HeapTuple, Error> {
+    match pending(call)? {
+        Pending::Gone(row) => Ok(row),
+        Pending::Written(row) => {
+            let rule = row.rule()?;
+            check(&rule)?.iter().for_each(|notice| call.notice(report::notice_on_rule(&rule.name, notice)));
+            Ok(row.with_trusted(rule.trusted))
+        }
     }
+}
+
+fn check(rule: &Rule) -> Result<Vec<Notice>, Error> {
+    let verdict = rule.check(&policy_in_force::catalogue());
+    verdict.map_err(|fault| Error::InvalidRule { rule: rule.name.clone(), fault })
 }
 
 /// A rule as a row of `fdw_guard.rule`, in the order of its columns.

@@ -1,6 +1,6 @@
 //! Names, values and rules in letters that are not ASCII, in databases of several encodings.
 
-use std::fmt::Write;
+use std::fs;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -8,20 +8,23 @@ use postgres::Client;
 
 use super::{LiveTest, contains, same};
 use crate::cluster::Cluster;
-use crate::command;
 use crate::database::{Database, quote_ident, quote_literal};
 use crate::fields::{DbFields, expect_error};
 use crate::settings::Settings;
 
 pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "encodings::a_rule_speaks_the_letters_of_its_database", run: a_rule_speaks_its_databases_letters },
-    LiveTest { name: "encodings::a_message_arrives_in_the_clients_encoding", run: a_message_arrives_in_the_clients_encoding },
+    LiveTest {
+        name: "encodings::a_message_arrives_in_the_clients_encoding",
+        run: a_message_arrives_in_the_clients_encoding,
+    },
     LiveTest { name: "encodings::bytes_without_meaning_are_told_apart", run: bytes_without_meaning_are_told_apart },
     LiveTest { name: "encodings::bytes_without_meaning_crash_no_view", run: bytes_without_meaning_crash_no_view },
     LiveTest {
         name: "encodings::what_unicode_lacks_passes_where_no_rule_is",
         run: what_unicode_lacks_passes_where_no_rule_is,
     },
+    LiveTest { name: "encodings::names_of_another_encoding_do_no_harm", run: names_of_another_encoding_do_no_harm },
     LiveTest { name: "encodings::what_a_database_lacks_is_escaped", run: what_a_database_lacks_is_escaped },
 ];
 
@@ -38,7 +41,13 @@ struct Language {
 }
 
 const LANGUAGES: &[Language] = &[
-    Language { encoding: "LATIN1", name: "Gr\u{f6}\u{df}e", good: "\u{fc}ber", bad: "\u{e0} la", expression: "^[\u{fb}-\u{fd}]" },
+    Language {
+        encoding: "LATIN1",
+        name: "Gr\u{f6}\u{df}e",
+        good: "\u{fc}ber",
+        bad: "\u{e0} la",
+        expression: "^[\u{fb}-\u{fd}]",
+    },
     Language {
         encoding: "EUC_JP",
         name: "\u{5e97}\u{8217}",
@@ -46,8 +55,20 @@ const LANGUAGES: &[Language] = &[
         bad: "\u{30ab}\u{30bf}",
         expression: "^[\u{3041}-\u{3093}]{4}$",
     },
-    Language { encoding: "UTF8", name: "\u{1f6d2} \u{10d0}", good: "\u{1f600}", bad: "\u{1f620}", expression: "^[\u{1f600}-\u{1f610}]$" },
-    Language { encoding: "SQL_ASCII", name: "caf\u{e9}", good: "\u{e9}t\u{e9}", bad: "hiver \u{2744}", expression: "^\u{e9}.\u{e9}$" },
+    Language {
+        encoding: "UTF8",
+        name: "\u{1f6d2} \u{10d0}",
+        good: "\u{1f600}",
+        bad: "\u{1f620}",
+        expression: "^[\u{1f600}-\u{1f610}]$",
+    },
+    Language {
+        encoding: "SQL_ASCII",
+        name: "caf\u{e9}",
+        good: "\u{e9}t\u{e9}",
+        bad: "hiver \u{2744}",
+        expression: "^\u{e9}.\u{e9}$",
+    },
 ];
 
 fn database<'cluster>(cluster: &'cluster Cluster, encoding: &str) -> Result<Database<'cluster>> {
@@ -74,7 +95,9 @@ fn a_rule_speaks_its_databases_letters(cluster: &Cluster) -> Result<()> {
 
 /// The rule, named as its server and its option are, and speaking of what it allows.
 fn rule(Language { name, good, expression, .. }: &Language) -> String {
-    let schema = format!(r#"{{"properties": {{"{name}": {{"type": "string", "pattern": "{expression}", "enum": ["{good}"]}}}}}}"#);
+    let schema = format!(
+        r#"{{"properties": {{"{name}": {{"type": "string", "pattern": "{expression}", "enum": ["{good}"]}}}}}}"#
+    );
     format!(
         "INSERT INTO fdw_guard.rule (name, object_type, server, options, message, hint) \
          VALUES ({literal}, 'server', ARRAY[{pattern}], {schema}, {message}, {message})",
@@ -94,8 +117,8 @@ fn binds(client: &mut Client, Language { name, good, bad, expression, .. }: &Lan
     same("message", error.message, format!("{good}!"))?;
     same("HINT", error.hint, Some(format!("{good}!")))?;
     let detail = error.detail.unwrap_or_default();
-    contains(&detail, &format!("option \"{name}\" of server \"{name}\" violates rule \"{name}\""))?;
-    contains(&detail.to_lowercase(), &format!("the value \"{}\" does not match", bad.to_lowercase()))?;
+    contains(&detail, &format!("Option \"{name}\" of server \"{name}\" violates rule \"{name}\""))?;
+    contains(&detail, &format!("The value \"{bad}\" does not match"))?;
     contains(&detail, expression)
 }
 
@@ -106,14 +129,17 @@ fn shows(client: &mut Client, Language { name, good, .. }: &Language) -> Result<
     let sql = "SELECT server, options ->> server FROM fdw_guard.servers WHERE server <> 'other'";
     let row = client.query_one(sql, &[])?;
     same("servers", (row.get(0), row.get(1)), (*name, *good))?;
-    let row = client.query_one("SELECT name, options #>> ARRAY['properties', name, 'enum', '0'], message FROM fdw_guard.policy()", &[])?;
+    let row = client.query_one(
+        "SELECT name, options #>> ARRAY['properties', name, 'enum', '0'], message FROM fdw_guard.policy()",
+        &[],
+    )?;
     same("policy()", (row.get(0), row.get(1), row.get(2)), (*name, *good, format!("{good}!").as_str()))
 }
 
 /// Bytes that psql sends and receives as they are.
 fn psql(database: &Database, cluster: &Cluster, encoding: &str, sql: &[u8]) -> Result<Vec<u8>> {
     let file = cluster.directory().join("statements.sql");
-    std::fs::write(&file, sql)?;
+    fs::write(&file, sql)?;
     cluster.sandbox().account.own(&file)?;
     let mut psql: Command = cluster.sandbox().program("psql");
     psql.env("PGCLIENTENCODING", encoding).arg("-XAtq").args(["-U", "postgres", "-d", database.name()]);
@@ -126,32 +152,181 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
+const STATEMENTS: &str = r#"
+    INSERT INTO fdw_guard.rule (name, object_type, options)
+        VALUES ('gr@e', 'server', '{"properties": {"gr@e": {"enum": ["1"]}}, "required": ["gr@e"]}');
+    CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS ("gr@e" '2')"#;
+
+/// The text with those bytes in place of each `@`.
+fn spelt(text: &str, letters: &[u8]) -> Vec<u8> {
+    text.split('@').map(str::as_bytes).collect::<Vec<_>>().join(letters)
+}
+
 fn a_message_arrives_in_the_clients_encoding(cluster: &Cluster) -> Result<()> {
-    let schema = br#"{"properties": {"gr\xf6\xdfe": {"enum": ["\xfc"]}}, "required": ["gr\xf6\xdfe"]}"#;
     for (server, client, letters) in [
         ("UTF8", "LATIN1", b"\xf6\xdf".as_slice()),
         ("LATIN1", "UTF8", "\u{f6}\u{df}".as_bytes()),
         ("LATIN1", "LATIN1", b"\xf6\xdf"),
-        ("LATIN1", "WIN1252", b"\xf6\xdf"),
+        ("EUC_JP", "SJIS", b"\x93\x58"),
     ] {
         let database = guarded(cluster, server)?;
-        let name = [b"gr".as_slice(), letters, b"e"].concat();
-        let sql = [
-            b"INSERT INTO fdw_guard.rule (name, object_type, options) VALUES ('".as_slice(),
-            &name,
-            b"', 'server', '{\"properties\": {\"",
-            &name,
-            b"\": {\"enum\": [\"1\"]}}, \"required\": [\"",
-            &name,
-            b"\"]}'); CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (\"",
-            &name,
-            b"\" '2')",
-        ]
-        .concat();
-        let said = psql(&database, cluster, client, &sql)?;
-        let wanted = [b"option \"".as_slice(), &name, b"\" of server \"s\" violates rule \"", &name, b"\""].concat();
+        let said = psql(&database, cluster, client, &spelt(STATEMENTS, letters))?;
+        let wanted = spelt("option \"gr@e\" of server \"s\" violates rule \"gr@e\"", letters);
         ensure!(holds(&said, &wanted), "{server} to {client}: {}", said.escape_ascii());
     }
-    let _ = schema;
+    Ok(())
+}
+
+/// Runs a statement in which `%I` stands for the name `caf` and a byte that begins no character of UTF-8.
+fn with_odd_name(client: &mut Client, statement: &str) -> Result<()> {
+    let sql = format!("DO $do$ BEGIN EXECUTE replace({}, '%I', E'\"caf\\xe9\"'); END $do$", quote_literal(statement));
+    Ok(client.batch_execute(&sql)?)
+}
+
+fn bytes_without_meaning_are_told_apart(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "SQL_ASCII")?;
+    let mut client = database.connect()?;
+    client.batch_execute(
+        "INSERT INTO fdw_guard.rule (name, object_type, options) \
+         VALUES ('frozen', 'server', '{\"properties\": {\"host\": {\"readOnly\": true}}}'); \
+         CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (host E'\\xff')",
+    )?;
+    client.batch_execute("ALTER SERVER s OPTIONS (SET host E'\\xff')")?;
+    for other in ["E'\\xfe'", "E'\\\\xff'", "E'\\xff\\xff'", "'\u{ff}'"] {
+        let error = expect_error(&mut client, &format!("ALTER SERVER s OPTIONS (SET host {other})"))?;
+        same("constraint name", error.constraint.as_deref(), Some("frozen"))?;
+    }
+    client.batch_execute(
+        "DELETE FROM fdw_guard.rule; INSERT INTO fdw_guard.rule (name, object_type, server, forms) \
+         VALUES ('cafe', 'server', ARRAY[E'\"caf\\xe9\"'], '{CREATE}'); CREATE SERVER \"caf\u{e9}\" FOREIGN DATA WRAPPER plain",
+    )?;
+    let Err(refused) = with_odd_name(&mut client, "CREATE SERVER %I FOREIGN DATA WRAPPER plain") else {
+        anyhow::bail!("a rule does not find the server whose name it holds");
+    };
+    let fields = refused.downcast_ref::<postgres::Error>().and_then(|error| error.as_db_error()).map(DbFields::from);
+    let fields = fields.ok_or(refused)?;
+    same("constraint name", fields.constraint.as_deref(), Some("cafe"))?;
+    contains(&fields.to_string(), "\"caf\\xe9\"")
+}
+
+/// Every view and function of ours that shows something.
+const VIEWS: [&str; 9] = [
+    "fdw_guard.options",
+    "fdw_guard.servers",
+    "fdw_guard.user_mappings",
+    "fdw_guard.foreign_tables",
+    "fdw_guard.foreign_columns",
+    "fdw_guard.rule",
+    "fdw_guard.policy()",
+    "fdw_guard.packs",
+    "fdw_guard.status()",
+];
+
+/// How many rows each of [`VIEWS`] has, every column having been read.
+fn rows(client: &mut Client) -> Result<Vec<i64>> {
+    VIEWS
+        .iter()
+        .map(|view| Ok(client.query_one(&format!("SELECT count(v::text) FROM {view} v"), &[])?.get(0)))
+        .collect()
+}
+
+fn bytes_without_meaning_crash_no_view(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "SQL_ASCII")?;
+    let mut client = database.connect()?;
+    let before = rows(&mut client)?;
+    client.batch_execute(
+        "INSERT INTO fdw_guard.rule (name, object_type, options, message, hint, description) \
+         VALUES (E'r\\xe9', 'server', '{\"properties\": {\"no\": false}}', E'm\\xe9', E'h\\xe9', E'd\\xe9')",
+    )?;
+    for statement in [
+        "CREATE SERVER %I FOREIGN DATA WRAPPER plain OPTIONS (%I E'\\xff')",
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER %I OPTIONS (%I E'\\xff', password E'\\xff')",
+        "CREATE FOREIGN TABLE %I (%I int OPTIONS (%I E'\\xff')) SERVER %I OPTIONS (%I E'\\xff')",
+    ] {
+        with_odd_name(&mut client, statement)?;
+    }
+    let grown: Vec<i64> = rows(&mut client)?.iter().zip(before).map(|(now, before)| now - before).collect();
+    same("new rows", grown, vec![5, 1, 1, 1, 1, 1, 1, 0, 0])?;
+    let secrets = "SELECT count(*) FROM fdw_guard.options WHERE value = '***' AND is_secret";
+    same("secrets", client.query_one(secrets, &[])?.get(0), 2_i64)?;
+    let error = expect_error(&mut client, "CREATE SERVER t FOREIGN DATA WRAPPER plain OPTIONS (no E'\\xff')")?;
+    same("constraint name", error.constraint.as_deref(), Some("r\\xe9"))?;
+    same("message and HINT", (error.message.as_str(), error.hint.as_deref()), ("m\\xe9", Some("h\\xe9")))?;
+    let odd = "INSERT INTO fdw_guard.rule (name, object_type, options) VALUES ('odd', 'server', E'{\"properties\": {\"\\xe9\": false}}')";
+    let error = expect_error(&mut client, odd)?;
+    contains(error.detail.as_deref().unwrap_or_default(), "options: invalid JSON at line 1, column")
+}
+
+/// Encodings that let pass what is no character, and something of that kind.
+const LACKING: [(&str, &str); 2] = [("EUC_JP", "E'\\xa9\\xa1'"), ("WIN1252", "E'\\x81'")];
+
+fn what_unicode_lacks_passes_where_no_rule_is(cluster: &Cluster) -> Result<()> {
+    for (encoding, value) in LACKING {
+        let database = guarded(cluster, encoding)?;
+        let mut client = database.connect()?;
+        let error = expect_error(&mut client, &format!("SELECT convert_to({value}, 'UTF8')"))?;
+        same("SQLSTATE of the conversion", error.sqlstate.as_str(), "22P05")?;
+        let passes = |client: &mut Client, sql: &str| {
+            client.batch_execute(sql).map_err(|error| anyhow::anyhow!("{encoding}: {sql}: {error:?}"))
+        };
+        passes(&mut client, &format!("CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (a {value})"))?;
+        passes(&mut client, &format!("ALTER SERVER s OPTIONS (SET a {value}, b {value})"))?;
+        client.batch_execute("SELECT fdw_guard.add_rule('r', 'server', 'port', allowed => '{1}')")?;
+        passes(&mut client, "ALTER SERVER s OPTIONS (port '1')")?;
+        let error = expect_error(&mut client, "ALTER SERVER s OPTIONS (SET port '2')")?;
+        same("constraint name", error.constraint.as_deref(), Some("r"))?;
+        client.batch_execute("SELECT option, is_secret FROM fdw_guard.options")?;
+        passes(&mut client, "DROP SERVER s")?;
+    }
+    Ok(())
+}
+
+/// Roles and databases are the cluster's: their names are whatever another database's encoding made of them.
+fn names_of_another_encoding_do_no_harm(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "EUC_JP")?;
+    let utf8 = cluster.database("names_of_another_encoding")?;
+    let mut other = utf8.connect()?;
+    other.batch_execute("CREATE ROLE \"kunde \u{1f600}\" SUPERUSER LOGIN")?;
+    let outcome = as_odd_role(&database);
+    database.execute("DROP SERVER IF EXISTS s")?;
+    other.batch_execute("DROP ROLE \"kunde \u{1f600}\"")?;
+    outcome
+}
+
+fn as_odd_role(database: &Database) -> Result<()> {
+    let mut client = database.connect_as("kunde \u{1f600}")?;
+    client.batch_execute("CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (port '1')")?;
+    client.batch_execute("CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (a '1')")?;
+    client.batch_execute("SELECT fdw_guard.add_rule('r', 'server', 'port', allowed => '{1}')")?;
+    let error = expect_error(&mut client, "ALTER SERVER s OPTIONS (SET port '2')")?;
+    same("constraint name", error.constraint.as_deref(), Some("r"))?;
+    client.batch_execute("DROP USER MAPPING FOR CURRENT_USER SERVER s; DROP SERVER s")?;
+    Ok(())
+}
+
+fn what_a_database_lacks_is_escaped(cluster: &Cluster) -> Result<()> {
+    let own = cluster.another("encodings", &Settings::preloaded())?;
+    let file = own.directory().join("policy.json");
+    fs::write(
+        &file,
+        "{\"rules\": [{\"name\": \"stop \u{1f6ab}\", \"object_type\": \"server\", \"server\": [\"\\\"\u{e9}t\u{e9}\\\"\"], \
+         \"forms\": [\"CREATE\"], \"message\": \"\u{e9}t\u{e9} is over \u{1f342}\"}]}",
+    )?;
+    own.set("fdw_guard.policy_file", &file.to_string_lossy())?;
+    own.reload()?;
+    for (encoding, message, name) in [
+        ("LATIN1", "\u{e9}t\u{e9} is over \\u{1f342}", "stop \\u{1f6ab}"),
+        ("UTF8", "\u{e9}t\u{e9} is over \u{1f342}", "stop \u{1f6ab}"),
+    ] {
+        let database = guarded(&own, encoding)?;
+        let mut client = database.connect()?;
+        client.batch_execute("CREATE SERVER \"ete\" FOREIGN DATA WRAPPER plain")?;
+        let error = expect_error(&mut client, "CREATE SERVER \"\u{e9}t\u{e9}\" FOREIGN DATA WRAPPER plain")?;
+        same("message", error.message.as_str(), message)?;
+        same("constraint name", error.constraint.as_deref(), Some(name))?;
+        let row = client.query_one("SELECT name, message, server FROM fdw_guard.policy()", &[])?;
+        same("policy()", (row.get(0), row.get(1)), (name, message))?;
+        same("its patterns", row.get(2), vec!["\"\u{e9}t\u{e9}\""])?;
+    }
     Ok(())
 }

@@ -4,9 +4,12 @@
 //! its own and is listed in its file's `TESTS`. To add a file, name it here twice.
 
 mod frames;
+mod load_order;
+mod loading;
 mod locked_out;
 mod passthrough;
 mod rejected_alter;
+mod standing_aside;
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -31,7 +34,16 @@ pub struct LiveTest {
 }
 
 fn all() -> Vec<LiveTest> {
-    [frames::TESTS, locked_out::TESTS, passthrough::TESTS, rejected_alter::TESTS].concat()
+    [
+        frames::TESTS,
+        load_order::TESTS,
+        loading::TESTS,
+        locked_out::TESTS,
+        passthrough::TESTS,
+        rejected_alter::TESTS,
+        standing_aside::TESTS,
+    ]
+    .concat()
 }
 
 /// Runs each test whose name contains `filter`.

@@ -204,7 +204,8 @@ fn a_reload_with_a_bad_file_keeps_the_last_good(cluster: &Cluster) -> Result<()>
     follows(&mut session, "frozen", true)?;
     let all = can_give_files_away(&home);
     for fault in FAULTS.iter().filter(|fault| all || fault.name != "somebody else's") {
-        keeps_the_last_good(&home, &database, &mut session, fault).with_context(|| format!("the file is {}", fault.name))?;
+        keeps_the_last_good(&home, &database, &mut session, fault)
+            .with_context(|| format!("the file is {}", fault.name))?;
     }
     if !all {
         println!("skipped: only root can make a policy file that belongs to somebody else");
@@ -351,7 +352,8 @@ fn only_a_superuser_can_switch_its_rules_off(cluster: &Cluster) -> Result<()> {
 fn it_may_constrain_a_secret(cluster: &Cluster) -> Result<()> {
     let home = Home::open(cluster, "policy-file-secret")?;
     let database = home.database()?;
-    let schema = r#"{"properties": {"password": {"type": "string", "pattern": "^[a-z]+-[a-z]+$"}}, "required": ["password"]}"#;
+    let schema =
+        r#"{"properties": {"password": {"type": "string", "pattern": "^[a-z]+-[a-z]+$"}}, "required": ["password"]}"#;
     let rule = format!(r#"{{"name": "words", "object_type": "user mapping", "options": {schema}}}"#);
     home.write(document(&rule))?;
     home.cluster.reload()?;
