@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use postgres::Client;
@@ -25,6 +27,7 @@ pub const TESTS: &[LiveTest] = &[
         run: what_unicode_lacks_passes_where_no_rule_is,
     },
     LiveTest { name: "encodings::names_of_another_encoding_do_no_harm", run: names_of_another_encoding_do_no_harm },
+    LiveTest { name: "encodings::a_reload_minds_no_encoding", run: a_reload_minds_no_encoding },
     LiveTest { name: "encodings::what_a_database_lacks_is_escaped", run: what_a_database_lacks_is_escaped },
 ];
 
@@ -281,27 +284,34 @@ fn what_unicode_lacks_passes_where_no_rule_is(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Roles and databases are the cluster's: their names are whatever another database's encoding made of them.
+/// Roles are the cluster's: their names are whatever the encoding of another database made of them.
 fn names_of_another_encoding_do_no_harm(cluster: &Cluster) -> Result<()> {
-    let database = guarded(cluster, "EUC_JP")?;
     let utf8 = cluster.database("names_of_another_encoding")?;
-    let mut other = utf8.connect()?;
-    other.batch_execute("CREATE ROLE \"kunde \u{1f600}\" SUPERUSER LOGIN")?;
-    let outcome = as_odd_role(&database);
-    database.execute("DROP SERVER IF EXISTS s")?;
-    other.batch_execute("DROP ROLE \"kunde \u{1f600}\"")?;
+    let mut maker = utf8.connect()?;
+    maker.batch_execute("CREATE ROLE \"kunde \u{1f600}\"")?;
+    let outcome = with_odd_role(cluster);
+    maker.batch_execute("DROP ROLE \"kunde \u{1f600}\"")?;
     outcome
 }
 
-fn as_odd_role(database: &Database) -> Result<()> {
-    let mut client = database.connect_as("kunde \u{1f600}")?;
-    client.batch_execute("CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (port '1')")?;
-    client.batch_execute("CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (a '1')")?;
+fn with_odd_role(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "EUC_JP")?;
+    let mut client = database.connect()?;
+    let mut run = |statement: &str| {
+        let sql = format!(
+            "DO $do$ BEGIN EXECUTE format('{statement}', rolname) FROM pg_roles WHERE rolname LIKE 'kunde %'; END $do$"
+        );
+        client.batch_execute(&sql).map_err(|error| anyhow::anyhow!("{statement}: {error:?}"))
+    };
+    run("CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (port ''1'')")?;
+    run("GRANT USAGE ON FOREIGN DATA WRAPPER plain TO %I")?;
+    run("ALTER SERVER s OWNER TO %I")?;
+    run("CREATE USER MAPPING FOR %I SERVER s OPTIONS (a ''1'')")?;
+    run("ALTER USER MAPPING FOR %I SERVER s OPTIONS (SET a ''2'')")?;
+    same("rows", rows(&mut client)?.into_iter().take(3).collect(), vec![2_i64, 1, 1])?;
     client.batch_execute("SELECT fdw_guard.add_rule('r', 'server', 'port', allowed => '{1}')")?;
     let error = expect_error(&mut client, "ALTER SERVER s OPTIONS (SET port '2')")?;
-    same("constraint name", error.constraint.as_deref(), Some("r"))?;
-    client.batch_execute("DROP USER MAPPING FOR CURRENT_USER SERVER s; DROP SERVER s")?;
-    Ok(())
+    same("constraint name", error.constraint.as_deref(), Some("r"))
 }
 
 fn what_a_database_lacks_is_escaped(cluster: &Cluster) -> Result<()> {
@@ -329,4 +339,60 @@ fn what_a_database_lacks_is_escaped(cluster: &Cluster) -> Result<()> {
         same("its patterns", row.get(2), vec!["\"\u{e9}t\u{e9}\""])?;
     }
     Ok(())
+}
+
+/// A rule that forbids a wrapper of that name, with `more` in it.
+fn forbidding(name: &str, more: &str) -> String {
+    let rule = format!(
+        r#"{{"name": "no {name}", "object_type": "foreign-data wrapper", "wrapper": ["\"{name}\""], {more} "forms": ["CREATE"]}}"#
+    );
+    format!("{{\"rules\": [{rule}]}}")
+}
+
+/// A session reads the file between its transactions, where no conversion can be looked up; and the file's name is made
+/// of bytes, whatever the database's encoding.
+fn a_reload_minds_no_encoding(cluster: &Cluster) -> Result<()> {
+    let own = cluster.another("encodings-reload", &Settings::preloaded())?;
+    let file = own.directory().join("r\u{e8}gles.json");
+    fs::write(&file, forbidding("\u{e9}t\u{e9}", ""))?;
+    own.set("fdw_guard.policy_file", &file.to_string_lossy())?;
+    own.reload()?;
+    let databases = [database(&own, "LATIN1")?, database(&own, "EUC_JP")?];
+    for client_encoding in ["UTF8", "LATIN1", "EUC_JP"] {
+        for database in databases.iter().filter(|database| converts(database, client_encoding)) {
+            let said = reloading(&own, database, client_encoding, || fs::write(&file, forbidding("autre", "")))?;
+            let context = format!("{} to {client_encoding}: {}", database.name(), said.escape_ascii());
+            ensure!(holds(&said, b"does not allow CREATE on foreign-data wrapper \"autre\""), "{context}");
+            let bad = forbidding("\u{e9}t\u{e9}", "\"options\": {\"enumm\": []},");
+            let said = reloading(&own, database, client_encoding, || fs::write(&file, bad))?;
+            let context = format!("{} to {client_encoding}: {}", database.name(), said.escape_ascii());
+            ensure!(holds(&said, b"does not allow CREATE on foreign-data wrapper \"autre\""), "{context}");
+            ensure!(!holds(&said, b"conversion"), "{context}");
+            fs::write(&file, forbidding("\u{e9}t\u{e9}", ""))?;
+            own.reload()?;
+        }
+    }
+    Ok(())
+}
+
+fn converts(database: &Database, client_encoding: &str) -> bool {
+    client_encoding == "UTF8" || database.name().ends_with(&client_encoding.to_lowercase())
+}
+
+/// What psql says of two statements between which the file changes and the server reloads.
+fn reloading(
+    own: &Cluster,
+    database: &Database,
+    client_encoding: &str,
+    change: impl FnOnce() -> std::io::Result<()>,
+) -> Result<Vec<u8>> {
+    const STATEMENTS: &[u8] = b"SELECT 1;\n\\! sleep 0.4\nSELECT 2;\nCREATE FOREIGN DATA WRAPPER autre;\n";
+    thread::scope(|scope| {
+        let session = scope.spawn(|| psql(database, own, client_encoding, STATEMENTS));
+        thread::sleep(Duration::from_millis(150));
+        let changed = change();
+        own.reload()?;
+        changed?;
+        session.join().map_err(|_| anyhow::anyhow!("psql's thread panicked"))?
+    })
 }

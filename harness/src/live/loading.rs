@@ -228,9 +228,7 @@ fn a_table_that_looks_like_ours_is_ignored(cluster: &Cluster) -> Result<()> {
     let database = cluster.database(NAME)?;
     let mut client = database.connect()?;
     client.batch_execute(OBJECTS)?;
-    let rules = format!(
-        "SELECT 'known_ports' AS name, 'server' AS object_type, '{{DROP,OPTIONS}}'::text[] AS forms, 'deny' AS mode"
-    );
+    let rules = "SELECT 'known_ports' AS name, 'server' AS object_type, '{DROP,OPTIONS}'::text[] AS forms, 'deny' AS mode";
     let lookalikes = [
         format!("CREATE TABLE fdw_guard.rule AS {rules}"),
         format!("CREATE VIEW fdw_guard.rule AS {rules}"),
