@@ -56,6 +56,9 @@ pub struct Key {
     pub actor: Oid,
 }
 
+/// PostgreSQL's number of a subtransaction; the transaction itself has one too.
+pub type Subtransaction = u32;
+
 /// One touched object.
 #[derive(Debug)]
 pub struct Touch {
@@ -64,6 +67,8 @@ pub struct Touch {
     pub old: Option<Scene>,
     /// The columns that were touched; 0 is the object itself.
     pub columns: BTreeSet<i16>,
+    /// The subtransaction of the first touch; if that is undone, so is the touch.
+    subtransaction: Subtransaction,
 }
 
 /// Everything that was touched, in the order of the first touch.
@@ -88,6 +93,20 @@ impl Touched {
             self.places.insert(touch.key, self.touches.len());
             self.objects.insert((touch.key.class, touch.key.oid));
             self.touches.push(touch);
+        }
+    }
+
+    /// A subtransaction has ended: its touches are its parent's now, or undone.
+    fn end_subtransaction(&mut self, ended: Subtransaction, heir: Option<Subtransaction>) {
+        match heir {
+            Some(heir) => {
+                let theirs = self.touches.iter_mut().filter(|touch| touch.subtransaction == ended);
+                theirs.for_each(|touch| touch.subtransaction = heir);
+            }
+            None => {
+                let kept = mem::take(self).touches.into_iter().filter(|touch| touch.subtransaction != ended);
+                kept.for_each(|touch| self.add(touch));
+            }
         }
     }
 
@@ -174,6 +193,14 @@ pub fn forget_transaction() {
     });
 }
 
+/// A subtransaction has ended; `heir` is its parent if it was released, None if it was rolled back.
+pub fn end_subtransaction(ended: Subtransaction, heir: Option<Subtransaction>) {
+    with_open(|open| {
+        let all = open.frames.iter_mut().chain([&mut open.waiting]);
+        all.filter(|touched| !touched.is_empty()).for_each(|touched| touched.end_subtransaction(ended, heir));
+    });
+}
+
 /// How many statements run now, one inside the other.
 #[cfg(any(test, feature = "pg_test"))]
 pub fn depth() -> usize {
@@ -201,7 +228,8 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
     }
     let _scratch = Scratch::new();
     let old = if is_new { None } else { scene(class, oid) };
-    with_open(|open| open.innermost().add(Touch { key, old, columns: BTreeSet::from([column]) }));
+    let touch = Touch { key, old, columns: BTreeSet::from([column]), subtransaction: session::subtransaction() };
+    with_open(|open| open.innermost().add(touch));
 }
 
 /// The object that a row of that catalog belongs to.

@@ -39,6 +39,7 @@ pub fn install() {
             pg_sys::object_access_hook = Some(object_access);
         }
         pg_sys::RegisterXactCallback(Some(transaction_event), ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(subtransaction_event), ptr::null_mut());
     }
 }
 
@@ -185,5 +186,19 @@ unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _a
             | pg_sys::XactEvent::XACT_EVENT_ABORT => guard::forget_transaction(),
             _ => {}
         }
+    }
+}
+
+/// Hands the touches of a released subtransaction to its parent, and forgets those of one that is rolled back.
+unsafe extern "C-unwind" fn subtransaction_event(
+    event: pg_sys::SubXactEvent::Type,
+    subtransaction: pg_sys::SubTransactionId,
+    parent: pg_sys::SubTransactionId,
+    _argument: *mut c_void,
+) {
+    match event {
+        pg_sys::SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => guard::end_subtransaction(subtransaction, Some(parent)),
+        pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => guard::end_subtransaction(subtransaction, None),
+        _ => {}
     }
 }

@@ -10,6 +10,12 @@ pub fn current_role() -> Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
+/// The number of the running subtransaction.
+pub fn subtransaction() -> u32 {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::GetCurrentSubTransactionId() }
+}
+
 /// A role at work in this session.
 pub struct Actor {
     role: Oid,

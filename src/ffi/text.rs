@@ -3,6 +3,7 @@
 //! pgrx's own strings assume UTF-8 without looking, which is undefined behaviour in a LATIN1 or SQL_ASCII database.
 
 use pgrx::pg_sys;
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use std::ffi::{CStr, c_char, c_int};
 use std::fmt::Write;
 
@@ -34,38 +35,104 @@ pub fn from_bytes(bytes: &[u8]) -> String {
     }
 }
 
-/// The databases's encoding is neither UTF-8 nor SQL_ASCII.
+/// The database's encoding is neither UTF-8 nor SQL_ASCII.
 fn needs_conversion() -> bool {
     // SAFETY: reads a variable of the backend.
     let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
-    encoding != pg_sys::pg_enc::PG_UTF8 as c_int && encoding != pg_sys::pg_enc::PG_SQL_ASCII as c_int
+    encoding != UTF8 && encoding != pg_sys::pg_enc::PG_SQL_ASCII as c_int
 }
 
-fn converted(bytes: &[u8]) -> String {
-    let Ok(length) = c_int::try_from(bytes.len()) else { return escape_invalid(bytes) };
-    // SAFETY: pg_server_to_any reads `length` bytes and returns either its argument or a palloc'ed C string; on bytes
-    // that UTF-8 cannot express it raises PostgreSQL's own error.
-    unsafe {
-        let start = bytes.as_ptr().cast::<c_char>();
-        let utf8 = pg_sys::pg_server_to_any(start, length, pg_sys::pg_enc::PG_UTF8 as c_int);
-        if std::ptr::eq(utf8, start) {
-            return escape_invalid(bytes);
-        }
-        let text = escape_invalid(CStr::from_ptr(utf8).to_bytes());
-        pg_sys::pfree(utf8.cast());
-        text
+const UTF8: c_int = pg_sys::pg_enc::PG_UTF8 as c_int;
+
+/// One of PostgreSQL's own conversions between the database's encoding and UTF-8.
+struct Conversion {
+    function: pg_sys::Oid,
+    from: c_int,
+    to: c_int,
+}
+
+unsafe extern "C-unwind" {
+    /// pg_conversion.h, which pgrx does not bind.
+    fn FindDefaultConversion(namespace: pg_sys::Oid, from: i32, to: i32) -> pg_sys::Oid;
+}
+
+impl Conversion {
+    /// From or to the database's encoding. PostgreSQL itself takes the first default conversion in the search path; a rule
+    /// must not read a name otherwise because somebody has put a conversion of his own there. Outside a transaction no
+    /// catalog can be read, and there is none.
+    fn find(from: c_int, to: c_int) -> Option<Self> {
+        // SAFETY: looks pg_conversion up, in a transaction only.
+        let function = unsafe {
+            if !pg_sys::IsTransactionState() {
+                return None;
+            }
+            let namespace = pg_sys::Oid::from_u32(pg_sys::PG_CATALOG_NAMESPACE);
+            pg_guard_ffi_boundary(|| FindDefaultConversion(namespace, from, to))
+        };
+        (function != pg_sys::Oid::INVALID).then_some(Self { function, from, to })
     }
+
+    /// Converts what it can of at most [`Self::CHUNK`] bytes; gives the result and how many bytes it is of.
+    fn convert_start(&self, bytes: &[u8]) -> (Vec<u8>, usize) {
+        let bytes = bytes.get(..Self::CHUNK).unwrap_or(bytes);
+        let mut source = bytes.to_vec();
+        source.push(0);
+        let mut converted = vec![0_u8; bytes.len() * pg_sys::MAX_CONVERSION_GROWTH as usize + 1];
+        // SAFETY: the source is that many bytes and a NUL, the destination as large as the longest result; with noError
+        // the function stops at what it does not understand instead of raising.
+        let understood = unsafe {
+            pg_sys::pg_do_encoding_conversion_buf(
+                self.function,
+                self.from,
+                self.to,
+                source.as_mut_ptr(),
+                bytes.len() as c_int,
+                converted.as_mut_ptr(),
+                converted.len() as c_int,
+                true,
+            )
+        };
+        converted.truncate(converted.iter().position(|byte| *byte == 0).unwrap_or(converted.len()));
+        (converted, usize::try_from(understood).unwrap_or_default())
+    }
+
+    /// Bytes that are converted at once: any option's value is a few of them, and none overflows an int.
+    const CHUNK: usize = 8192;
+}
+
+/// A byte that UTF-8 cannot express is escaped like one that has no meaning at all: a look at a foreign object must not
+/// raise an error that PostgreSQL itself would not.
+fn converted(bytes: &[u8]) -> String {
+    let Some(conversion) = Conversion::find(database_encoding(), UTF8) else { return escape_invalid(bytes) };
+    let (mut text, mut rest) = (String::with_capacity(bytes.len()), bytes);
+    while !rest.is_empty() {
+        let (utf8, understood) = conversion.convert_start(rest);
+        text.push_str(&escape_invalid(&utf8));
+        rest = rest.get(understood..).unwrap_or_default();
+        if let (0, Some((byte, after))) = (understood, rest.split_first()) {
+            escape_byte(&mut text, *byte);
+            rest = after;
+        }
+    }
+    text
+}
+
+fn database_encoding() -> c_int {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::GetDatabaseEncoding() }
 }
 
 fn escape_invalid(bytes: &[u8]) -> String {
     bytes.utf8_chunks().fold(String::with_capacity(bytes.len()), |mut text, chunk| {
         text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\\x{byte:02x}");
-        }
+        chunk.invalid().iter().for_each(|byte| escape_byte(&mut text, *byte));
         text
     })
+}
+
+fn escape_byte(text: &mut String, byte: u8) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\\x{byte:02x}");
 }
 
 /// A palloc'ed C string in the database's encoding. What that encoding cannot express is written as `\u{…}`, so that a
@@ -74,37 +141,18 @@ pub fn to_server(text: &str) -> *const c_char {
     if text.is_ascii() || !needs_conversion() {
         return palloc_string(text.as_bytes());
     }
-    // SAFETY: reads a variable of the backend, and looks up the conversion in the catalog.
-    let conversion =
-        unsafe { pg_sys::FindDefaultConversionProc(pg_sys::pg_enc::PG_UTF8 as c_int, pg_sys::GetDatabaseEncoding()) };
-    let bytes: Vec<u8> = text.chars().flat_map(|character| char_to_server(character, conversion)).collect();
+    let conversion = Conversion::find(UTF8, database_encoding());
+    let bytes: Vec<u8> = text.chars().flat_map(|character| char_to_server(character, conversion.as_ref())).collect();
     palloc_string(&bytes)
 }
 
-fn char_to_server(character: char, conversion: pg_sys::Oid) -> Vec<u8> {
-    const LONGEST: usize = 16;
+fn char_to_server(character: char, conversion: Option<&Conversion>) -> Vec<u8> {
     let mut utf8 = [0_u8; 4];
-    let utf8 = character.encode_utf8(&mut utf8);
-    let mut converted = [0_u8; LONGEST];
-    // SAFETY: the source is `utf8.len()` bytes, the destination LONGEST, more than any character takes (MAX_CONVERSION_GROWTH
-    // is 4); with noError the function reports how much it understood instead of raising.
-    let understood = unsafe {
-        conversion != pg_sys::InvalidOid
-            && pg_sys::pg_do_encoding_conversion_buf(
-                conversion,
-                pg_sys::pg_enc::PG_UTF8 as c_int,
-                pg_sys::GetDatabaseEncoding(),
-                utf8.as_mut_ptr(),
-                utf8.len() as c_int,
-                converted.as_mut_ptr(),
-                LONGEST as c_int,
-                true,
-            ) == utf8.len() as c_int
-    };
-    if understood {
-        converted.into_iter().take_while(|byte| *byte != 0).collect()
-    } else {
-        character.escape_unicode().to_string().into_bytes()
+    let utf8 = character.encode_utf8(&mut utf8).as_bytes();
+    match conversion.map(|conversion| conversion.convert_start(utf8)) {
+        _ if character.is_ascii() => utf8.to_vec(),
+        Some((converted, understood)) if understood == utf8.len() => converted,
+        _ => character.escape_unicode().to_string().into_bytes(),
     }
 }
 

@@ -3,11 +3,15 @@
 //! A test is a function over a running cluster with fdw_guard preloaded; it makes databases (and further clusters) of
 //! its own and is listed in its file's `TESTS`. To add a file, name it here twice.
 
+mod bad_input;
+mod encodings;
 mod frames;
 mod load_order;
 mod loading;
 mod locked_out;
+mod packs;
 mod passthrough;
+mod policy_file;
 mod rejected_alter;
 mod standing_aside;
 
@@ -35,11 +39,15 @@ pub struct LiveTest {
 
 fn all() -> Vec<LiveTest> {
     [
+        bad_input::TESTS,
+        encodings::TESTS,
         frames::TESTS,
         load_order::TESTS,
         loading::TESTS,
         locked_out::TESTS,
+        packs::TESTS,
         passthrough::TESTS,
+        policy_file::TESTS,
         rejected_alter::TESTS,
         standing_aside::TESTS,
     ]
