@@ -1,6 +1,9 @@
 //! However the library comes into a session, rules bind from then on; and where the extension is not, nobody can tell.
 
-use anyhow::{Context, Result, ensure};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
 use postgres::Client;
 
 use super::{LiveTest, contains, same};
@@ -15,6 +18,10 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "loading::a_user_cannot_switch_rules_off_before", run: a_user_cannot_switch_rules_off_before },
     LiveTest { name: "loading::the_extension_comes_and_goes_under_other_sessions", run: the_extension_comes_and_goes },
     LiveTest { name: "loading::a_database_without_the_extension_obeys_the_file", run: without_the_extension },
+    LiveTest {
+        name: "loading::a_reload_in_a_latin1_session_is_harmless",
+        run: a_reload_in_a_latin1_session_is_harmless,
+    },
     LiveTest { name: "loading::a_table_that_looks_like_ours_is_ignored", run: a_table_that_looks_like_ours_is_ignored },
 ];
 
@@ -195,6 +202,18 @@ fn in_one_transaction(client: &mut Client) -> Result<()> {
     Ok(client.batch_execute("ROLLBACK")?)
 }
 
+/// A session hears of a reload a moment after the server's log tells of it.
+fn wait_for_setting(client: &mut Client, name: &str, value: &str) -> Result<()> {
+    for _ in 0..500 {
+        let shown: String = client.query_one(&format!("SHOW {name}"), &[])?.get(0);
+        if shown == value {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    bail!("the session does not take in {name} = {value}")
+}
+
 fn without_the_extension(cluster: &Cluster) -> Result<()> {
     let own = cluster.another("policy-file-alone", &Settings::preloaded())?;
     let database = own.database(NAME)?;
@@ -206,7 +225,7 @@ fn without_the_extension(cluster: &Cluster) -> Result<()> {
     own.set("fdw_guard.policy_file", &file.to_string_lossy())?;
     own.reload()?;
     expect_refusal(&mut database.connect()?, REFUSED, "ports_of_the_file")?;
-    client.batch_execute("SELECT 1")?;
+    wait_for_setting(&mut client, "fdw_guard.policy_file", &file.to_string_lossy())?;
     expect_refusal(&mut client, REFUSED, "ports_of_the_file")?;
     client.batch_execute("ALTER SERVER shop OPTIONS (SET port '5433')")?;
     without_preloading(&own, &file.to_string_lossy())
@@ -224,11 +243,35 @@ fn without_preloading(beside: &Cluster, file: &str) -> Result<()> {
     expect_refusal(&mut client, REFUSED, "ports_of_the_file").map(drop)
 }
 
+/// A session may read the configuration outside a transaction, where no catalog can be read, or inside one; and a file's
+/// name is in no database's encoding.
+fn a_reload_in_a_latin1_session_is_harmless(cluster: &Cluster) -> Result<()> {
+    let own = cluster.another("latin1-reload", &Settings::preloaded())?;
+    let more = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    let database = Database::create_with(&own, NAME, more)?;
+    let (mut idle, mut in_transaction) = (database.connect()?, database.connect()?);
+    idle.batch_execute(OBJECTS)?;
+    in_transaction.batch_execute("BEGIN; SELECT 1")?;
+    let misspelt = r#"{"rules": [{"name": "é", "object_type": "server", "options": {"propertes": {}}}]}"#;
+    for (number, (name, text)) in [("bad.json", misspelt), ("é.json", POLICY)].into_iter().enumerate() {
+        let (file, parallel) = (own.write_file(name, text, 0o600)?, number.to_string());
+        own.set("fdw_guard.policy_file", &file.to_string_lossy())?;
+        own.set("max_parallel_workers_per_gather", &parallel)?;
+        own.reload()?;
+        for client in [&mut idle, &mut in_transaction] {
+            wait_for_setting(client, "max_parallel_workers_per_gather", &parallel).with_context(|| name.to_owned())?;
+        }
+    }
+    expect_refusal(&mut idle, REFUSED, "ports_of_the_file")?;
+    expect_refusal(&mut in_transaction, REFUSED, "ports_of_the_file").context("in a transaction").map(drop)
+}
+
 fn a_table_that_looks_like_ours_is_ignored(cluster: &Cluster) -> Result<()> {
     let database = cluster.database(NAME)?;
     let mut client = database.connect()?;
     client.batch_execute(OBJECTS)?;
-    let rules = "SELECT 'known_ports' AS name, 'server' AS object_type, '{DROP,OPTIONS}'::text[] AS forms, 'deny' AS mode";
+    let rules =
+        "SELECT 'known_ports' AS name, 'server' AS object_type, '{DROP,OPTIONS}'::text[] AS forms, 'deny' AS mode";
     let lookalikes = [
         format!("CREATE TABLE fdw_guard.rule AS {rules}"),
         format!("CREATE VIEW fdw_guard.rule AS {rules}"),

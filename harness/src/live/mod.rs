@@ -12,6 +12,7 @@ mod locked_out;
 mod packs;
 mod passthrough;
 mod policy_file;
+mod readme;
 mod rejected_alter;
 mod standing_aside;
 
@@ -48,6 +49,7 @@ fn all() -> Vec<LiveTest> {
         packs::TESTS,
         passthrough::TESTS,
         policy_file::TESTS,
+        readme::TESTS,
         rejected_alter::TESTS,
         standing_aside::TESTS,
     ]

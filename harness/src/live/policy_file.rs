@@ -173,7 +173,7 @@ const FAULTS: &[Fault] = &[
 
 /// A document with one rule on servers.
 fn options(schema: &str) -> String {
-    document(&format!("{{\"name\": \"a\", \"object_type\": \"server\", \"options\": {schema}}}"))
+    document(&format!("{{\"name\": \"hunter2\", \"object_type\": \"server\", \"options\": {schema}}}"))
 }
 
 fn directory(home: &Home) -> Result<()> {
