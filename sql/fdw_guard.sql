@@ -67,6 +67,10 @@ COMMENT ON FUNCTION fdw_guard.check_rule() IS 'refuses a rule that is not valid,
 CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE OR DELETE ON fdw_guard.rule
     FOR EACH ROW EXECUTE FUNCTION fdw_guard.check_rule();
 ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule;
+-- A row as it stands when every other trigger has had its say.
+CREATE TRIGGER check_rule_again AFTER INSERT OR UPDATE ON fdw_guard.rule
+    FOR EACH ROW EXECUTE FUNCTION fdw_guard.check_rule();
+ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule_again;
 CREATE TRIGGER check_truncate BEFORE TRUNCATE ON fdw_guard.rule
     FOR EACH STATEMENT EXECUTE FUNCTION fdw_guard.check_rule();
 ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_truncate;

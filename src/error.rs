@@ -11,6 +11,15 @@ pub enum Error {
     /// The trigger function was called by hand, or by a trigger on another table.
     #[error("fdw_guard.check_rule() is the trigger function of table fdw_guard.rule and of nothing else")]
     NotATrigger,
+    /// The right to write comes from a predefined role only.
+    #[error("permission denied for table fdw_guard.rule")]
+    NoGrantOnRules { verb: &'static str },
+    /// Another trigger has changed the row after it was checked.
+    #[error("rule \"{rule}\" says that it is trusted, and no superuser writes it")]
+    NotTrusted { rule: String },
+    /// The library was loaded in this session with a policy file that will not do.
+    #[error("the policy file is not in force, so that foreign objects cannot be changed")]
+    PolicyFile { fault: String },
     #[error("rule pack \"{name}\" does not exist")]
     UnknownPack { name: String, known: String },
 }

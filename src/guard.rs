@@ -251,34 +251,37 @@ fn concerns(class: Class, oid: Oid, is_new: bool) -> bool {
     }
 }
 
-/// The object as the catalogs show it now, with what is above it.
+/// The object as the catalogs show it now, with what is above it and, of a table, its columns.
 pub fn scene(class: Class, oid: Oid) -> Option<Scene> {
-    match class {
-        Class::Wrapper => Some(Scene::bare(catalog::wrapper(oid)?.state, Vec::new())),
+    let scene = scene_without_columns(class, oid)?;
+    let columns = match class {
+        Class::Relation => catalog::columns(oid, &scene.situation.object.identity),
+        Class::Wrapper | Class::Server | Class::UserMapping => Vec::new(),
+    };
+    Some(Scene { columns: columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect(), ..scene })
+}
+
+/// The object as the catalogs show it now, with what is above it.
+pub fn scene_without_columns(class: Class, oid: Oid) -> Option<Scene> {
+    let (state, above) = match class {
+        Class::Wrapper => (catalog::wrapper(oid)?.state, Vec::new()),
         Class::Server => {
             let server = catalog::server(oid)?;
-            Some(Scene::bare(server.state, wrapper_above(server.above)))
+            (server.state, wrapper_above(server.above))
         }
         Class::UserMapping => {
             let mapping = catalog::user_mapping(oid)?;
-            Some(Scene::bare(mapping.state, server_above(mapping.above)))
+            (mapping.state, server_above(mapping.above))
         }
         Class::Relation => {
             let table = catalog::foreign_table(oid)?;
-            let columns = catalog::columns(oid, &table.state.identity);
-            Some(Scene {
-                columns: columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect(),
-                ..Scene::bare(table.state, server_above(table.above))
-            })
+            (table.state, server_above(table.above))
         }
-    }
+    };
+    Some(Scene { situation: Situation { object: Rc::new(state), above }, columns: Vec::new() })
 }
 
 impl Scene {
-    fn bare(object: ObjectState, above: Vec<Rc<ObjectState>>) -> Self {
-        Self { situation: Situation { object: Rc::new(object), above }, columns: Vec::new() }
-    }
-
     /// The same object, without its columns, with other things above it.
     pub fn on(&self, above: &[Rc<ObjectState>]) -> Self {
         let situation = Situation { object: Rc::clone(&self.situation.object), above: above.to_vec() };

@@ -88,6 +88,15 @@ impl From<Error> for Report {
                     .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
             },
             Error::NotATrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+            Error::NoGrantOnRules { verb } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+                .with_detail("Membership in pg_write_all_data is not enough to write rules.")
+                .with_hint(format!("GRANT {verb} ON fdw_guard.rule to the role that writes rules.")),
+            Error::NotTrusted { rule } => {
+                Self { constraint: Some(rule.clone()), ..report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE) }
+            }
+            Error::PolicyFile { fault } => report(Code::ERRCODE_CONFIG_FILE_ERROR)
+                .with_detail(fault.clone())
+                .with_hint("Mend the file that fdw_guard.policy_file names, and reload the configuration."),
             Error::UnknownPack { known, .. } => {
                 report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
             }

@@ -105,7 +105,8 @@ pub fn columns(table: Oid, table_identity: &str) -> Vec<(i16, ObjectState)> {
     (1..=count).filter_map(|number| Some((number, column(table, number, table_identity)?))).collect()
 }
 
-fn column(table: Oid, number: i16, table_identity: &str) -> Option<ObjectState> {
+/// One column of a foreign table; None if there is no such column, or no longer.
+pub fn column(table: Oid, number: i16, table_identity: &str) -> Option<ObjectState> {
     let found = CachedTuple::find(Cache::ATTNUM, &[table.into(), number.into()])?;
     // SAFETY: the cache is that of pg_attribute.
     let form = unsafe { found.form::<pg_sys::FormData_pg_attribute>() };
@@ -198,20 +199,19 @@ fn attributes<const N: usize>(attributes: [(Attribute, Option<String>); N]) -> B
     attributes.into_iter().filter_map(|(attribute, value)| Some((attribute, value?))).collect()
 }
 
-/// An OPTIONS list, stored as an array of `name=value`. PostgreSQL forbids `=` in no name, but takes the first for the end
-/// of it (untransformRelOptions), and so do we.
+/// An OPTIONS list, stored as an array of `name=value`. A name may hold no `=` (transformGenericOptions), so the first one
+/// ends it.
 fn options(datum: Option<pg_sys::Datum>) -> Options {
     let Some(datum) = datum else { return Options::default() };
     // SAFETY: the option columns are of type text[].
-    let elements = unsafe { tuple::text_array(datum) };
-    elements
-        .into_iter()
-        .flatten()
-        .map(|element| match element.split_once('=') {
-            Some((name, value)) => (name.to_owned(), OptionValue::new(value)),
-            None => (element, OptionValue::new("")),
-        })
-        .collect()
+    let options = unsafe { tuple::map_text_array(datum, |element| element.map(option)) };
+    options.into_iter().flatten().collect()
+}
+
+fn option(element: &[u8]) -> (String, OptionValue) {
+    let mut parts = element.splitn(2, |byte| *byte == b'=');
+    let mut next = || text::from_bytes(parts.next().unwrap_or_default());
+    (next(), OptionValue::new(next()))
 }
 
 /// A column's attribute options, without the one that Debian's PostgreSQL 15 writes into every column by itself.

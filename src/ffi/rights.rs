@@ -1,5 +1,6 @@
 //! Rights as PostgreSQL grants them.
 
+use crate::ffi::tuple::CachedTuple;
 use crate::ffi::{catalog, session, version};
 use pgrx::pg_sys::{self, Oid};
 
@@ -18,6 +19,30 @@ pub fn may_see_user_mapping(mapping: Oid) -> bool {
         owns_server
     } else {
         role == caller && (owns_server || version::may_use_server(server, caller))
+    }
+}
+
+/// Whether the current role, as itself or as a member of another, was granted that right on the table or on one of its
+/// columns, or owns it. Unlike PostgreSQL's own check this counts no predefined role's right on every table.
+pub fn has_grant_on_table(table: Oid, right: pg_sys::AclMode) -> bool {
+    let caller = session::current_role();
+    // SAFETY: looks grants up; the list is that of the table's row, which is held meanwhile.
+    unsafe {
+        if pg_sys::superuser() {
+            return true;
+        }
+        let any = pg_sys::AclMaskHow::ACLMASK_ANY;
+        let found = CachedTuple::find(pg_sys::SysCacheIdentifier::RELOID, &[table.into()]);
+        let Some(found) = found else { return false };
+        let owner = found.form::<pg_sys::FormData_pg_class>().relowner;
+        if has_privileges_of(caller, owner) {
+            return true;
+        }
+        let on_table = found.attribute(pg_sys::Anum_pg_class_relacl).is_some_and(|acl| {
+            let acl = pg_sys::pg_detoast_datum(acl.cast_mut_ptr()).cast::<pg_sys::Acl>();
+            pg_sys::aclmask(acl, caller, owner, right, any) != 0
+        });
+        on_table || pg_sys::pg_attribute_aclcheck_all(table, caller, right, any) == pg_sys::AclResult::ACLCHECK_OK
     }
 }
 

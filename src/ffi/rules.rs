@@ -3,13 +3,14 @@
 use crate::error::Error;
 use crate::ffi::function::Call;
 use crate::ffi::scan::CatalogScan;
-use crate::ffi::{text, tuple};
+use crate::ffi::{rights, text, tuple};
 use fdw_guard_policy::rule::Rule;
 use pgrx::pg_sys::{self, Datum, HeapTuple, Oid, TupleDesc};
 use serde_json::Value;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::{CStr, c_int};
+use std::ptr;
 
 const SCHEMA: &CStr = c"fdw_guard";
 const TABLE: &CStr = c"rule";
@@ -94,8 +95,7 @@ fn is_ours(table: Oid) -> bool {
 /// somebody switched the trigger off that checks it, is an error: a rule that is not understood must not be ignored.
 pub fn read(table: Oid) -> Result<Vec<Rule>, Error> {
     let mut rules = Vec::new();
-    if is_ours(table) {
-        let mut scan = CatalogScan::of_latest(table);
+    if let Some(mut scan) = is_ours(table).then(|| CatalogScan::of_latest(table)).flatten() {
         let row_type = scan.row_type();
         // SAFETY: the scan gives tuples of the table whose row type this is.
         scan.for_each(|row| rules.push(unsafe { Row::of(row, row_type) }.rule()));
@@ -103,20 +103,24 @@ pub fn read(table: Oid) -> Result<Vec<Rule>, Error> {
     rules.into_iter().collect()
 }
 
-/// A row of the table of rules that is about to be written, or one that goes.
-pub enum Pending {
-    Written(Written),
-    Gone(HeapTuple),
+/// What the trigger on the table of rules is called for.
+pub enum Event {
+    /// A row is about to be written.
+    Writing(Written),
+    /// A row has been written, and other triggers have had their say.
+    HasWritten(Written),
+    /// A row goes, or all of them do.
+    Removing(HeapTuple),
 }
 
-/// A row that is about to be written.
+/// A row that is written.
 pub struct Written {
     tuple: HeapTuple,
     row_type: TupleDesc,
 }
 
-/// The row for which the trigger on the table of rules is called. Every session hears that the rules have changed.
-pub fn pending(call: &Call) -> Result<Pending, Error> {
+/// What the trigger on the table of rules is called for. Every session hears that the rules have changed.
+pub fn event(call: &Call) -> Result<Event, Error> {
     let Some(trigger) = call.trigger() else { return Err(Error::NotATrigger) };
     // SAFETY: trigger comes from PostgreSQL; which tuples it holds follows from its event (trigger.h).
     unsafe {
@@ -125,23 +129,56 @@ pub fn pending(call: &Call) -> Result<Pending, Error> {
             return Err(Error::NotATrigger);
         }
         pg_sys::CacheInvalidateRelcacheByRelid(table);
-        let row_type = (*trigger.tg_relation).rd_att;
-        let written = |tuple| Ok(Pending::Written(Written { tuple, row_type }));
-        match trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
-            pg_sys::TRIGGER_EVENT_INSERT => written(trigger.tg_trigtuple),
-            pg_sys::TRIGGER_EVENT_UPDATE => written(trigger.tg_newtuple),
-            _ => Ok(Pending::Gone(trigger.tg_trigtuple)),
+        let written = |tuple| Written { tuple, row_type: (*trigger.tg_relation).rd_att };
+        let (before, row) = (pg_sys::TRIGGER_EVENT_BEFORE, pg_sys::TRIGGER_EVENT_ROW);
+        let (operation, old, new) =
+            (trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK, trigger.tg_trigtuple, trigger.tg_newtuple);
+        check_right(table, operation)?;
+        match (operation, trigger.tg_event & (before | row)) {
+            (pg_sys::TRIGGER_EVENT_INSERT, when) if when == before | row => Ok(Event::Writing(written(old))),
+            (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == before | row => Ok(Event::Writing(written(new))),
+            (pg_sys::TRIGGER_EVENT_INSERT, when) if when == row => Ok(Event::HasWritten(written(old))),
+            (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == row => Ok(Event::HasWritten(written(new))),
+            (pg_sys::TRIGGER_EVENT_DELETE, when) if when == before | row => Ok(Event::Removing(old)),
+            (pg_sys::TRIGGER_EVENT_TRUNCATE, when) if when == before => Ok(Event::Removing(ptr::null_mut())),
+            _ => Err(Error::NotATrigger),
         }
     }
+}
+
+/// Refuses whoever has no grant on this very table: `pg_write_all_data` is not meant to write policy.
+fn check_right(table: Oid, operation: u32) -> Result<(), Error> {
+    let (right, verb) = match operation {
+        pg_sys::TRIGGER_EVENT_INSERT => (pg_sys::ACL_INSERT, "INSERT"),
+        pg_sys::TRIGGER_EVENT_UPDATE => (pg_sys::ACL_UPDATE, "UPDATE"),
+        pg_sys::TRIGGER_EVENT_DELETE => (pg_sys::ACL_DELETE, "DELETE"),
+        _ => (pg_sys::ACL_TRUNCATE, "TRUNCATE"),
+    };
+    let granted = rights::has_grant_on_table(table, right.into());
+    if granted { Ok(()) } else { Err(Error::NoGrantOnRules { verb }) }
 }
 
 impl Written {
     /// The rule that the row says. It is trusted if a superuser writes it and does not say otherwise.
     pub fn rule(&self) -> Result<Rule, Error> {
-        // SAFETY: the row is one of the table of rules, as its type says.
-        let row = unsafe { Row::of(self.tuple, self.row_type) };
+        let row = self.row();
         let trusted = row.boolean("trusted").unwrap_or(true) && is_superuser();
         Ok(Rule { trusted, ..row.rule()? })
+    }
+
+    /// Whether the row says that its rule is trusted.
+    pub fn says_trusted(&self) -> bool {
+        self.row().boolean("trusted").unwrap_or_default()
+    }
+
+    fn row(&self) -> Row {
+        // SAFETY: the row is one of the table of rules, as its type says.
+        unsafe { Row::of(self.tuple, self.row_type) }
+    }
+
+    /// The row as it is.
+    pub fn tuple(&self) -> HeapTuple {
+        self.tuple
     }
 
     /// The row with its `trusted` set.

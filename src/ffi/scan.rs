@@ -21,13 +21,30 @@ pub struct CatalogScan {
 impl CatalogScan {
     /// Reads the catalog as a catalog look-up would see it now.
     pub fn of_catalog(catalog: Oid) -> Self {
-        Self::open(catalog, ptr::null_mut())
+        // SAFETY: a catalog is always there; a null snapshot asks for the catalog snapshot.
+        unsafe {
+            let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as c_int);
+            Self::begin(relation, ptr::null_mut())
+        }
     }
 
-    /// Reads a table as the latest committed state and the own transaction make it, whatever the isolation level.
-    pub fn of_latest(table: Oid) -> Self {
+    /// Reads a table as the latest committed state and the own transaction make it, whatever the isolation level; None if
+    /// it is gone. The snapshot is taken when the lock has been granted: one from before would miss what those committed
+    /// for whom we waited (TRUNCATE and new rows in one transaction).
+    pub fn of_latest(table: Oid) -> Option<Self> {
         // SAFETY: called inside a transaction only; the snapshot is unregistered when the scan ends.
-        Self::open(table, unsafe { pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()) })
+        unsafe {
+            let relation = pg_sys::try_table_open(table, pg_sys::AccessShareLock as c_int);
+            (!relation.is_null()).then(|| Self::begin(relation, pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot())))
+        }
+    }
+
+    /// # Safety
+    /// The relation is open; the snapshot is null or registered.
+    unsafe fn begin(relation: pg_sys::Relation, snapshot: pg_sys::Snapshot) -> Self {
+        // SAFETY: the caller's promise.
+        let scan = unsafe { pg_sys::systable_beginscan(relation, Oid::INVALID, false, snapshot, 0, ptr::null_mut()) };
+        Self { relation, scan, registered: snapshot }
     }
 
     /// Reads the row with that oid, also if the running command has just written it.
@@ -46,15 +63,6 @@ impl CatalogScan {
             let own = &raw mut pg_sys::SnapshotSelfData;
             let scan = pg_sys::systable_beginscan(relation, index, true, own, 1, &raw mut key);
             Self { relation, scan, registered: ptr::null_mut() }
-        }
-    }
-
-    fn open(table: Oid, snapshot: pg_sys::Snapshot) -> Self {
-        // SAFETY: the oid is that of an existing table; a null snapshot asks for the catalog snapshot.
-        unsafe {
-            let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as c_int);
-            let scan = pg_sys::systable_beginscan(relation, Oid::INVALID, false, snapshot, 0, ptr::null_mut());
-            Self { relation, scan, registered: snapshot }
         }
     }
 

@@ -83,7 +83,7 @@ impl Session for Actor {
     fn is_member_of(&self, role: &str) -> bool {
         // SAFETY: to_server gives a C string; with missing_ok an unknown role is InvalidOid.
         unsafe {
-            let group = pg_sys::get_role_oid(text::to_server(role), true);
+            let group = pg_sys::get_role_oid(text::to_server_name(role), true);
             group != Oid::INVALID && pg_sys::is_member_of_role_nosuper(self.role, group)
         }
     }

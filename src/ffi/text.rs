@@ -2,10 +2,12 @@
 //!
 //! pgrx's own strings assume UTF-8 without looking, which is undefined behaviour in a LATIN1 or SQL_ASCII database.
 
+use pgrx::PgLogLevel;
 use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
+use pgrx::pg_sys::panic::ErrorReport;
 use std::ffi::{CStr, c_char, c_int};
-use std::fmt::Write;
 
 /// The text of a C string in the database's encoding; see [`from_bytes`].
 ///
@@ -25,14 +27,31 @@ pub unsafe fn from_server_opt(text: *const c_char) -> Option<String> {
     (!text.is_null()).then(|| unsafe { from_server(text) })
 }
 
-/// The text of bytes in the database's encoding. In a SQL_ASCII database, whose bytes have no known meaning, a byte that
-/// is not UTF-8 becomes `\xNN`: visible, and equal only to itself.
+/// The text of bytes in the database's encoding. A byte without a known meaning (in a SQL_ASCII database whatever is not
+/// UTF-8) becomes a character of its own, [`opaque`]: equal only to itself, and shown as `\xNN`.
 pub fn from_bytes(bytes: &[u8]) -> String {
-    match str::from_utf8(bytes) {
-        Ok(text) if text.is_ascii() || !needs_conversion() => text.to_owned(),
-        Err(_) if !needs_conversion() => escape_invalid(bytes),
-        _ => converted(bytes),
-    }
+    if bytes.is_ascii() || !needs_conversion() { with_opaque(bytes) } else { converted(bytes) }
+}
+
+/// The text of bytes in the database's encoding; None outside a transaction, where no conversion can be looked up.
+pub fn from_bytes_if_known(bytes: &[u8]) -> Option<String> {
+    (bytes.is_ascii() || !needs_conversion() || in_transaction()).then(|| from_bytes(bytes))
+}
+
+/// A byte that has no meaning, as a character of a private-use plane that nobody else uses.
+fn opaque(byte: u8) -> char {
+    char::from_u32(FIRST_OPAQUE + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+fn opaque_byte(character: char) -> Option<u8> {
+    u32::from(character).checked_sub(FIRST_OPAQUE).and_then(|byte| u8::try_from(byte).ok())
+}
+
+const FIRST_OPAQUE: u32 = 0x10_FE00;
+
+fn in_transaction() -> bool {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::IsTransactionState() }
 }
 
 /// The database's encoding is neither UTF-8 nor SQL_ASCII.
@@ -63,7 +82,7 @@ impl Conversion {
     fn find(from: c_int, to: c_int) -> Option<Self> {
         // SAFETY: looks pg_conversion up, in a transaction only.
         let function = unsafe {
-            if !pg_sys::IsTransactionState() {
+            if !in_transaction() {
                 return None;
             }
             let namespace = pg_sys::Oid::from_u32(pg_sys::PG_CATALOG_NAMESPACE);
@@ -100,17 +119,17 @@ impl Conversion {
     const CHUNK: usize = 8192;
 }
 
-/// A byte that UTF-8 cannot express is escaped like one that has no meaning at all: a look at a foreign object must not
-/// raise an error that PostgreSQL itself would not.
+/// A byte that UTF-8 cannot express is opaque too: a look at a foreign object must not raise an error that PostgreSQL
+/// itself would not.
 fn converted(bytes: &[u8]) -> String {
-    let Some(conversion) = Conversion::find(database_encoding(), UTF8) else { return escape_invalid(bytes) };
-    let (mut text, mut rest) = (String::with_capacity(bytes.len()), bytes);
+    let Some(conversion) = Conversion::find(database_encoding(), UTF8) else { return with_opaque(bytes) };
+    let (mut text, mut rest) = (room_for(bytes), bytes);
     while !rest.is_empty() {
         let (utf8, understood) = conversion.convert_start(rest);
-        text.push_str(&escape_invalid(&utf8));
+        text.push_str(&String::from_utf8_lossy(&utf8));
         rest = rest.get(understood..).unwrap_or_default();
         if let (0, Some((byte, after))) = (understood, rest.split_first()) {
-            escape_byte(&mut text, *byte);
+            text.push(opaque(*byte));
             rest = after;
         }
     }
@@ -122,35 +141,56 @@ fn database_encoding() -> c_int {
     unsafe { pg_sys::GetDatabaseEncoding() }
 }
 
-fn escape_invalid(bytes: &[u8]) -> String {
-    bytes.utf8_chunks().fold(String::with_capacity(bytes.len()), |mut text, chunk| {
+fn with_opaque(bytes: &[u8]) -> String {
+    bytes.utf8_chunks().fold(room_for(bytes), |mut text, chunk| {
         text.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|byte| escape_byte(&mut text, *byte));
+        text.extend(chunk.invalid().iter().map(|byte| opaque(*byte)));
         text
     })
 }
 
-fn escape_byte(text: &mut String, byte: u8) {
-    // Writing to a String cannot fail.
-    let _ = write!(text, "\\x{byte:02x}");
+/// An empty string that will hold as many bytes. Rust ends the process, and with it every session of the cluster, when an
+/// ordinary allocation fails; a text of a gigabyte must not be able to do that.
+fn room_for(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    if text.try_reserve_exact(bytes.len()).is_err() {
+        let code = PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY;
+        ErrorReport::new(code, "out of memory", "fdw_guard").report(PgLogLevel::ERROR);
+    }
+    text
 }
 
-/// A palloc'ed C string in the database's encoding. What that encoding cannot express is written as `\u{…}`, so that a
-/// message always arrives; a NUL, which no text of PostgreSQL's can hold, ends the string.
+/// A palloc'ed C string in the database's encoding, to be read. An opaque byte is shown as `\xNN`, and what the encoding
+/// cannot express as `\u{…}`, so that a message always arrives; a NUL, which no text of PostgreSQL's can hold, ends the
+/// string.
 pub fn to_server(text: &str) -> *const c_char {
-    if text.is_ascii() || !needs_conversion() {
+    encoded(text, |byte| format!("\\x{byte:02x}").into_bytes())
+}
+
+/// A palloc'ed C string in the database's encoding, to look a name up: an opaque byte is that byte again.
+pub fn to_server_name(text: &str) -> *const c_char {
+    encoded(text, |byte| vec![byte])
+}
+
+fn encoded(text: &str, opaque: impl Fn(u8) -> Vec<u8>) -> *const c_char {
+    if text.is_ascii() {
         return palloc_string(text.as_bytes());
     }
-    let conversion = Conversion::find(UTF8, database_encoding());
-    let bytes: Vec<u8> = text.chars().flat_map(|character| char_to_server(character, conversion.as_ref())).collect();
+    let conversion = needs_conversion().then(|| Conversion::find(UTF8, database_encoding()));
+    let char_to_server = |character: char| match opaque_byte(character) {
+        Some(byte) => opaque(byte),
+        None => encoded_char(character, conversion.as_ref()),
+    };
+    let bytes: Vec<u8> = text.chars().flat_map(char_to_server).collect();
     palloc_string(&bytes)
 }
 
-fn char_to_server(character: char, conversion: Option<&Conversion>) -> Vec<u8> {
+/// `conversion` is None where none is needed, and `Some(None)` where none can be had.
+fn encoded_char(character: char, conversion: Option<&Option<Conversion>>) -> Vec<u8> {
     let mut utf8 = [0_u8; 4];
     let utf8 = character.encode_utf8(&mut utf8).as_bytes();
-    match conversion.map(|conversion| conversion.convert_start(utf8)) {
-        _ if character.is_ascii() => utf8.to_vec(),
+    let Some(conversion) = conversion.filter(|_| !character.is_ascii()) else { return utf8.to_vec() };
+    match conversion.as_ref().map(|conversion| conversion.convert_start(utf8)) {
         Some((converted, understood)) if understood == utf8.len() => converted,
         _ => character.escape_unicode().to_string().into_bytes(),
     }

@@ -64,13 +64,17 @@ pub fn name(name: &pg_sys::NameData) -> String {
 /// # Safety
 /// `datum` is a varlena whose content is text (`text`, `json`).
 pub unsafe fn text_of(datum: pg_sys::Datum) -> String {
-    // SAFETY: the caller's promise; text_to_cstring detoasts into a palloc'ed C string.
-    unsafe {
-        let cstring = pg_sys::text_to_cstring(datum.cast_mut_ptr());
-        let text = text::from_server(cstring);
-        pg_sys::pfree(cstring.cast());
-        text
-    }
+    // SAFETY: the caller's promise.
+    text::from_bytes(unsafe { bytes_of(datum) })
+}
+
+/// The content of a varlena, fetched out of line if need be.
+///
+/// # Safety
+/// As for [`text_of`]; the bytes live as long as the datum and the current memory context.
+unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    // SAFETY: the caller's promise; pg_detoast_datum_packed gives a varlena with a short or a long header.
+    unsafe { pgrx::varlena_to_byte_slice(pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr())) }
 }
 
 /// The elements of a `text[]`; a null element is None.
@@ -78,6 +82,15 @@ pub unsafe fn text_of(datum: pg_sys::Datum) -> String {
 /// # Safety
 /// `datum` is a `text[]`.
 pub unsafe fn text_array(datum: pg_sys::Datum) -> Vec<Option<String>> {
+    // SAFETY: the caller's promise.
+    unsafe { map_text_array(datum, |element| element.map(text::from_bytes)) }
+}
+
+/// What `read` makes of the bytes of each element of a `text[]`; a null element has none.
+///
+/// # Safety
+/// `datum` is a `text[]`.
+pub unsafe fn map_text_array<T>(datum: pg_sys::Datum, read: impl Fn(Option<&[u8]>) -> T) -> Vec<T> {
     let mut elements = ptr::null_mut();
     let mut nulls = ptr::null_mut();
     let mut count = 0;
@@ -95,6 +108,11 @@ pub unsafe fn text_array(datum: pg_sys::Datum) -> Vec<Option<String>> {
             &raw mut count,
         );
         let length = usize::try_from(count).unwrap_or_default();
-        (0..length).map(|i| (!*nulls.add(i)).then(|| text_of(*elements.add(i)))).collect()
+        (0..length)
+            .map(|place| {
+                let element = (!*nulls.add(place)).then(|| bytes_of(*elements.add(place)));
+                read(element)
+            })
+            .collect()
     }
 }

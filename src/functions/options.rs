@@ -2,11 +2,12 @@
 
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
-use crate::ffi::rights;
+use crate::ffi::{catalog, rights};
 use crate::guard::{self, Class};
 use crate::policy_in_force;
 use fdw_guard_policy::model::Situation;
 use pgrx::pg_sys::Oid;
+use std::rc::Rc;
 
 /// The options of one object, secrets as `***`; no row for who may not see them, nor for an object that is not there.
 pub fn visible_options(call: &Call) -> Result<Answer<'_>, Error> {
@@ -21,12 +22,12 @@ pub fn visible_options(call: &Call) -> Result<Answer<'_>, Error> {
 }
 
 fn situation(class: Class, oid: Oid, column: i16) -> Option<Situation> {
-    let scene = guard::scene(class, oid)?;
+    let object = guard::scene_without_columns(class, oid)?;
     if column == 0 {
-        return Some(scene.situation);
+        return Some(object.situation);
     }
-    let (_, column) = scene.columns.iter().find(|(number, _)| *number == column)?;
-    Some(scene.column(column))
+    let column = catalog::column(oid, column, &object.situation.object.identity)?;
+    Some(object.column(&Rc::new(column)))
 }
 
 fn rows(situation: &Situation) -> Result<Vec<Vec<Value>>, Error> {

@@ -2,21 +2,31 @@
 
 use crate::error::Error;
 use crate::ffi::function::{Call, Value};
-use crate::ffi::rules::{Pending, pending};
+use crate::ffi::rules::{Event, event};
 use crate::policy_in_force;
 use crate::report;
 use fdw_guard_policy::pattern::PatternList;
 use fdw_guard_policy::rule::{Mode, Notice, Rule};
 use pgrx::pg_sys::HeapTuple;
 
-/// The trigger on the table of rules: refuses what is not valid.
+/// The trigger on the table of rules: refuses what is not valid, before a row is written and, because another trigger may
+/// have changed it meanwhile, after.
 pub fn check_rule(call: &Call) -> Result<HeapTuple, Error> {
-    match pending(call)? {
-        Pending::Gone(row) => Ok(row),
-        Pending::Written(row) => {
+    match event(call)? {
+        Event::Removing(row) => Ok(row),
+        Event::Writing(row) => {
             let rule = row.rule()?;
             check(&rule)?.iter().for_each(|notice| call.notice(report::notice_on_rule(&rule.name, notice)));
             Ok(row.with_trusted(rule.trusted))
+        }
+        Event::HasWritten(row) => {
+            let rule = row.rule()?;
+            check(&rule)?;
+            if row.says_trusted() == rule.trusted {
+                Ok(row.tuple())
+            } else {
+                Err(Error::NotTrusted { rule: rule.name })
+            }
         }
     }
 }
