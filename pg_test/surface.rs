@@ -48,6 +48,15 @@ mod tests {
         assert_eq!(public, ["foreign_columns", "foreign_tables", "options", "servers", "user_mappings"]);
     }
 
+    /// Else whoever may drop the schema that was current at CREATE EXTENSION could drop the rules with it.
+    #[pg_test]
+    fn the_extension_hangs_on_no_schema_that_can_be_dropped() {
+        let schema = Spi::get_one::<String>(
+            "SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'fdw_guard'",
+        );
+        assert_eq!(schema.unwrap().as_deref(), Some("pg_catalog"));
+    }
+
     #[pg_test]
     fn every_setting_has_a_description() {
         let settings = Spi::get_one::<i64>(

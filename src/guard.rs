@@ -185,6 +185,11 @@ pub fn before_commit() -> Vec<Report> {
     if touched.is_empty() { Vec::new() } else { verdict(&touched) }
 }
 
+/// Whether nothing has been touched in this transaction, as in almost every one.
+pub fn has_noted_nothing() -> bool {
+    with_open(|open| open.waiting.is_empty() && open.frames.iter().all(Touched::is_empty))
+}
+
 /// The transaction has ended. Frames stay: a procedure that rolls back goes on in the next transaction.
 pub fn forget_transaction() {
     with_open(|open| {

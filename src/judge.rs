@@ -31,7 +31,8 @@ pub fn judge(touched: &Touched) -> Vec<Report> {
         return Vec::new();
     }
     let mut judge = Judge { policy: &policy, touched, actors: HashMap::new(), violations: Vec::new() };
-    touched.iter().for_each(|touch| judge.touch(touch));
+    let changed: Vec<Changed> = touched.iter().filter_map(|touch| judge.touch(touch)).collect();
+    judge.below(&changed);
     report::of_violations(judge.violations, enforcement)
 }
 
@@ -43,22 +44,20 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn touch(&mut self, touch: &Touch) {
+    /// Judges one object; gives it back if it is one on which others stand and has changed.
+    fn touch(&mut self, touch: &Touch) -> Option<Changed> {
         let _scratch = Scratch::new();
-        let old = touch.old.as_ref();
-        let new = guard::scene(touch.key.class, touch.key.oid);
-        let new = new.as_ref();
+        let now = guard::scene(touch.key.class, touch.key.oid);
+        let (old, new) = (touch.old.as_ref(), now.as_ref());
         if old.is_none() && new.is_none() {
-            return;
+            return None;
         }
         let columns = paired_columns(old, new);
         self.object(touch, old, new, &columns);
         self.columns(touch, old, new, &columns);
-        if let (Some(old), Some(new)) = (old, new)
-            && old.situation.object != new.situation.object
-        {
-            self.below(touch.key, old, new);
-        }
+        let carries = matches!(touch.key.class, Class::Wrapper | Class::Server);
+        let (old, new) = old.cloned().zip(now).filter(|_| carries)?;
+        (old.situation.object != new.situation.object).then_some(Changed { key: touch.key, old, new })
     }
 
     /// The object itself; the forms of a table are those of its columns too.
@@ -87,57 +86,58 @@ impl Judge<'_> {
         }
     }
 
-    /// What stands below a wrapper or a server that changed, as far as rules look up from there.
-    fn below(&mut self, key: Key, old: &Scene, new: &Scene) {
-        let changed = match key.class {
-            Class::Wrapper => ObjectType::ForeignDataWrapper,
-            Class::Server => ObjectType::Server,
-            Class::UserMapping | Class::Relation => return,
-        };
-        let looked_from = |object_type| self.policy.looks_above(object_type, changed);
-        let (servers, mappings) = (looked_from(ObjectType::Server), looked_from(ObjectType::UserMapping));
-        let tables = looked_from(ObjectType::ForeignTable) || looked_from(ObjectType::ForeignTableColumn);
-        if !servers && !mappings && !tables {
+    /// What stands below the wrappers and servers that changed, as far as rules look up from there. Each catalog is read
+    /// once for all of them.
+    fn below(&mut self, changed: &[Changed]) {
+        if !self.looks_up(changed, &BELOW) {
             return;
         }
-        let floors = floors(key, old, new);
-        if servers && changed == ObjectType::ForeignDataWrapper {
-            self.servers_below(key.actor, &floors);
+        let floors = floors(changed);
+        for floor in floors.values().flatten().filter(|floor| floor.under_wrapper) {
+            self.server_below(floor);
         }
-        let oids: HashSet<Oid> = floors.keys().copied().collect();
-        if mappings {
-            for (mapping, server) in scan::user_mappings_of(&oids) {
-                self.one_below(key.actor, Class::UserMapping, mapping, floors.get(&server));
+        let servers: HashSet<Oid> = floors.keys().copied().collect();
+        let of = |server: &Oid| floors.get(server).into_iter().flatten();
+        if self.looks_up(changed, &[ObjectType::UserMapping]) {
+            for (mapping, server) in scan::user_mappings_of(&servers) {
+                of(&server).for_each(|floor| self.one_below(Class::UserMapping, mapping, floor));
             }
         }
-        if tables {
-            for (table, server) in scan::foreign_tables_of(&oids) {
-                self.one_below(key.actor, Class::Relation, table, floors.get(&server));
+        if self.looks_up(changed, &[ObjectType::ForeignTable, ObjectType::ForeignTableColumn]) {
+            for (table, server) in scan::foreign_tables_of(&servers) {
+                of(&server).for_each(|floor| self.one_below(Class::Relation, table, floor));
             }
         }
     }
 
-    fn servers_below(&mut self, actor: Oid, floors: &Floors) {
-        for (server, floor) in floors {
-            if !self.touched.contains(Class::Server, *server) {
-                let old = situation_on(&floor.old);
-                let new = situation_on(&floor.new);
-                self.evaluate(actor, old, new, BTreeSet::new(), false);
-            }
+    /// Whether any rule on those types of object looks at one that changed.
+    fn looks_up(&self, changed: &[Changed], from: &[ObjectType]) -> bool {
+        let types: BTreeSet<ObjectType> =
+            changed.iter().map(|changed| changed.new.situation.object.object_type).collect();
+        from.iter().any(|object_type| types.iter().any(|above| self.policy.looks_above(*object_type, *above)))
+    }
+
+    /// A server under a changed wrapper that did not change itself.
+    fn server_below(&mut self, floor: &Floor) {
+        if !self.touched.contains(Class::Server, floor.server) {
+            let (old, new) = (situation_on(&floor.old), situation_on(&floor.new));
+            self.evaluate(floor.actor, old, new, BTreeSet::new(), false);
         }
     }
 
     /// One mapping or table, with its columns, that stands on a changed floor but did not change itself.
-    fn one_below(&mut self, actor: Oid, class: Class, oid: Oid, floor: Option<&Floor>) {
-        let Some(floor) = floor.filter(|_| !self.touched.contains(class, oid)) else { return };
+    fn one_below(&mut self, class: Class, oid: Oid, floor: &Floor) {
+        if self.touched.contains(class, oid) {
+            return;
+        }
         let _scratch = Scratch::new();
         let Some(scene) = guard::scene(class, oid) else { return };
         let old = scene.on(&floor.old);
         let new = scene.on(&floor.new);
         for (_, column) in &scene.columns {
-            self.evaluate(actor, Some(old.column(column)), Some(new.column(column)), BTreeSet::new(), false);
+            self.evaluate(floor.actor, Some(old.column(column)), Some(new.column(column)), BTreeSet::new(), false);
         }
-        self.evaluate(actor, Some(old.situation), Some(new.situation), BTreeSet::new(), false);
+        self.evaluate(floor.actor, Some(old.situation), Some(new.situation), BTreeSet::new(), false);
     }
 
     fn evaluate(
@@ -179,29 +179,53 @@ fn situation_of(scene: Option<&Scene>) -> Option<Situation> {
     scene.map(|scene| scene.situation.clone())
 }
 
-/// What a mapping or a table stands on, before and after: its server first, then the wrapper.
+/// A wrapper or a server that changed, and who changed it.
+struct Changed {
+    key: Key,
+    old: Scene,
+    new: Scene,
+}
+
+/// The types of object that can stand on a wrapper or a server.
+const BELOW: [ObjectType; 4] =
+    [ObjectType::Server, ObjectType::UserMapping, ObjectType::ForeignTable, ObjectType::ForeignTableColumn];
+
+/// What a mapping or a table stands on, before and after a change: its server first, then the wrapper.
 struct Floor {
+    actor: Oid,
+    server: Oid,
+    /// It is the wrapper that changed.
+    under_wrapper: bool,
     old: Vec<Rc<ObjectState>>,
     new: Vec<Rc<ObjectState>>,
 }
 
-/// By the server's oid.
-type Floors = HashMap<Oid, Floor>;
+/// By the server's oid; a server that changed together with its wrapper has two.
+type Floors = HashMap<Oid, Vec<Floor>>;
 
-fn floors(key: Key, old: &Scene, new: &Scene) -> Floors {
-    let stack = |scene: &Scene, server: Option<&Rc<ObjectState>>| -> Vec<Rc<ObjectState>> {
-        server.into_iter().chain([&scene.situation.object]).chain(&scene.situation.above).cloned().collect()
-    };
-    if key.class == Class::Server {
-        return Floors::from([(key.oid, Floor { old: stack(old, None), new: stack(new, None) })]);
+fn floors(changed: &[Changed]) -> Floors {
+    let mut floors = Floors::new();
+    for changed in changed {
+        for floor in floors_of(changed) {
+            floors.entry(floor.server).or_default().push(floor);
+        }
     }
-    let servers = scan::servers_of(key.oid).into_iter();
-    servers
-        .filter_map(|oid| {
-            let server = Rc::new(catalog::server(oid)?.state);
-            Some((oid, Floor { old: stack(old, Some(&server)), new: stack(new, Some(&server)) }))
-        })
-        .collect()
+    floors
+}
+
+fn floors_of(changed: &Changed) -> Vec<Floor> {
+    let floor = |oid: Oid, server: Option<&Rc<ObjectState>>| {
+        let stack = |scene: &Scene| -> Vec<Rc<ObjectState>> {
+            server.into_iter().chain([&scene.situation.object]).chain(&scene.situation.above).cloned().collect()
+        };
+        let (old, new) = (stack(&changed.old), stack(&changed.new));
+        Floor { actor: changed.key.actor, server: oid, under_wrapper: server.is_some(), old, new }
+    };
+    if changed.key.class == Class::Server {
+        return vec![floor(changed.key.oid, None)];
+    }
+    let servers = scan::servers_of(changed.key.oid).into_iter();
+    servers.filter_map(|oid| Some(floor(oid, Some(&Rc::new(catalog::server(oid)?.state))))).collect()
 }
 
 /// The first of a stack as the object, the rest above it.

@@ -1,16 +1,23 @@
 //! The policy file: rules for every database of the cluster, whether the extension is there or not.
 //!
 //! It is read and checked when the setting is, as pg_hba.conf is: a server does not start with a bad one, and a reload
-//! with a bad one keeps the last good.
+//! with a bad one keeps the last good. A session that loads the library by itself and finds a bad one cannot end the
+//! server; it refuses to change foreign objects.
 
+use crate::error::Error;
+use crate::ffi::checked_setting::No;
 use crate::ffi::server;
 use crate::policy_in_force;
+use crate::report;
 use fdw_guard_policy::document::{Document, DocumentError};
 use fdw_guard_policy::rule::{Rule, RuleError};
 use std::cell::RefCell;
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
 use std::rc::Rc;
 use thiserror::Error;
 
@@ -43,7 +50,7 @@ pub enum PolicyFileError {
 
 /// The rules of a file that has been checked.
 struct Loaded {
-    name: String,
+    name: CString,
     rules: Rc<[Rule]>,
 }
 
@@ -52,6 +59,8 @@ struct State {
     /// What the last check read; [`assign`] puts it in force.
     checked: Option<Loaded>,
     in_force: Option<Loaded>,
+    /// Why there is none, of a library that was loaded with a bad one.
+    fault: Option<String>,
     generation: u64,
 }
 
@@ -60,23 +69,42 @@ thread_local! {
 }
 
 /// Reads and checks the file of that name; an empty name means none.
-pub fn check(name: &str) -> Result<(), PolicyFileError> {
-    let checked =
-        if name.is_empty() { None } else { Some(Loaded { name: name.to_owned(), rules: read(name)?.into() }) };
-    STATE.with_borrow_mut(|state| state.checked = checked);
-    Ok(())
+pub fn check(name: &CStr) -> Result<(), No> {
+    let checked = if name.is_empty() { Ok(None) } else { load(name).map(Some) };
+    match checked {
+        Ok(checked) => {
+            STATE.with_borrow_mut(|state| state.checked = checked);
+            Ok(())
+        }
+        Err(error) if server::is_preloading() => Err(No::Fatal(Box::new(report::policy_file_at_start(&error)))),
+        Err(error) => {
+            // A file that was good before stays in force; of one that never was, everybody must hear.
+            STATE.with_borrow_mut(|state| state.fault = state.generation.eq(&0).then(|| error.to_string()));
+            Err(No::Refused(error.to_string()))
+        }
+    }
 }
 
 /// Puts what the last check read in force.
-pub fn assign(name: &str) {
+pub fn assign(name: &CStr) {
     STATE.with_borrow_mut(|state| {
-        let checked = state.checked.take().filter(|loaded| loaded.name == name);
-        let unchanged = checked.is_none() && state.in_force.as_ref().is_some_and(|loaded| loaded.name == name);
+        let checked = state.checked.take().filter(|loaded| *loaded.name == *name);
+        let unchanged = checked.is_none() && state.in_force.as_ref().is_some_and(|loaded| *loaded.name == *name);
         if !unchanged {
             state.in_force = checked;
             state.generation += 1;
         }
     });
+}
+
+/// Whether the file that the setting names is in force, or there is none.
+pub fn must_be_in_force() -> Result<(), Error> {
+    let fault = STATE.with_borrow(|state| state.fault.clone());
+    fault.map_or(Ok(()), |fault| Err(Error::PolicyFile { fault }))
+}
+
+fn load(name: &CStr) -> Result<Loaded, PolicyFileError> {
+    Ok(Loaded { name: name.to_owned(), rules: read(Path::new(OsStr::from_bytes(name.to_bytes())))?.into() })
 }
 
 /// The rules in force from the file.
@@ -89,7 +117,7 @@ pub fn generation() -> u64 {
     STATE.with_borrow(|state| state.generation)
 }
 
-fn read(name: &str) -> Result<Vec<Rule>, PolicyFileError> {
+fn read(name: &Path) -> Result<Vec<Rule>, PolicyFileError> {
     // Without O_NONBLOCK opening a named pipe would wait for a writer, and the server with it.
     let file = OpenOptions::new().read(true).custom_flags(server::O_NONBLOCK).open(name)?;
     check_file(&file)?;

@@ -6,7 +6,6 @@ use crate::ffi::{rules, server};
 use crate::{policy_file, settings};
 use fdw_guard_policy::catalogue::Catalogue;
 use fdw_guard_policy::policy::Policy;
-use fdw_guard_policy::secret::SecretOptions;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -26,7 +25,7 @@ impl Origin {
             table: rules::table(),
             table_generation: rules::generation(),
             file_generation: policy_file::generation(),
-            secret_options: settings::secret_options(),
+            secret_options: settings::secret_options_text(),
         }
     }
 }
@@ -38,6 +37,7 @@ thread_local! {
 /// The policy in force for this session's next verdict. Rules that another session has committed are in it, whatever the
 /// isolation level.
 pub fn policy() -> Result<Rc<Policy>, Error> {
+    policy_file::must_be_in_force()?;
     server::accept_invalidation_messages();
     let origin = Origin::now();
     let kept =
@@ -50,17 +50,12 @@ fn read(origin: Origin) -> Result<Rc<Policy>, Error> {
     if let Some(table) = origin.table {
         in_force.extend(rules::read(table)?);
     }
-    let policy = Rc::new(Policy::new(in_force, secret_options()));
+    let policy = Rc::new(Policy::new(in_force, settings::secret_options()));
     KEPT.replace(Some((origin, Rc::clone(&policy))));
     Ok(policy)
 }
 
 /// What is known of the options of wrappers, for a rule that is being written.
 pub fn catalogue() -> Catalogue {
-    Catalogue::new(secret_options())
-}
-
-/// The setting's check lets nothing else through than what parses.
-fn secret_options() -> SecretOptions {
-    SecretOptions::parse(&settings::secret_options()).unwrap_or_default()
+    Catalogue::new(settings::secret_options())
 }

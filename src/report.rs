@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::ffi::raise::{Level, Report};
+use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
@@ -102,6 +103,13 @@ impl From<Error> for Report {
             }
         }
     }
+}
+
+/// The server is started with a policy file that will not do.
+pub fn policy_file_at_start(error: &PolicyFileError) -> Report {
+    Report::new(Level::Fatal, Code::ERRCODE_CONFIG_FILE_ERROR, "fdw_guard.policy_file names a file that will not do")
+        .with_detail(error.to_string())
+        .with_hint("Mend the file, or take the setting out of the configuration, and start the server again.")
 }
 
 /// Something that the author of a rule should know.

@@ -1,6 +1,7 @@
 //! Every setting: its meaning, its default, who may set it, and what happens at the edge.
 
-use crate::ffi::checked_setting::{self, Hooks};
+use crate::ffi::checked_setting::{self, Hooks, No};
+use crate::ffi::text;
 use crate::policy_file;
 use fdw_guard_policy::secret::SecretOptions;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
@@ -26,7 +27,8 @@ pub enum CheckMode {
     /// At the end of each statement.
     #[name = c"immediate"]
     Immediate,
-    /// Before commit: for a restore, and for a change that takes several statements and is right only as a whole.
+    /// Before commit: for a restore, and for a change that takes several statements and is right only as a whole. Within
+    /// the transaction a forbidden option can be used, so this is a superuser's to give.
     #[name = c"deferred"]
     Deferred,
 }
@@ -54,11 +56,16 @@ const DEFAULT_SECRET_OPTIONS: &CStr = {
     }
 };
 
-const SECRET_OPTIONS_HOOKS: Hooks =
-    checked_setting::hooks!(|list| SecretOptions::parse(list).map(drop).map_err(|error| error.to_string()), |_| ());
+const SECRET_OPTIONS_HOOKS: Hooks = checked_setting::hooks!(check_secret_options, |_| ());
+const POLICY_FILE_HOOKS: Hooks = checked_setting::hooks!(policy_file::check, policy_file::assign);
 
-const POLICY_FILE_HOOKS: Hooks =
-    checked_setting::hooks!(|name| policy_file::check(name).map_err(|error| error.to_string()), policy_file::assign);
+/// A list that cannot be read here, because the session's encoding is known within a transaction only, is looked at when
+/// it is used.
+fn check_secret_options(list: &CStr) -> Result<(), No> {
+    let list = text::from_bytes_if_known(list.to_bytes());
+    let parsed = list.map(|list| SecretOptions::parse(&list)).transpose();
+    parsed.map(drop).map_err(|error| No::Refused(error.to_string()))
+}
 
 /// Makes the settings known to PostgreSQL.
 pub fn define() {
@@ -73,9 +80,9 @@ pub fn define() {
     GucRegistry::define_enum_guc(
         c"fdw_guard.check_mode",
         c"When rules are checked: at the end of each statement, or before commit.",
-        c"Deferred suits restores and changes that take several statements.",
+        c"Deferred suits restores and changes that take several statements. What will be refused can be used until then, so only a superuser can change it.",
         &CHECK_MODE,
-        GucContext::Userset,
+        GucContext::Suset,
         GucFlags::default(),
     );
     checked_setting::define(
@@ -106,17 +113,18 @@ pub fn check_mode() -> CheckMode {
     CHECK_MODE.get()
 }
 
-/// The policy file's name as it was set; None if there is none.
-pub fn policy_file() -> Option<String> {
-    text_of(&POLICY_FILE)
+/// Whether a policy file is named.
+pub fn names_policy_file() -> bool {
+    POLICY_FILE.get().is_some_and(|name| !name.is_empty())
+}
+
+/// Which options are secret by their names. A list that cannot be parsed makes all of them secret.
+pub fn secret_options() -> SecretOptions {
+    let list = secret_options_text();
+    SecretOptions::parse(&list).or_else(|_| SecretOptions::parse("*")).unwrap_or_default()
 }
 
 /// The list of patterns as it was set.
-pub fn secret_options() -> String {
-    text_of(&SECRET_OPTIONS).unwrap_or_default()
-}
-
-fn text_of(setting: &'static GucSetting<Option<CString>>) -> Option<String> {
-    let value = setting.get()?;
-    (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
+pub fn secret_options_text() -> String {
+    SECRET_OPTIONS.get().map(|list| text::from_bytes(list.to_bytes())).unwrap_or_default()
 }

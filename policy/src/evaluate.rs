@@ -120,9 +120,17 @@ impl Judge<'_> {
         let all = self.rule().strict && self.change.touched;
         if !all && !faults.is_empty() {
             let old = self.faulty_before(schema);
-            faults.retain(|fault| !old.contains(&fault.option));
+            faults.retain(|fault| !old.contains(&fault.option) || self.changes(fault));
         }
         faults
+    }
+
+    /// Whether the change sets the faulty option itself. Whoever does so is not about other business, so that what he
+    /// writes must do, whatever was there before.
+    fn changes(&self, fault: &Fault) -> bool {
+        let Some(option) = &fault.option else { return false };
+        let new = Self::option_of(self.change.new.as_ref(), option);
+        new.is_some() && new != Self::option_of(self.change.old.as_ref(), option)
     }
 
     /// The options that violated the rule before, when it was about the object then.

@@ -177,6 +177,7 @@ unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _a
     // read and an error rolls it back.
     unsafe {
         match event {
+            _ if guard::has_noted_nothing() => {}
             pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT | pg_sys::XactEvent::XACT_EVENT_PRE_PREPARE => {
                 let reports = raise::guarded(|| reports_for_postgres(guard::before_commit()));
                 raise::raise(reports);

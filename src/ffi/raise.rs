@@ -28,6 +28,8 @@ unsafe extern "C-unwind" {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
+    /// Ends the process; in the postmaster, the start of the server.
+    Fatal,
     Error,
     Warning,
     Notice,
@@ -94,6 +96,7 @@ fn optional(text: Option<&str>) -> *const c_char {
 
 fn elevel(level: Level) -> c_int {
     let elevel = match level {
+        Level::Fatal => PgLogLevel::FATAL,
         Level::Error => PgLogLevel::ERROR,
         Level::Warning => PgLogLevel::WARNING,
         Level::Notice => PgLogLevel::NOTICE,

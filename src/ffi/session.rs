@@ -3,6 +3,8 @@
 use crate::ffi::{catalog, server, text, tuple};
 use fdw_guard_policy::evaluate::Session;
 use pgrx::pg_sys::{self, Oid};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// The role whose rights are in force now.
 pub fn current_role() -> Oid {
@@ -24,6 +26,8 @@ pub struct Actor {
     session_role: String,
     client_addr: Option<String>,
     application_name: String,
+    /// The roles that were asked for, and whether the actor is a member.
+    memberships: RefCell<HashMap<String, bool>>,
 }
 
 impl Actor {
@@ -39,6 +43,7 @@ impl Actor {
             session_role: catalog::role_name(session_role).unwrap_or_default(),
             client_addr: client_addr(),
             application_name: application_name.unwrap_or_default(),
+            memberships: RefCell::default(),
         }
     }
 }
@@ -79,16 +84,27 @@ impl Session for Actor {
         &self.application_name
     }
 
-    /// Membership as GRANT gave it: a superuser is a member of what he was made a member of.
     fn is_member_of(&self, role: &str) -> bool {
+        if let Some(known) = self.memberships.borrow().get(role) {
+            return *known;
+        }
+        let is_member = self.was_granted(role);
+        self.memberships.borrow_mut().insert(role.to_owned(), is_member);
+        is_member
+    }
+
+    fn check_for_interrupts(&self) {
+        server::check_for_interrupts();
+    }
+}
+
+impl Actor {
+    /// Membership as GRANT gave it: a superuser is a member of what he was made a member of.
+    fn was_granted(&self, role: &str) -> bool {
         // SAFETY: to_server gives a C string; with missing_ok an unknown role is InvalidOid.
         unsafe {
             let group = pg_sys::get_role_oid(text::to_server_name(role), true);
             group != Oid::INVALID && pg_sys::is_member_of_role_nosuper(self.role, group)
         }
-    }
-
-    fn check_for_interrupts(&self) {
-        server::check_for_interrupts();
     }
 }

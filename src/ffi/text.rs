@@ -128,12 +128,23 @@ fn converted(bytes: &[u8]) -> String {
         let (utf8, understood) = conversion.convert_start(rest);
         text.push_str(&String::from_utf8_lossy(&utf8));
         rest = rest.get(understood..).unwrap_or_default();
-        if let (0, Some((byte, after))) = (understood, rest.split_first()) {
-            text.push(opaque(*byte));
+        if understood == 0 {
+            // The whole character, lest its second byte be taken for the start of one.
+            let (character, after) = rest.split_at(first_character(rest));
+            text.extend(character.iter().map(|byte| opaque(*byte)));
             rest = after;
         }
     }
     text
+}
+
+/// How many bytes the first character has in the database's encoding, as far as they are there.
+fn first_character(bytes: &[u8]) -> usize {
+    let mut start = [0_u8; 8];
+    start.iter_mut().zip(bytes).for_each(|(copy, byte)| *copy = *byte);
+    // SAFETY: no encoding looks at more than the first four bytes to tell a character's length.
+    let length = unsafe { pg_sys::pg_encoding_mblen(database_encoding(), start.as_ptr().cast()) };
+    usize::try_from(length).unwrap_or(1).clamp(1, bytes.len())
 }
 
 fn database_encoding() -> c_int {

@@ -77,7 +77,7 @@ fn table() -> Result<Protection, Error> {
     Ok(Protection {
         name: "rules of this database",
         active: in_force > 0,
-        detail: format!("{in_force} rules in force in table fdw_guard.rule"),
+        detail: format!("rules in force in table fdw_guard.rule: {in_force}"),
         hint: (in_force == 0)
             .then_some("Write a rule with fdw_guard.add_rule(), or install a pack of fdw_guard.packs."),
     })
@@ -90,14 +90,18 @@ fn in_force(rules: &[Rule]) -> usize {
 
 fn file() -> Protection {
     let in_force = in_force(&policy_file::rules());
+    let fault = policy_file::must_be_in_force().is_err();
     Protection {
         name: "rules of the cluster",
         active: in_force > 0,
-        detail: match settings::policy_file() {
-            Some(_) => format!("{in_force} rules in force from fdw_guard.policy_file"),
-            None => "fdw_guard.policy_file is not set".into(),
+        detail: if fault {
+            "the policy file will not do: foreign objects cannot be changed in this session".into()
+        } else if settings::names_policy_file() {
+            format!("rules in force from fdw_guard.policy_file: {in_force}")
+        } else {
+            "fdw_guard.policy_file is not set".into()
         },
-        hint: None,
+        hint: fault.then_some("The server log says what is wrong with it; mend it and reload the configuration."),
     }
 }
 

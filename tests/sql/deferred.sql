@@ -1,4 +1,5 @@
--- fdw_guard.check_mode = deferred: the transaction is judged as a whole, before it commits.
+-- fdw_guard.check_mode = deferred: the transaction is judged as a whole, before it commits. What will be refused can be
+-- used until then, so it takes a superuser to say so (see modes).
 \set VERBOSITY verbose
 SET client_min_messages = warning;
 CREATE EXTENSION fdw_guard;

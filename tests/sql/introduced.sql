@@ -14,7 +14,7 @@ ALTER SERVER s OPTIONS (SET host 'h2');
 ALTER SERVER s OPTIONS (SET port '5432');
 -- A fault that was not there before is refused, the old one is not counted.
 ALTER SERVER s OPTIONS (SET port '70000');
--- A fault put in place of another of the same option is an old one.
+-- What is set anew must be good, whatever was there before.
 ALTER SERVER s OPTIONS (SET sslmode 'allow');
 ALTER SERVER s OPTIONS (SET sslmode 'verify-full');
 ALTER SERVER s OPTIONS (SET sslmode 'disable');

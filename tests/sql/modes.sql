@@ -35,6 +35,7 @@ SET ROLE ann;
 \set VERBOSITY default
 SET fdw_guard.enforcement = off;
 SET fdw_guard.enforcment = off;
+SET fdw_guard.check_mode = deferred;
 \set VERBOSITY verbose
 RESET ROLE;
 

@@ -60,14 +60,22 @@ INSERT INTO fdw_guard.rule (name, object_type, wrapper, options)
 
 -- The table of rules refuses to be called otherwise, and a rule's name is its own.
 SELECT fdw_guard.check_rule();
+CREATE TRIGGER misused BEFORE INSERT ON fdw_guard.rule FOR EACH STATEMENT EXECUTE FUNCTION fdw_guard.check_rule();
+SELECT fdw_guard.add_rule('r', 'server', 'port', forbidden => true);
+DROP TRIGGER misused ON fdw_guard.rule;
+CREATE TABLE other (name text);
+CREATE TRIGGER misused BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION fdw_guard.check_rule();
+INSERT INTO other VALUES ('r');
+DROP TABLE other;
 \set VERBOSITY default
 SELECT fdw_guard.add_rule('notice', 'server', 'port', minimum => 1);
 \set VERBOSITY verbose
 -- A rule whose check was switched off denies, and does not open a hole.
 DELETE FROM fdw_guard.rule;
-ALTER TABLE fdw_guard.rule DISABLE TRIGGER check_rule;
+ALTER TABLE fdw_guard.rule DISABLE TRIGGER USER;
 INSERT INTO fdw_guard.rule (name, object_type, options) VALUES ('broken', 'server', '{"propertes": {}}');
-ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule;
+ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule, ENABLE ALWAYS TRIGGER check_rule_again,
+    ENABLE ALWAYS TRIGGER check_truncate;
 CREATE SERVER s FOREIGN DATA WRAPPER w;
 TRUNCATE fdw_guard.rule;
 CREATE SERVER s FOREIGN DATA WRAPPER w;

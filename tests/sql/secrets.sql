@@ -41,6 +41,25 @@ INSERT INTO fdw_guard.rule (name, object_type, strict, options)
 ALTER USER MAPPING FOR PUBLIC SERVER s OPTIONS (SET password 'CANARY3');
 DELETE FROM fdw_guard.rule;
 RESET ROLE;
+-- Nor by a trigger that changes a rule after it was checked.
+GRANT ALL ON fdw_guard.rule TO owner_of_server;
+SET ROLE owner_of_server;
+CREATE FUNCTION public.trust_me() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.trusted := true; RETURN NEW; END $$;
+CREATE TRIGGER zz BEFORE INSERT ON fdw_guard.rule FOR EACH ROW EXECUTE FUNCTION public.trust_me();
+INSERT INTO fdw_guard.rule (name, object_type, options) VALUES ('mine', 'server', '{"properties": {"host": false}}');
+RESET ROLE;
+DROP FUNCTION public.trust_me() CASCADE;
+-- Who may write every table may not write rules by that.
+GRANT pg_write_all_data TO stranger;
+SET ROLE stranger;
+INSERT INTO fdw_guard.rule (name, object_type, options) VALUES ('mine', 'server', '{"properties": {"host": false}}');
+RESET ROLE;
+SELECT fdw_guard.add_rule('kept', 'server', 'dbname', forbidden => true);
+SET ROLE stranger;
+DELETE FROM fdw_guard.rule;
+RESET ROLE;
+REVOKE pg_write_all_data FROM stranger;
+DELETE FROM fdw_guard.rule;
 -- A superuser's may look at it, and still no message shows it.
 INSERT INTO fdw_guard.rule (name, object_type, options)
     VALUES ('not_that_one', 'user mapping', '{"properties": {"password": {"type": "string", "not": {"enum": ["CANARY4"]}, "pattern": "^C"}}}');

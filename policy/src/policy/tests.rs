@@ -552,9 +552,9 @@ mod properties {
             }
         }
 
-        /// Against a model: each option alone is bad or not, before and after.
+        /// Against a model: each option alone is bad or not, before and after; one that is set anew must be good.
         #[test]
-        fn what_is_introduced_is_bad_now_and_was_not_bad_before(
+        fn what_is_introduced_is_bad_now_and_was_not_bad_before_or_is_set_anew(
             allowed in prop::collection::btree_map(prop::sample::select(&NAMES[..2]), "[xyz]{0,1}", 0..3),
             required in prop::collection::btree_set(prop::sample::select(&NAMES[..2]), 0..3),
             old in prop::option::of(some_options()),
@@ -575,11 +575,20 @@ mod properties {
                     None => required.contains(name),
                 }
             };
+            let value_in = |options: &[(&str, String)], name: &str| {
+                options.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+            };
+            let is_set_anew = |name: &str| {
+                let value = value_in(&new, name);
+                value.is_some() && value != old.as_ref().and_then(|old| value_in(old, name))
+            };
             let wanted: BTreeSet<&str> = NAMES[..2]
                 .iter()
                 .copied()
                 .filter(|name| is_bad(&new, name))
-                .filter(|name| strict || !old.as_ref().is_some_and(|old| is_bad(old, name)))
+                .filter(|name| {
+                    strict || is_set_anew(name) || !old.as_ref().is_some_and(|old| is_bad(old, name))
+                })
                 .collect();
             let old = old.as_ref().map(|old| situation(0, old));
             let found = violations(&policy([rule]), old, Some(situation(0, &new)));
