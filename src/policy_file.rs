@@ -44,8 +44,8 @@ pub enum PolicyFileError {
     NotUtf8,
     #[error("In the policy file, {0}.")]
     Invalid(#[from] DocumentError),
-    #[error("In the policy file, rule \"{name}\": {error}.")]
-    Rule { name: String, error: RuleError },
+    #[error("In the policy file, rule {number}: {error}.")]
+    Rule { number: usize, error: RuleError },
 }
 
 /// The rules of a file that has been checked.
@@ -128,9 +128,9 @@ fn read(name: &Path) -> Result<Vec<Rule>, PolicyFileError> {
     }
     let text = String::from_utf8(bytes).map_err(|_| PolicyFileError::NotUtf8)?;
     let rules = Document::parse(&text)?.rules;
-    for rule in &rules {
-        rule.check(&policy_in_force::catalogue())
-            .map_err(|error| PolicyFileError::Rule { name: rule.name.clone(), error })?;
+    for (number, rule) in (1..).zip(&rules) {
+        let verdict = rule.check(&policy_in_force::catalogue());
+        verdict.map_err(|error| PolicyFileError::Rule { number, error })?;
     }
     Ok(rules)
 }
