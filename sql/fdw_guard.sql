@@ -311,6 +311,77 @@ CREATE FUNCTION fdw_guard.status(OUT protection text, OUT active boolean, OUT de
 COMMENT ON FUNCTION fdw_guard.status() IS 'which protections are active in this session, and why others are not';
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- Guarded wrappers: our handler and our validator in front of another wrapper's, the delegate. Its name stands in the
+-- functions' own settings.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fdw_guard.guarded_postgres_fdw_handler() RETURNS fdw_handler
+    STRICT LANGUAGE c SET fdw_guard.delegate = 'postgres_fdw' AS 'MODULE_PATHNAME', 'fdw_guard_handler';
+COMMENT ON FUNCTION fdw_guard.guarded_postgres_fdw_handler() IS 'handler of the guarded wrapper guarded_postgres_fdw';
+
+CREATE FUNCTION fdw_guard.guarded_postgres_fdw_validator(options text[], catalog oid) RETURNS void
+    STRICT LANGUAGE c SET fdw_guard.delegate = 'postgres_fdw' AS 'MODULE_PATHNAME', 'fdw_guard_validator';
+COMMENT ON FUNCTION fdw_guard.guarded_postgres_fdw_validator(text[], oid) IS 'validator of the guarded wrapper guarded_postgres_fdw';
+
+CREATE FOREIGN DATA WRAPPER guarded_postgres_fdw
+    HANDLER fdw_guard.guarded_postgres_fdw_handler
+    VALIDATOR fdw_guard.guarded_postgres_fdw_validator;
+COMMENT ON FOREIGN DATA WRAPPER guarded_postgres_fdw IS 'postgres_fdw, with the rules of fdw_guard';
+
+CREATE FUNCTION fdw_guard.create_wrapper(name name, delegate name) RETURNS void
+    STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    delegate_oid oid := (SELECT w.oid FROM pg_foreign_data_wrapper w WHERE w.fdwname = delegate);
+    has_handler boolean := (SELECT w.fdwhandler <> 0 FROM pg_foreign_data_wrapper w WHERE w.oid = delegate_oid);
+    -- What the functions cannot do without. They are no members of either extension, so that they are dumped, and no
+    -- DROP EXTENSION takes the wrapper's servers along unasked.
+    extensions name[] := ARRAY(
+        SELECT e.extname FROM pg_extension e WHERE e.extname = 'fdw_guard'
+        UNION ALL
+        SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+        WHERE d.classid = 'pg_foreign_data_wrapper'::regclass AND d.objid = delegate_oid
+          AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e');
+    handler text := format('fdw_guard.%I', left(name, 55) || '_handler');
+    validator text := format('fdw_guard.%I', left(name, 53) || '_validator');
+    extension name;
+BEGIN
+    IF delegate_oid IS NULL THEN
+        RAISE undefined_object USING MESSAGE = format('foreign-data wrapper "%s" does not exist', delegate);
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_foreign_data_wrapper w JOIN pg_proc p ON p.oid IN (w.fdwhandler, w.fdwvalidator)
+        WHERE w.oid = delegate_oid AND p.prosrc IN ('fdw_guard_handler', 'fdw_guard_validator')
+    ) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('foreign-data wrapper "%s" is itself guarded', delegate),
+            HINT = 'Name the innermost wrapper as the delegate.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_foreign_data_wrapper w WHERE w.fdwname = create_wrapper.name) THEN
+        RAISE duplicate_object USING MESSAGE = format('foreign-data wrapper "%s" already exists', name);
+    END IF;
+    -- Functions that a dropped wrapper of that name has left behind are taken over.
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %s(options text[], catalog oid) RETURNS void STRICT LANGUAGE c '
+        'SET fdw_guard.delegate = %L AS %L, %L', validator, delegate, '$libdir/fdw_guard', 'fdw_guard_validator');
+    IF has_handler THEN
+        EXECUTE format(
+            'CREATE OR REPLACE FUNCTION %s() RETURNS fdw_handler STRICT LANGUAGE c '
+            'SET fdw_guard.delegate = %L AS %L, %L', handler, delegate, '$libdir/fdw_guard', 'fdw_guard_handler');
+        EXECUTE format('CREATE FOREIGN DATA WRAPPER %I HANDLER %s VALIDATOR %s', name, handler, validator);
+    ELSE
+        EXECUTE format('CREATE FOREIGN DATA WRAPPER %I VALIDATOR %s', name, validator);
+    END IF;
+    FOREACH extension IN ARRAY extensions LOOP
+        EXECUTE format('ALTER FUNCTION %s(text[], oid) DEPENDS ON EXTENSION %I', validator, extension);
+        IF has_handler THEN
+            EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION %I', handler, extension);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION fdw_guard.create_wrapper(name, name) IS 'makes a guarded wrapper in front of an existing wrapper';
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- Rights: what shows only what its caller may see anyway is everybody's; rules and packs are the superuser's to grant.
 -- ---------------------------------------------------------------------------------------------------------------------
 

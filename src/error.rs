@@ -20,6 +20,17 @@ pub enum Error {
     /// The library was loaded in this session with a policy file that will not do.
     #[error("the policy file is not in force, so that foreign objects cannot be changed")]
     PolicyFile { fault: String },
+    /// A handler or validator of ours without the setting that a guarded wrapper's functions have.
+    #[error("the function of a guarded wrapper must name a delegate")]
+    NoDelegate,
+    #[error("foreign-data wrapper \"{name}\", the delegate of a guarded wrapper, does not exist")]
+    DelegateMissing { name: String },
+    #[error("foreign-data wrapper \"{name}\", the delegate of a guarded wrapper, is itself guarded")]
+    DelegateGuarded { name: String },
+    #[error("foreign-data wrapper \"{name}\", the delegate of a guarded wrapper, has no handler")]
+    DelegateWithoutHandler { name: String },
+    #[error("foreign-data wrapper \"{name}\", the delegate of a guarded wrapper, has got another handler")]
+    DelegateChanged { name: String },
     #[error("rule pack \"{name}\" does not exist")]
     UnknownPack { name: String, known: String },
 }

@@ -1,5 +1,6 @@
 //! fdw_guard: rules, checked by PostgreSQL itself, for the options of foreign data. This file only wires.
 
+mod delegate;
 mod error;
 mod ffi;
 mod functions;
@@ -9,6 +10,7 @@ mod policy_file;
 mod policy_in_force;
 mod report;
 mod settings;
+mod wrapper;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pg_test/mod.rs"]

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::ffi::raise::{Level, Report};
 use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
+use fdw_guard_policy::ddl::quote_identifier;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
@@ -98,6 +99,20 @@ impl From<Error> for Report {
             Error::PolicyFile { fault } => report(Code::ERRCODE_CONFIG_FILE_ERROR)
                 .with_detail(fault.clone())
                 .with_hint("Mend the file that fdw_guard.policy_file names, and reload the configuration."),
+            Error::NoDelegate => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE).with_hint(
+                "SELECT fdw_guard.create_wrapper(name, delegate) makes a guarded wrapper with its functions.",
+            ),
+            Error::DelegateMissing { name } => report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!(
+                "If it comes with an extension of that name: CREATE EXTENSION {}.",
+                quote_identifier(name)
+            )),
+            Error::DelegateGuarded { .. } => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+                .with_hint("Make a guarded wrapper with the innermost wrapper as its delegate."),
+            Error::DelegateWithoutHandler { .. } => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+                .with_detail("Foreign tables cannot be used through it; servers and user mappings can be made."),
+            Error::DelegateChanged { .. } => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+                .with_detail("This session has used the former one, and what it has planned belongs to that.")
+                .with_hint("Connect again."),
             Error::UnknownPack { known, .. } => {
                 report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
             }

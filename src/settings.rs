@@ -36,6 +36,9 @@ pub enum CheckMode {
 static ENFORCEMENT: GucSetting<Enforcement> = GucSetting::<Enforcement>::new(Enforcement::On);
 static CHECK_MODE: GucSetting<CheckMode> = GucSetting::<CheckMode>::new(CheckMode::Immediate);
 static POLICY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+/// Named by the functions of guarded wrappers, and read from them: a session's own value means nothing. It may be set by
+/// everybody because PostgreSQL sets it for whoever calls such a function.
+static DELEGATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static SECRET_OPTIONS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(DEFAULT_SECRET_OPTIONS));
 
 /// [`SecretOptions::DEFAULT`] as PostgreSQL wants it.
@@ -100,6 +103,14 @@ pub fn define() {
         &POLICY_FILE,
         GucContext::Sighup,
         POLICY_FILE_HOOKS,
+    );
+    GucRegistry::define_string_guc(
+        c"fdw_guard.delegate",
+        c"The delegate of a guarded wrapper, as a setting of the wrapper's functions.",
+        c"It is read from the functions; setting it in a session does nothing.",
+        &DELEGATE,
+        GucContext::Userset,
+        GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE,
     );
     // A misspelt setting is refused, and not kept as a placeholder that does nothing.
     checked_setting::reserve_prefix(c"fdw_guard");

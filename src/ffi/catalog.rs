@@ -1,5 +1,6 @@
 //! What the catalogs say of one object, as the policy's owned values.
 
+use crate::ffi::delegates::Functions;
 use crate::ffi::tuple::{self, CachedTuple};
 use crate::ffi::{scan, text, version};
 use fdw_guard_policy::model::{Attribute, ObjectState, ObjectType, OptionValue, Options};
@@ -21,11 +22,13 @@ pub fn wrapper(oid: Oid) -> Option<Found> {
     let found = CachedTuple::find(Cache::FOREIGNDATAWRAPPEROID, &[oid.into()])?;
     // SAFETY: the cache is that of pg_foreign_data_wrapper.
     let form = unsafe { found.form::<pg_sys::FormData_pg_foreign_data_wrapper>() };
+    let functions = Functions { handler: form.fdwhandler, validator: form.fdwvalidator };
     let attributes = attributes([
         (Attribute::Name, Some(tuple::name(&form.fdwname))),
         (Attribute::Owner, role_name(form.fdwowner)),
-        (Attribute::Handler, function_name(form.fdwhandler)),
-        (Attribute::Validator, function_name(form.fdwvalidator)),
+        (Attribute::Handler, function_name(functions.handler)),
+        (Attribute::Validator, function_name(functions.validator)),
+        (Attribute::Delegate, functions.delegate()),
     ]);
     let options = options(found.attribute(pg_sys::Anum_pg_foreign_data_wrapper_fdwoptions));
     Some(Found {

@@ -2,6 +2,7 @@
 
 use crate::ffi::function::sql_functions;
 use crate::functions::{options, packs, policy, rules, status};
+use crate::wrapper::entry;
 
 sql_functions! {
     call_trigger: fdw_guard_check_rule, pg_finfo_fdw_guard_check_rule => rules::check_rule;
@@ -11,4 +12,6 @@ sql_functions! {
     call: fdw_guard_pack_rules, pg_finfo_fdw_guard_pack_rules => packs::pack_rules;
     call: fdw_guard_visible_options, pg_finfo_fdw_guard_visible_options => options::visible_options;
     call: fdw_guard_status, pg_finfo_fdw_guard_status => status::status;
+    pass: fdw_guard_handler, pg_finfo_fdw_guard_handler => entry::handler;
+    pass: fdw_guard_validator, pg_finfo_fdw_guard_validator => entry::validator;
 }

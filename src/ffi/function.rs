@@ -133,6 +133,15 @@ pub unsafe fn call_trigger<E: Into<Report>>(
     unsafe { run(info, |call| body(call).map(Datum::from)) }
 }
 
+/// Calls a plain function that passes the call on.
+///
+/// # Safety
+/// As for [`call`].
+pub unsafe fn pass(info: pg_sys::FunctionCallInfo, body: unsafe fn(pg_sys::FunctionCallInfo) -> Datum) -> Datum {
+    // SAFETY: the caller's promise.
+    unsafe { body(info) }
+}
+
 /// # Safety
 /// As for [`call`].
 unsafe fn run<E: Into<Report>>(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Datum, E>) -> Datum {

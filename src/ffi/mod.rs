@@ -4,6 +4,7 @@
 
 pub mod catalog;
 pub mod checked_setting;
+pub mod delegates;
 pub mod exports;
 pub mod function;
 pub mod hooks;

@@ -24,7 +24,8 @@ pub fn may_see_user_mapping(mapping: Oid) -> bool {
 
 /// Whether the current role, as itself or as a member of another, was granted that right on the table or on one of its
 /// columns, or owns it. Unlike PostgreSQL's own check this counts no predefined role's right on every table.
-pub fn has_grant_on_table(table: Oid, right: pg_sys::AclMode) -> bool {
+pub fn has_grant_on_table(table: Oid, right: u32) -> bool {
+    let right = right as pg_sys::AclMode;
     let caller = session::current_role();
     // SAFETY: looks grants up; the list is that of the table's row, which is held meanwhile.
     unsafe {

@@ -154,7 +154,7 @@ fn check_right(table: Oid, operation: u32) -> Result<(), Error> {
         pg_sys::TRIGGER_EVENT_DELETE => (pg_sys::ACL_DELETE, "DELETE"),
         _ => (pg_sys::ACL_TRUNCATE, "TRUNCATE"),
     };
-    let granted = rights::has_grant_on_table(table, right.into());
+    let granted = rights::has_grant_on_table(table, right);
     if granted { Ok(()) } else { Err(Error::NoGrantOnRules { verb }) }
 }
 

@@ -6,6 +6,7 @@
 mod bad_input;
 mod encodings;
 mod frames;
+mod guarded;
 mod load_order;
 mod loading;
 mod locked_out;
@@ -43,6 +44,7 @@ fn all() -> Vec<LiveTest> {
         bad_input::TESTS,
         encodings::TESTS,
         frames::TESTS,
+        guarded::TESTS,
         load_order::TESTS,
         loading::TESTS,
         locked_out::TESTS,

@@ -157,7 +157,7 @@ const TABLES: &[Table] = &[
         document: "README.md",
         heading: "## Functions and views",
         query: "SELECT proname || '(' || CASE WHEN pronargs > 3 THEN '…' WHEN proargnames[1] = 'name' AND pronargs > 0 \
-                THEN 'name' ELSE oidvectortypes(proargtypes) END || ')' FROM pg_proc \
+                THEN array_to_string(proargnames[1:pronargs], ', ') ELSE oidvectortypes(proargtypes) END || ')' FROM pg_proc \
                 WHERE pronamespace = 'fdw_guard'::regnamespace \
                 UNION ALL SELECT relname FROM pg_class \
                 WHERE relnamespace = 'fdw_guard'::regnamespace AND relkind IN ('r', 'v')",
