@@ -5,7 +5,7 @@ export PG_CONFIG
 
 HARNESS = cargo run --quiet --package fdw_guard_harness --
 
-.PHONY: help test demo demo-stop install installcheck prepare clean
+.PHONY: help test bench demo demo-stop install installcheck prepare clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' Makefile | expand -t 20
@@ -13,6 +13,9 @@ help: ## this list
 
 test: ## build, and run every test there is; FILTER=name runs those whose names contain it
 	$(HARNESS) test $(FILTER)
+
+bench: ## build a release, and measure what fdw_guard costs beside the same server without it
+	$(HARNESS) bench
 
 demo: ## install what is missing, start a private cluster, play a tour through fdw_guard
 	@PG_CONFIG="$$(scripts/prepare.sh)" && export PG_CONFIG && $(HARNESS) demo

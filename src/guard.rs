@@ -9,6 +9,7 @@ use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
 use crate::ffi::{catalog, server, session};
 use crate::judge;
+use crate::policy_in_force;
 use crate::settings::{self, CheckMode, Enforcement};
 use fdw_guard_policy::model::ObjectState;
 use fdw_guard_policy::model::Situation;
@@ -65,6 +66,8 @@ pub struct Touch {
     pub key: Key,
     /// The object before the first touch; None if it was made by it.
     pub old: Option<Scene>,
+    /// Whether `old` has the columns of a table: they are not read where no rule looks at them.
+    pub knows_columns: bool,
     /// The columns that were touched; 0 is the object itself.
     pub columns: BTreeSet<i16>,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
@@ -232,9 +235,19 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
         return;
     }
     let _scratch = Scratch::new();
-    let old = if is_new { None } else { scene(class, oid) };
-    let touch = Touch { key, old, columns: BTreeSet::from([column]), subtransaction: session::subtransaction() };
+    let knows_columns = is_new || columns_count(class);
+    let read = if knows_columns { scene } else { scene_without_columns };
+    let old = if is_new { None } else { read(class, oid) };
+    let columns = BTreeSet::from([column]);
+    let touch = Touch { key, old, knows_columns, columns, subtransaction: session::subtransaction() };
     with_open(|open| open.innermost().add(touch));
+}
+
+/// Whether a rule that judges the running statement may look at columns. It will be one of those known now, unless the
+/// verdict waits: another session's rule binds this one from its next statement.
+fn columns_count(class: Class) -> bool {
+    let waits = settings::check_mode() == CheckMode::Deferred || with_open(|open| open.frames.is_empty());
+    class == Class::Relation && (waits || policy_in_force::kept().is_none_or(|policy| policy.looks_at_columns()))
 }
 
 /// The object that a row of that catalog belongs to.
@@ -302,13 +315,13 @@ impl Scene {
 }
 
 fn wrapper_above(wrapper: Oid) -> Vec<Rc<ObjectState>> {
-    catalog::wrapper(wrapper).into_iter().map(|found| Rc::new(found.state)).collect()
+    catalog::wrapper_above(wrapper).into_iter().collect()
 }
 
 /// A server and its wrapper.
 pub fn server_above(server: Oid) -> Vec<Rc<ObjectState>> {
-    let Some(server) = catalog::server(server) else { return Vec::new() };
-    let mut above = wrapper_above(server.above);
-    above.push(Rc::new(server.state));
+    let Some((server, wrapper)) = catalog::server_above(server) else { return Vec::new() };
+    let mut above = wrapper_above(wrapper);
+    above.push(server);
     above
 }

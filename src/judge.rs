@@ -47,17 +47,21 @@ impl Judge<'_> {
     /// Judges one object; gives it back if it is one on which others stand and has changed.
     fn touch(&mut self, touch: &Touch) -> Option<Changed> {
         let _scratch = Scratch::new();
-        let now = guard::scene(touch.key.class, touch.key.oid);
+        let columns_count = self.policy.looks_at_columns();
+        let read = if columns_count { guard::scene } else { guard::scene_without_columns };
+        let now = read(touch.key.class, touch.key.oid);
         let (old, new) = (touch.old.as_ref(), now.as_ref());
         if old.is_none() && new.is_none() {
             return None;
         }
-        let columns = paired_columns(old, new);
+        // A rule that nobody knew when the statement began does not bind it.
+        let columns_before = if touch.knows_columns { old } else { new };
+        let columns = if columns_count { paired_columns(columns_before, new) } else { Columns::new() };
         self.object(touch, old, new, &columns);
         self.columns(touch, old, new, &columns);
         let carries = matches!(touch.key.class, Class::Wrapper | Class::Server);
-        let (old, new) = old.cloned().zip(now).filter(|_| carries)?;
-        (old.situation.object != new.situation.object).then_some(Changed { key: touch.key, old, new })
+        let (old, new) = old.zip(now).filter(|_| carries)?;
+        (old.situation.object != new.situation.object).then(|| Changed { key: touch.key, old: old.clone(), new })
     }
 
     /// The object itself; the forms of a table are those of its columns too.

@@ -44,6 +44,7 @@ pub extern "C-unwind" fn _PG_init() {
     }
     settings::define();
     ffi::rules::watch();
+    ffi::kept::watch();
     ffi::hooks::install();
 }
 

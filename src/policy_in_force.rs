@@ -40,9 +40,16 @@ pub fn policy() -> Result<Rc<Policy>, Error> {
     policy_file::must_be_in_force()?;
     server::accept_invalidation_messages();
     let origin = Origin::now();
-    let kept =
-        KEPT.with_borrow(|kept| kept.as_ref().filter(|(kept, _)| *kept == origin).map(|(_, policy)| Rc::clone(policy)));
-    kept.map_or_else(|| read(origin), Ok)
+    kept_of(&origin).map_or_else(|| read(origin), Ok)
+}
+
+/// The policy in force as far as the session knows without a look at the rules.
+pub fn kept() -> Option<Rc<Policy>> {
+    kept_of(&Origin::now())
+}
+
+fn kept_of(origin: &Origin) -> Option<Rc<Policy>> {
+    KEPT.with_borrow(|kept| kept.as_ref().filter(|(kept, _)| kept == origin).map(|(_, policy)| Rc::clone(policy)))
 }
 
 fn read(origin: Origin) -> Result<Rc<Policy>, Error> {

@@ -3,6 +3,7 @@
 //! One build serves every version of PostgreSQL: which one is used is read from `PG_CONFIG` when it runs.
 
 pub mod account;
+pub mod bench;
 pub mod cluster;
 pub mod command;
 pub mod database;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use fdw_guard_harness::bench;
 use fdw_guard_harness::demo;
 use fdw_guard_harness::installation::Installation;
 use fdw_guard_harness::package::{Package, Purpose};
@@ -16,6 +17,7 @@ usage: fdw_guard_harness COMMAND
                   build, install into a private copy of PostgreSQL, run every test (or those named)
   regress [FILTER]
                   the same as test --part regress
+  bench           build a release, and measure what fdw_guard costs beside the same server without it
   demo            start a private cluster and play the tour
   demo-stop       end it
   install         build a release and install it into PostgreSQL itself
@@ -57,6 +59,7 @@ fn dispatch(words: &[String], parts: &[Part]) -> Result<bool> {
         ["test", filter] => testing::test(chosen, filter),
         ["regress"] => testing::test(&[Part::Regress], ""),
         ["regress", filter] => testing::test(&[Part::Regress], filter),
+        ["bench"] => bench::run(),
         ["demo"] => demo::start(),
         ["demo-stop"] => demo::stop().map(|()| true),
         ["install"] => install().map(|()| true),

@@ -325,6 +325,7 @@ impl<'s> Checker<'s> {
             let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
             self.survey.required.extend(names.map(str::to_owned));
         }
+        self.survey.looks_at_unnamed |= row.place == Place::Options;
         if let (Some(names), "writeOnly", Some(true)) = (&spot.pattern, row.name, value.as_bool()) {
             self.survey.secret_patterns.push(names.clone());
         }

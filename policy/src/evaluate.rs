@@ -41,24 +41,51 @@ pub struct Change {
     pub touched: bool,
 }
 
-/// Adds the violations of one rule that binds the session. `now` is the new state, or the last one of a dropped
-/// object; `before` is the old one.
-pub(crate) fn evaluate_rule(
-    entry: &Entry,
-    change: &Change,
-    now: &View<'_>,
-    before: Option<&View<'_>>,
-    violations: &mut Vec<Violation>,
-) {
-    let matches = |view: &View<'_>| entry.matches(view.situation);
-    if !(matches(now) || before.is_some_and(matches)) || !(change.touched || entry.looks_above()) {
+/// What a change leaves as it is.
+pub(crate) struct Difference<'a> {
+    /// The options that it changes, if it changes nothing else of the object or above it.
+    pub changed_options: Option<Vec<&'a str>>,
+}
+
+impl<'a> Difference<'a> {
+    pub(crate) fn of(change: &'a Change) -> Self {
+        let both = change.old.as_ref().zip(change.new.as_ref());
+        let same = both.filter(|(old, new)| old.differs_in_options_only(new));
+        Self { changed_options: same.map(|(old, new)| new.object.options.changed(&old.object.options)) }
+    }
+}
+
+/// The object on both sides of a change: `now` is the new state, or the last one of a dropped object; `before` is the
+/// old one.
+#[derive(Clone, Copy)]
+pub(crate) struct Sides<'a> {
+    pub now: &'a View<'a>,
+    pub before: Option<&'a View<'a>>,
+    pub difference: &'a Difference<'a>,
+}
+
+impl Sides<'_> {
+    /// Whether the rule's patterns fit the object now, and whether they did before.
+    fn fit(&self, entry: &Entry) -> (bool, bool) {
+        let now = entry.matches(self.now.situation);
+        if self.difference.changed_options.is_some() {
+            return (now, now);
+        }
+        (now, self.before.is_some_and(|before| entry.matches(before.situation)))
+    }
+}
+
+/// Adds the violations of one rule that binds the session.
+pub(crate) fn evaluate_rule(entry: &Entry, change: &Change, sides: Sides<'_>, violations: &mut Vec<Violation>) {
+    let (fits_now, fitted_before) = sides.fit(entry);
+    if !(fits_now || fitted_before) || !(change.touched || entry.looks_above()) {
         return;
     }
     let judge = match entry.compiled() {
-        Ok(compiled) => Judge { entry, compiled, change, now, before },
+        Ok(compiled) => Judge { entry, compiled, change, sides, fits_now, fitted_before },
         Err(error) => {
             // Of a dependent nobody said anything; the rule will be heard of when the object itself is touched.
-            violations.extend(change.touched.then(|| explain::invalid_rule(&entry.rule, error, now)));
+            violations.extend(change.touched.then(|| explain::invalid_rule(&entry.rule, error, sides.now)));
             return;
         }
     };
@@ -71,8 +98,9 @@ struct Judge<'a> {
     entry: &'a Entry,
     compiled: &'a Compiled,
     change: &'a Change,
-    now: &'a View<'a>,
-    before: Option<&'a View<'a>>,
+    sides: Sides<'a>,
+    fits_now: bool,
+    fitted_before: bool,
 }
 
 impl Judge<'_> {
@@ -80,31 +108,44 @@ impl Judge<'_> {
         &self.entry.rule
     }
 
-    fn governs(&self, view: &View<'_>) -> bool {
-        view.is_governed_by(self.entry, self.compiled)
+    fn governs_now(&self) -> bool {
+        self.fits_now && self.sides.now.satisfies_condition(self.entry, self.compiled)
+    }
+
+    /// The object as it was, if the rule was about it.
+    fn governed_before(&self) -> Option<&View<'_>> {
+        let before = self.sides.before.filter(|_| self.fitted_before);
+        before.filter(|before| before.satisfies_condition(self.entry, self.compiled))
     }
 
     /// Whether the rule is about the object as it is or as it was: nobody leaves a rule by the change that it forbids.
     fn governs_either(&self) -> bool {
-        self.governs(self.now) || self.before.is_some_and(|before| self.governs(before))
+        self.governs_now() || self.governed_before().is_some()
+    }
+
+    /// Whether nothing differs that the rule looks at, so that it is violated now if and only if it was before.
+    fn sees_no_difference(&self, schema: &CompiledSchema) -> bool {
+        let changed = self.sides.difference.changed_options.as_deref();
+        let all = self.rule().strict && self.change.touched;
+        !all && self.compiled.condition.is_none() && changed.is_some_and(|changed| !schema.looks_at_any(changed))
     }
 
     fn forms(&self, violations: &mut Vec<Violation>) {
         let mut governed = self.change.forms.iter().filter(|form| self.rule().forms.contains(form)).peekable();
         if self.change.touched && governed.peek().is_some() && self.governs_either() {
             // The statement will be undone, so that it is the old name under which the object is known.
-            let known = self.before.unwrap_or(self.now);
+            let known = self.sides.before.unwrap_or(self.sides.now);
             violations.extend(governed.map(|form| explain::governed_form(self.rule(), *form, known)));
         }
     }
 
     fn options(&self, violations: &mut Vec<Violation>) {
         let Some(schema) = &self.compiled.options else { return };
-        if self.change.new.is_none() {
+        if self.change.new.is_none() || self.sees_no_difference(schema) {
             return;
         }
-        let explainer = Explainer { rule: self.rule(), schema, change: self.change, view: self.now };
-        if self.governs(self.now) {
+        let explainer = Explainer { rule: self.rule(), schema, change: self.change, view: self.sides.now };
+        if self.governs_now() {
             violations.extend(self.raised(schema).iter().map(|fault| explainer.fault(fault)));
             violations.extend(self.deprecated(schema).map(|option| explainer.deprecated(option)));
         }
@@ -116,7 +157,11 @@ impl Judge<'_> {
 
     /// The faults of the new state that the rule raises.
     fn raised(&self, schema: &CompiledSchema) -> Vec<Fault> {
-        let mut faults = schema.faults(self.now.options(self.rule().trusted));
+        let (now, trusted) = (self.sides.now, self.rule().trusted);
+        if trusted && schema.accepts_at_once(&now.situation.object.options) {
+            return Vec::new();
+        }
+        let mut faults = schema.faults(now.options(trusted));
         let all = self.rule().strict && self.change.touched;
         if !all && !faults.is_empty() {
             let old = self.faulty_before(schema);
@@ -135,13 +180,12 @@ impl Judge<'_> {
 
     /// The options that violated the rule before, when it was about the object then.
     fn faulty_before(&self, schema: &CompiledSchema) -> BTreeSet<Option<String>> {
-        let before = self.before.filter(|before| self.governs(before));
-        let faults = before.map(|before| schema.faults(before.options(self.rule().trusted)));
+        let faults = self.governed_before().map(|before| schema.faults(before.options(self.rule().trusted)));
         faults.into_iter().flatten().map(|fault| fault.option).collect()
     }
 
-    fn option_of(situation: Option<&Situation>, name: &str) -> Option<OptionValue> {
-        situation.and_then(|situation| situation.object.options.get(name)).cloned()
+    fn option_of<'s>(situation: Option<&'s Situation>, name: &str) -> Option<&'s OptionValue> {
+        situation.and_then(|situation| situation.object.options.get(name))
     }
 
     /// Options that the change adds or sets although they are deprecated.
@@ -161,5 +205,92 @@ impl Judge<'_> {
             let old = Self::option_of(self.change.old.as_ref(), name);
             (old.is_some() && old != Self::option_of(self.change.new.as_ref(), name)).then_some(name.as_str())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::form::forms_between;
+    use crate::model::ObjectType;
+    use crate::policy::Policy;
+    use crate::secret::SecretOptions;
+    use crate::testing::{Ordinary, mapping, server, state};
+
+    /// Rules that look at some options, at all, or at what is above.
+    fn policy(trusted: bool, strict: bool) -> Policy {
+        let schemas = [
+            json!({"required": ["a"]}),
+            json!({"properties": {"a": {"const": "x"}}}),
+            json!({"properties": {"b": {"enum": ["x", "y"], "readOnly": true}}}),
+            json!({"properties": {"c": {"deprecated": true}}}),
+            json!({"dependentRequired": {"a": ["b"]}}),
+            json!({"if": {"required": ["a"]}, "then": {"properties": {"b": {"minLength": 2}}}}),
+            json!({"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"properties": {"a": {"type": "integer"}}}}}),
+            json!({"properties": {"a": true}, "additionalProperties": false}),
+            json!({"patternProperties": {"^[bc]$": {"maxLength": 1}}}),
+            json!({"maxProperties": 1}),
+            json!({"propertyNames": {"enum": ["a", "b"]}}),
+        ];
+        let rule = |(number, schema): (usize, &serde_json::Value)| {
+            let field = json!({
+                "name": format!("r{number}"), "object_type": "user mapping", "options": schema, "strict": strict,
+                "condition": (number % 3 == 0).then(|| json!({"required": ["effective"]}))
+            });
+            Rule { trusted, ..Rule::from_value(field).unwrap() }
+        };
+        Policy::new(schemas.iter().enumerate().map(rule).collect(), SecretOptions::default())
+    }
+
+    fn options() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+        let value = || prop::option::of(prop::sample::select(vec!["x", "y", "12", ""]));
+        (value(), value(), value()).prop_map(|(a, b, c)| {
+            [("a", a), ("b", b), ("c", c)].into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        })
+    }
+
+    fn change(old: Situation, new: Situation) -> Change {
+        let forms = forms_between(Some(&old.object), Some(&new.object));
+        Change { old: Some(old), new: Some(new), forms, touched: true }
+    }
+
+    /// The same where the wrapper above differs in something that no rule looks at.
+    fn on_another_wrapper(situation: Situation) -> Situation {
+        let wrapper = state(ObjectType::ForeignDataWrapper, "postgres_fdw", &[("other", "1")]);
+        let above = situation.above.iter().map(|part| match part.object_type {
+            ObjectType::ForeignDataWrapper => Rc::new(wrapper.clone()),
+            _ => Rc::clone(part),
+        });
+        Situation { above: above.collect(), ..situation }
+    }
+
+    proptest! {
+        #[test]
+        fn leaving_out_rules_that_see_no_difference_changes_no_verdict(
+            old in options(), new in options(), trusted: bool, strict: bool
+        ) {
+            let policy = policy(trusted, strict);
+            let (old, new) = (mapping("bob", "foo", &old), mapping("bob", "foo", &new));
+            let all = change(on_another_wrapper(old.clone()), new.clone());
+            prop_assert!(Difference::of(&all).changed_options.is_none());
+            let some = change(old, new);
+            prop_assert!(Difference::of(&some).changed_options.is_some());
+            prop_assert_eq!(policy.evaluate(&some, &Ordinary), policy.evaluate(&all, &Ordinary));
+        }
+    }
+
+    #[test]
+    fn options_that_are_added_set_or_dropped_are_changed() {
+        let (old, new) = (
+            server("foo", &[("a", "1"), ("b", "1"), ("c", "1")]),
+            server("foo", &[("d", "1"), ("b", "2"), ("c", "1")]),
+        );
+        assert_eq!(Difference::of(&change(old.clone(), new)).changed_options, Some(vec!["d", "b", "a"]));
+        assert_eq!(Difference::of(&change(old, server("bar", &[]))).changed_options, None);
     }
 }

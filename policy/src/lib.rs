@@ -25,6 +25,7 @@ pub mod model;
 pub mod packs;
 pub mod pattern;
 pub mod policy;
+mod quick;
 pub mod reading;
 pub mod rule;
 pub mod schema;

@@ -62,17 +62,19 @@ impl Matcher {
     }
 
     fn matches_wrapper(&self, situation: &Situation) -> bool {
-        situation.part(ObjectType::ForeignDataWrapper).is_none_or(|wrapper| {
-            let delegate = wrapper.attribute(Attribute::Delegate).unwrap_or(wrapper.name());
-            self.wrapper.matches_any_of(&[&[wrapper.name()], &[delegate]])
-        })
+        self.wrapper.is_any()
+            || situation.part(ObjectType::ForeignDataWrapper).is_none_or(|wrapper| {
+                let delegate = wrapper.attribute(Attribute::Delegate).unwrap_or(wrapper.name());
+                self.wrapper.matches_any_of(&[&[wrapper.name()], &[delegate]])
+            })
     }
 
     fn matches_relation(&self, situation: &Situation) -> bool {
-        situation.part(ObjectType::ForeignTable).is_none_or(|table| match table.attribute(Attribute::Schema) {
-            Some(schema) => self.relation.matches(&[schema, table.name()]),
-            None => self.relation.matches(&[table.name()]),
-        })
+        self.relation.is_any()
+            || situation.part(ObjectType::ForeignTable).is_none_or(|table| match table.attribute(Attribute::Schema) {
+                Some(schema) => self.relation.matches(&[schema, table.name()]),
+                None => self.relation.matches(&[table.name()]),
+            })
     }
 
     /// Whether it depends on the name of what stands there above the object.
@@ -97,7 +99,7 @@ impl Matcher {
 }
 
 fn named(situation: &Situation, object_type: ObjectType, patterns: &PatternList) -> bool {
-    situation.part(object_type).is_none_or(|part| patterns.matches(&[part.name()]))
+    patterns.is_any() || situation.part(object_type).is_none_or(|part| patterns.matches(&[part.name()]))
 }
 
 #[cfg(test)]

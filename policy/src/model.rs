@@ -81,6 +81,13 @@ impl Options {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The names of options that are not the same in the other list.
+    pub fn changed<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
+        let here = self.iter().filter(|(name, value)| other.get(name) != Some(*value));
+        let there = other.iter().filter(|(name, _)| self.get(name).is_none());
+        here.chain(there).map(|(name, _)| name).collect()
+    }
 }
 
 impl<N: Into<String>> FromIterator<(N, OptionValue)> for Options {
@@ -144,6 +151,16 @@ pub struct Situation {
 }
 
 impl Situation {
+    /// Whether it is the same object, with the same above it, and nothing of it differs but its options.
+    pub fn differs_in_options_only(&self, other: &Self) -> bool {
+        let (own, others) = (&self.object, &other.object);
+        own.object_type == others.object_type
+            && own.identity == others.identity
+            && own.attributes == others.attributes
+            && self.above.len() == other.above.len()
+            && self.above.iter().zip(&other.above).all(|(one, other)| Rc::ptr_eq(one, other) || one == other)
+    }
+
     /// The object itself or the one above it of that type.
     pub fn part(&self, object_type: ObjectType) -> Option<&ObjectState> {
         std::iter::once(&self.object).chain(&self.above).find(|state| state.object_type == object_type).map(Rc::as_ref)

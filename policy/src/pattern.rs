@@ -31,11 +31,37 @@ enum Token {
     Character(char),
 }
 
+/// The pattern of one name. Most are every name or one name, which are told without a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Any,
+    Literal(String),
+    Glob(Vec<Token>),
+}
+
+impl Part {
+    fn new(tokens: Vec<Token>) -> Self {
+        if tokens.iter().all(|token| *token == Token::AnySequence) {
+            return Self::Any;
+        }
+        let letter = |token: &Token| if let Token::Character(character) = token { Some(*character) } else { None };
+        tokens.iter().map(letter).collect::<Option<String>>().map_or(Self::Glob(tokens), Self::Literal)
+    }
+
+    fn fits(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Literal(literal) => literal == name,
+            Self::Glob(tokens) => glob(tokens, name),
+        }
+    }
+}
+
 /// One pattern, of one name or of `schema.name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     excludes: bool,
-    parts: Vec<Vec<Token>>,
+    parts: Vec<Part>,
 }
 
 impl Pattern {
@@ -58,7 +84,7 @@ impl Pattern {
         if parts.len() > 2 {
             return Err(PatternError::Dots { pattern: text.to_owned() });
         }
-        Ok(Self { excludes, parts })
+        Ok(Self { excludes, parts: parts.into_iter().map(Part::new).collect() })
     }
 
     fn parts(body: &str, text: &str) -> Result<Vec<Vec<Token>>, PatternError> {
@@ -94,19 +120,16 @@ impl Pattern {
     /// Whether the name fits, `!` aside. A pattern without a schema fits the name in every schema.
     fn fits(&self, name: &[&str]) -> bool {
         name.len() >= self.parts.len()
-            && self.parts.iter().rev().zip(name.iter().rev()).all(|(part, name)| glob(part, name))
+            && self.parts.iter().rev().zip(name.iter().rev()).all(|(part, name)| part.fits(name))
     }
 
     fn is_any(&self) -> bool {
-        self.parts.iter().all(|part| part.iter().all(|token| *token == Token::AnySequence))
+        self.parts.iter().all(|part| *part == Part::Any)
     }
 
     fn literal_name(&self) -> Option<String> {
         match self.parts.as_slice() {
-            [part] => part
-                .iter()
-                .map(|token| if let Token::Character(character) = token { Some(*character) } else { None })
-                .collect(),
+            [Part::Literal(name)] => Some(name.clone()),
             _ => None,
         }
     }
@@ -144,7 +167,10 @@ fn glob(tokens: &[Token], name: &str) -> bool {
 /// The patterns of one field of a rule. A name matches when it fits any of the positive ones (or there are none) and
 /// none of the excluding ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PatternList(Vec<Pattern>);
+pub struct PatternList {
+    patterns: Vec<Pattern>,
+    is_any: bool,
+}
 
 impl PatternList {
     /// Parses patterns of one name.
@@ -161,7 +187,10 @@ impl PatternList {
         if patterns.is_empty() {
             return Err(PatternError::EmptyList);
         }
-        patterns.iter().map(|pattern| parse(pattern)).collect::<Result<_, _>>().map(Self)
+        let patterns: Vec<Pattern> = patterns.iter().map(|pattern| parse(pattern)).collect::<Result<_, _>>()?;
+        let fits_all = |pattern: &Pattern| pattern.is_any() && pattern.parts.len() == 1;
+        let is_any = patterns.iter().any(fits_all) && !patterns.iter().any(|pattern| pattern.excludes);
+        Ok(Self { patterns, is_any })
     }
 
     /// Whether the name (its parts, the schema first) matches.
@@ -171,23 +200,25 @@ impl PatternList {
 
     /// Whether an object that goes by any of these names matches: one of them fits, and none is excluded.
     pub fn matches_any_of(&self, names: &[&[&str]]) -> bool {
+        if self.is_any {
+            return true;
+        }
         let fits = |pattern: &Pattern| names.iter().any(|name| pattern.fits(name));
-        let mut positive = self.0.iter().filter(|pattern| !pattern.excludes).peekable();
+        let mut positive = self.patterns.iter().filter(|pattern| !pattern.excludes).peekable();
         let included = positive.peek().is_none() || positive.any(fits);
-        included && !self.0.iter().any(|pattern| pattern.excludes && fits(pattern))
+        included && !self.patterns.iter().any(|pattern| pattern.excludes && fits(pattern))
     }
 
     /// The only names that can match, when every positive pattern is a name without wildcards.
     pub fn literal_names(&self) -> Option<Vec<String>> {
-        let positive = self.0.iter().filter(|pattern| !pattern.excludes);
+        let positive = self.patterns.iter().filter(|pattern| !pattern.excludes);
         let names: Option<Vec<String>> = positive.map(Pattern::literal_name).collect();
         names.filter(|names| !names.is_empty())
     }
 
     /// Whether every name matches.
     pub fn is_any(&self) -> bool {
-        let (negative, positive): (Vec<_>, Vec<_>) = self.0.iter().partition(|pattern| pattern.excludes);
-        negative.is_empty() && positive.iter().any(|pattern| pattern.is_any() && pattern.parts.len() == 1)
+        self.is_any
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::catalogue::Catalogue;
 use crate::context::{self, Sight};
 use crate::entry::{Compiled, Entry};
-use crate::evaluate::{Change, Session, evaluate_rule};
+use crate::evaluate::{Change, Difference, Session, Sides, evaluate_rule};
 use crate::index::Index;
 use crate::model::{ObjectType, Situation};
 use crate::rule::{Mode, Rule};
@@ -22,6 +22,7 @@ pub struct Policy {
     entries: Vec<Entry>,
     index: Index,
     catalogue: Catalogue,
+    looks_at_columns: bool,
 }
 
 impl Policy {
@@ -33,7 +34,8 @@ impl Policy {
         for (position, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.rule.mode != Mode::Off) {
             index.insert(position, entry.rule.object_type, entry.matcher());
         }
-        Self { entries, index, catalogue: Catalogue::new(secret_options) }
+        let looks_at_columns = entries.iter().any(|entry| entry.rule.looks_at_columns());
+        Self { entries, index, catalogue: Catalogue::new(secret_options), looks_at_columns }
     }
 
     /// Every rule, those that are switched off included.
@@ -45,12 +47,16 @@ impl Policy {
     pub fn evaluate(&self, change: &Change, session: &dyn Session) -> Vec<Violation> {
         let mut violations = Vec::new();
         let Some(now) = change.new.as_ref().or(change.old.as_ref()) else { return violations };
+        let difference = Difference::of(change);
         let now = View::new(self, session, now, change.old.as_ref());
         let before = change.old.as_ref().map(|old| View::new(self, session, old, None));
-        for entry in self.candidates(change.new.iter().chain(&change.old)) {
+        let sides = Sides { now: &now, before: before.as_ref(), difference: &difference };
+        // An object that goes by the same names is found by them once.
+        let old = change.old.iter().filter(|_| difference.changed_options.is_none());
+        for entry in self.candidates(change.new.iter().chain(old)) {
             session.check_for_interrupts();
             if entry.binds(session) {
-                evaluate_rule(entry, change, &now, before.as_ref(), &mut violations);
+                evaluate_rule(entry, change, sides, &mut violations);
             }
         }
         violations
@@ -67,6 +73,11 @@ impl Policy {
         self.index
             .all(object_type)
             .any(|position| self.entries.get(position).is_some_and(|entry| entry.looks_at(above)))
+    }
+
+    /// Whether any rule depends on the columns of foreign tables. Without one nobody has to read them.
+    pub fn looks_at_columns(&self) -> bool {
+        self.looks_at_columns
     }
 
     /// What is known of the secrecy of the object's options.

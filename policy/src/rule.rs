@@ -254,6 +254,16 @@ impl Rule {
         compile("condition", self.condition.as_deref(), Shape::Context)
     }
 
+    /// Whether the rule is about columns; forms of a column are forms of its table too.
+    pub(crate) fn looks_at_columns(&self) -> bool {
+        let is_about = match self.object_type {
+            ObjectType::ForeignTableColumn => true,
+            ObjectType::ForeignTable => !self.forms.is_empty(),
+            ObjectType::ForeignDataWrapper | ObjectType::Server | ObjectType::UserMapping => false,
+        };
+        is_about && self.mode != Mode::Off
+    }
+
     /// The patterns of a field that has them.
     pub(crate) fn patterns(&self, field: &str) -> &[String] {
         match field {

@@ -12,9 +12,10 @@ use crate::context::{self, EFFECTIVE, OLD, OPTIONS, PARTS, SESSION, SESSION_FIEL
 use crate::expression::LARGEST_EXPRESSION;
 use crate::fault::{Fault, faults_of};
 use crate::json::{self, LARGEST_SCHEMA};
-use crate::model::ObjectType;
+use crate::model::{ObjectType, Options};
+use crate::quick::Quick;
 use crate::reading::{ValueType, read};
-use crate::survey::Survey;
+use crate::survey::{Path, Survey};
 
 /// What a schema is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +107,7 @@ impl SchemaError {
 #[derive(Debug)]
 pub struct CompiledSchema {
     validator: Validator,
+    quick: Option<Quick>,
     shape: Shape,
     survey: Survey,
 }
@@ -130,7 +132,8 @@ impl CompiledSchema {
             .build(schema)
             // Its text would print values. What it refuses and we do not is a fault of ours, and stays refused.
             .map_err(|error| SchemaError::new(error.instance_path().as_str(), "not valid under draft 2020-12"))?;
-        Ok(Self { validator, shape, survey })
+        let quick = if shape == Shape::Options { Quick::new(schema) } else { None };
+        Ok(Self { validator, quick, shape, survey })
     }
 
     pub(crate) fn survey(&self) -> &Survey {
@@ -139,6 +142,17 @@ impl CompiledSchema {
 
     pub(crate) fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Whether the options satisfy the schema and that is told without a document of them. They may when they do not.
+    pub(crate) fn accepts_at_once(&self, options: &Options) -> bool {
+        self.quick.as_ref().is_some_and(|quick| quick.accepts(options))
+    }
+
+    /// Whether what the schema says of an object's options depends on any of these.
+    pub(crate) fn looks_at_any(&self, options: &[&str]) -> bool {
+        let named = |path: &Path| path.last().is_some_and(|name| options.contains(&name.as_str()));
+        self.survey.looks_at_unnamed || self.survey.named.keys().any(named)
     }
 
     /// Whether a document, in which options are still strings, satisfies the schema.

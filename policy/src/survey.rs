@@ -53,6 +53,8 @@ pub(crate) struct Survey {
     pub required: BTreeSet<String>,
     /// Options that the schema names, with the first place where it does.
     pub named: BTreeMap<Path, String>,
+    /// Whether the schema looks at options that it does not name.
+    pub looks_at_unnamed: bool,
     pub uses: Vec<Use>,
     /// Keys of the context document that the schema names.
     pub parts: BTreeSet<String>,

@@ -45,13 +45,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether the rule is about the object in this state: its patterns fit and its condition is satisfied.
-    pub(crate) fn is_governed_by(&self, entry: &Entry, compiled: &Compiled) -> bool {
-        entry.matches(self.situation)
-            && compiled
-                .condition
-                .as_ref()
-                .is_none_or(|condition| condition.is_satisfied_by(self.document(entry.rule.trusted)))
+    /// Whether the rule's condition is satisfied in this state; its patterns are another matter.
+    pub(crate) fn satisfies_condition(&self, entry: &Entry, compiled: &Compiled) -> bool {
+        let condition = compiled.condition.as_ref();
+        condition.is_none_or(|condition| condition.is_satisfied_by(self.document(entry.rule.trusted)))
     }
 
     pub(crate) fn secrecy(&self) -> &Secrecy {

@@ -2,11 +2,12 @@
 
 use crate::ffi::delegates::Functions;
 use crate::ffi::tuple::{self, CachedTuple};
-use crate::ffi::{scan, text, version};
+use crate::ffi::{kept, scan, text, version};
 use fdw_guard_policy::model::{Attribute, ObjectState, ObjectType, OptionValue, Options};
 use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
 use std::collections::BTreeMap;
 use std::ffi::c_char;
+use std::rc::Rc;
 
 /// The role name by which rules and messages know the PUBLIC mapping.
 const PUBLIC: &str = "public";
@@ -57,6 +58,17 @@ pub fn server(oid: Oid) -> Option<Found> {
     Some(Found { state, above: form.srvfdw })
 }
 
+/// The wrapper, for whatever stands on it: kept while it does not change.
+pub fn wrapper_above(oid: Oid) -> Option<Rc<ObjectState>> {
+    let read = || wrapper(oid).map(|found| (Rc::new(found.state), found.above));
+    kept::find(&kept::WRAPPERS, oid, read).map(|(wrapper, _)| wrapper)
+}
+
+/// The server and the oid of its wrapper, for whatever stands on it: kept while it does not change.
+pub fn server_above(oid: Oid) -> Option<(Rc<ObjectState>, Oid)> {
+    kept::find(&kept::SERVERS, oid, || server(oid).map(|found| (Rc::new(found.state), found.above)))
+}
+
 /// The user mapping as the system cache shows it now; above it is its server.
 pub fn user_mapping(oid: Oid) -> Option<Found> {
     let found = CachedTuple::find(Cache::USERMAPPINGOID, &[oid.into()])?;
@@ -64,9 +76,24 @@ pub fn user_mapping(oid: Oid) -> Option<Found> {
     let form = unsafe { found.form::<pg_sys::FormData_pg_user_mapping>() };
     let role = if form.umuser == Oid::INVALID { Some(PUBLIC.to_owned()) } else { role_name(form.umuser) };
     let options = options(found.attribute(pg_sys::Anum_pg_user_mapping_umoptions));
+    let identity = user_mapping_identity(oid, role.as_deref(), form.umserver);
     let attributes = attributes([(Attribute::Name, role)]);
-    let state = state(ObjectType::UserMapping, pg_sys::UserMappingRelationId, oid, attributes, options);
-    Some(Found { state, above: form.umserver })
+    Some(Found {
+        state: ObjectState { object_type: ObjectType::UserMapping, identity, attributes, options },
+        above: form.umserver,
+    })
+}
+
+/// What `getObjectIdentity` (objectaddress.c) makes of the same names, which are known here already.
+fn user_mapping_identity(oid: Oid, role: Option<&str>, server: Oid) -> String {
+    match (role, server_above(server)) {
+        (Some(role), Some((server, _))) => {
+            // SAFETY: to_server_name gives a C string; quote_identifier returns it or a palloc'ed one.
+            let role = unsafe { text::from_server(pg_sys::quote_identifier(text::to_server_name(role))) };
+            escape_control(&format!("{role} on server {}", server.name()))
+        }
+        _ => identity(pg_sys::UserMappingRelationId, oid),
+    }
 }
 
 /// The role that a user mapping is for; invalid for PUBLIC.
@@ -234,7 +261,8 @@ fn statistics_target(found: &CachedTuple) -> Option<String> {
 /// A role's name, None if there is no such role any more.
 pub fn role_name(role: Oid) -> Option<String> {
     // SAFETY: with noerr the answer may be null.
-    unsafe { text::from_server_opt(pg_sys::GetUserNameFromId(role, true)) }
+    let read = || unsafe { text::from_server_opt(pg_sys::GetUserNameFromId(role, true)) };
+    kept::find(&kept::ROLE_NAMES, role, read)
 }
 
 fn namespace_name(namespace: Oid) -> Option<String> {

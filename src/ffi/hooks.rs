@@ -82,6 +82,8 @@ unsafe extern "C-unwind" fn process_utility(
         if !statement::is_watched(statement, context) || server::stands_aside() {
             return run();
         }
+        // Rules that were committed before the statement begins bind it, whatever locks it holds already.
+        raise::guarded(server::accept_invalidation_messages);
         guard::open_frame();
         if raise::catches_error(run) {
             guard::abandon_frame();

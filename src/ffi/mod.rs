@@ -8,6 +8,7 @@ pub mod delegates;
 pub mod exports;
 pub mod function;
 pub mod hooks;
+pub mod kept;
 pub mod memory;
 pub mod raise;
 pub mod rights;

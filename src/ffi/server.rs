@@ -28,8 +28,12 @@ pub fn command_counter_increment() {
 
 /// Takes in what other sessions have committed since the last look.
 pub fn accept_invalidation_messages() {
-    // SAFETY: called inside a transaction only.
-    unsafe { pg_sys::AcceptInvalidationMessages() }
+    // SAFETY: reads the transaction state; catalogs can be looked at in a transaction only.
+    unsafe {
+        if pg_sys::IsTransactionState() {
+            pg_sys::AcceptInvalidationMessages();
+        }
+    }
 }
 
 /// The flag with which opening a named pipe does not wait.

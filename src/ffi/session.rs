@@ -3,7 +3,7 @@
 use crate::ffi::{catalog, server, text, tuple};
 use fdw_guard_policy::evaluate::Session;
 use pgrx::pg_sys::{self, Oid};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
 /// The role whose rights are in force now.
@@ -18,14 +18,18 @@ pub fn subtransaction() -> u32 {
     unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
-/// A role at work in this session.
+thread_local! {
+    /// A database in which a session runs cannot be renamed.
+    static DATABASE: &'static str = String::leak(catalog::database_name());
+}
+
+/// A role at work in this session. What rules know of it is looked up when one asks.
 pub struct Actor {
     role: Oid,
-    database: String,
-    current_role: String,
-    session_role: String,
-    client_addr: Option<String>,
-    application_name: String,
+    current_role: OnceCell<String>,
+    session_role: OnceCell<String>,
+    client_addr: OnceCell<Option<String>>,
+    application_name: OnceCell<String>,
     /// The roles that were asked for, and whether the actor is a member.
     memberships: RefCell<HashMap<String, bool>>,
 }
@@ -33,16 +37,12 @@ pub struct Actor {
 impl Actor {
     /// The role as the actor of a change in this session.
     pub fn new(role: Oid) -> Self {
-        // SAFETY: reads variables of the backend; application_name is a C string from its first moment on.
-        let (session_role, application_name) =
-            unsafe { (pg_sys::GetSessionUserId(), text::from_server_opt(pg_sys::application_name)) };
         Self {
             role,
-            database: catalog::database_name(),
-            current_role: catalog::role_name(role).unwrap_or_default(),
-            session_role: catalog::role_name(session_role).unwrap_or_default(),
-            client_addr: client_addr(),
-            application_name: application_name.unwrap_or_default(),
+            current_role: OnceCell::new(),
+            session_role: OnceCell::new(),
+            client_addr: OnceCell::new(),
+            application_name: OnceCell::new(),
             memberships: RefCell::default(),
         }
     }
@@ -60,15 +60,17 @@ fn client_addr() -> Option<String> {
 
 impl Session for Actor {
     fn database(&self) -> &str {
-        &self.database
+        DATABASE.with(|name| *name)
     }
 
     fn current_role(&self) -> &str {
-        &self.current_role
+        self.current_role.get_or_init(|| catalog::role_name(self.role).unwrap_or_default())
     }
 
     fn session_role(&self) -> &str {
-        &self.session_role
+        // SAFETY: reads a variable of the backend.
+        let role = || unsafe { pg_sys::GetSessionUserId() };
+        self.session_role.get_or_init(|| catalog::role_name(role()).unwrap_or_default())
     }
 
     fn is_superuser(&self) -> bool {
@@ -77,11 +79,13 @@ impl Session for Actor {
     }
 
     fn client_addr(&self) -> Option<&str> {
-        self.client_addr.as_deref()
+        self.client_addr.get_or_init(client_addr).as_deref()
     }
 
     fn application_name(&self) -> &str {
-        &self.application_name
+        // SAFETY: application_name is a C string from its first moment on.
+        let name = || unsafe { text::from_server_opt(pg_sys::application_name) };
+        self.application_name.get_or_init(|| name().unwrap_or_default())
     }
 
     fn is_member_of(&self, role: &str) -> bool {

@@ -153,6 +153,11 @@ fn database_encoding() -> c_int {
 }
 
 fn with_opaque(bytes: &[u8]) -> String {
+    if let Ok(text) = str::from_utf8(bytes) {
+        let mut whole = room_for(bytes);
+        whole.push_str(text);
+        return whole;
+    }
     bytes.utf8_chunks().fold(room_for(bytes), |mut text, chunk| {
         text.push_str(chunk.valid());
         text.extend(chunk.invalid().iter().map(|byte| opaque(*byte)));

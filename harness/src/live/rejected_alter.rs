@@ -13,6 +13,10 @@ pub const TESTS: &[LiveTest] = &[
         run: a_refused_option_keeps_its_old_value,
     },
     LiveTest { name: "rejected_alter::a_changed_password_is_used_next", run: a_changed_password_is_used_next },
+    LiveTest {
+        name: "rejected_alter::a_rule_on_columns_binds_who_holds_the_table_already",
+        run: a_rule_on_columns_binds_who_holds_the_table_already,
+    },
     LiveTest { name: "rejected_alter::a_rule_binds_other_sessions_at_once", run: a_rule_binds_other_sessions_at_once },
 ];
 
@@ -46,6 +50,19 @@ fn a_rule_binds_other_sessions_at_once(cluster: &Cluster) -> Result<()> {
     database.execute(PORT_RULE)?;
     let error = expect_error(&mut other, "ALTER SERVER shop OPTIONS (SET port '6001')")?;
     same("constraint name", error.constraint.as_deref(), Some("known_ports"))
+}
+
+fn a_rule_on_columns_binds_who_holds_the_table_already(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("column_rule_binds")?;
+    let mut other = database.connect()?;
+    other.batch_execute(SERVER)?;
+    other.batch_execute("CREATE FOREIGN TABLE t (a int OPTIONS (column_name 'x')) SERVER shop")?;
+    database.execute(PORT_RULE)?;
+    other.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; ALTER FOREIGN TABLE t OPTIONS (ADD table_name 't')")?;
+    database
+        .execute("SELECT fdw_guard.add_rule('columns', 'foreign table column', 'column_name', allowed => '{x}')")?;
+    let error = expect_error(&mut other, "ALTER FOREIGN TABLE t ALTER a OPTIONS (SET column_name 'y')")?;
+    same("constraint name", error.constraint.as_deref(), Some("columns"))
 }
 
 fn a_changed_password_is_used_next(cluster: &Cluster) -> Result<()> {
