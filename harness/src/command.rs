@@ -81,6 +81,14 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
+/// Sends the process SIGINT, by the shell's own kill: a minimal Debian has no program of that name.
+///
+/// # Errors
+/// When there is no such process, or it is somebody else's.
+pub fn interrupt(pid: &str) -> Result<()> {
+    run(Command::new("sh").args(["-c", "kill -INT \"$0\"", pid])).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

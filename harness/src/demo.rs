@@ -47,7 +47,7 @@ pub fn stop() -> Result<()> {
     let place = Place::choose(&project::root().join(FOLDER), &Account::choose()?)?;
     for directory in demo_clusters(&place)? {
         if let Some(pid) = postmaster(&place, &directory) {
-            command::run(Command::new("kill").args(["-INT", &pid]))?;
+            command::interrupt(&pid)?;
             wait_until("stop", || !directory.join("data/postmaster.pid").exists())?;
             println!("the demo's server is stopped; its files stay in {}", directory.display());
         }

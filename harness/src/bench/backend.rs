@@ -76,7 +76,7 @@ fn perf(event: &str, process: u32) -> Result<Child> {
 
 /// What perf says when it is told to stop.
 fn interrupted(perf: Child) -> Result<String> {
-    command::run(Command::new("kill").args(["-INT", &perf.id().to_string()]))?;
+    command::interrupt(&perf.id().to_string())?;
     Ok(String::from_utf8_lossy(&perf.wait_with_output()?.stderr).into_owned())
 }
 
