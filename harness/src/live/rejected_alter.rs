@@ -17,6 +17,7 @@ pub const TESTS: &[LiveTest] = &[
         name: "rejected_alter::a_rule_on_columns_binds_who_holds_the_table_already",
         run: a_rule_on_columns_binds_who_holds_the_table_already,
     },
+    LiveTest { name: "rejected_alter::rules_replaced_at_once_leave_no_gap", run: rules_replaced_at_once_leave_no_gap },
     LiveTest { name: "rejected_alter::a_rule_binds_other_sessions_at_once", run: a_rule_binds_other_sessions_at_once },
 ];
 
@@ -63,6 +64,22 @@ fn a_rule_on_columns_binds_who_holds_the_table_already(cluster: &Cluster) -> Res
         .execute("SELECT fdw_guard.add_rule('columns', 'foreign table column', 'column_name', allowed => '{x}')")?;
     let error = expect_error(&mut other, "ALTER FOREIGN TABLE t ALTER a OPTIONS (SET column_name 'y')")?;
     same("constraint name", error.constraint.as_deref(), Some("columns"))
+}
+
+/// No committed state lacks the rule, so whoever waits for the new rules must not pass between the old and the new.
+fn rules_replaced_at_once_leave_no_gap(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("rules_replaced")?;
+    database.execute(SERVER)?;
+    database.execute(PORT_RULE)?;
+    let mut writer = database.connect()?;
+    writer.batch_execute(&format!("BEGIN; TRUNCATE fdw_guard.rule; {PORT_RULE}"))?;
+    let mut waiting = database.connect()?;
+    std::thread::scope(|scope| {
+        let refused = scope.spawn(|| expect_error(&mut waiting, "ALTER SERVER shop OPTIONS (SET port '6000')"));
+        writer.batch_execute("SELECT pg_sleep(1); COMMIT")?;
+        let error = refused.join().map_err(|_| anyhow::anyhow!("the waiting session panicked"))??;
+        same("constraint name", error.constraint.as_deref(), Some("known_ports"))
+    })
 }
 
 fn a_changed_password_is_used_next(cluster: &Cluster) -> Result<()> {
