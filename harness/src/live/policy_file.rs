@@ -29,6 +29,10 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "policy_file::alter_system_refuses_a_bad_file", run: alter_system_refuses_a_bad_file },
     LiveTest { name: "policy_file::a_reload_reaches_every_session", run: a_reload_reaches_every_session },
     LiveTest {
+        name: "policy_file::parallel_workers_do_not_mind_a_file_that_went_bad",
+        run: parallel_workers_do_not_mind_a_file_that_went_bad,
+    },
+    LiveTest {
         name: "policy_file::only_a_superuser_can_switch_its_rules_off",
         run: only_a_superuser_can_switch_its_rules_off,
     },
@@ -330,6 +334,22 @@ fn a_reload_reaches_every_session(cluster: &Cluster) -> Result<()> {
     home.cluster.set(SETTING, "")?;
     home.cluster.reload()?;
     follows(&mut idle, "later", false)
+}
+
+/// A worker takes over what its leader has; it does not read the file again.
+fn parallel_workers_do_not_mind_a_file_that_went_bad(cluster: &Cluster) -> Result<()> {
+    let own = cluster.another("policy-file-parallel", &Settings::preloaded())?;
+    let file = own.write_file("policy.json", r#"{"rules": []}"#, 0o600)?;
+    own.set("fdw_guard.policy_file", &file.to_string_lossy())?;
+    own.restart()?;
+    let database = own.database("policy_file_parallel")?;
+    let mut client = database.connect()?;
+    fs::set_permissions(&file, Permissions::from_mode(0o666))?;
+    let forced = "SELECT set_config(name, 'on', false) FROM pg_settings \
+                  WHERE name IN ('debug_parallel_query', 'force_parallel_mode')";
+    same("settings that force workers", client.query(forced, &[])?.len(), 1)?;
+    client.batch_execute("SELECT count(*) FROM pg_class")?;
+    Ok(())
 }
 
 fn only_a_superuser_can_switch_its_rules_off(cluster: &Cluster) -> Result<()> {
