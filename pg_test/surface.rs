@@ -39,13 +39,14 @@ mod tests {
             "SELECT array_agg(proname::text ORDER BY proname) FROM pg_proc p
              WHERE pronamespace = 'fdw_guard'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')",
         );
-        assert_eq!(public, ["policy_schema", "status", "visible_options", "visible_options_object"]);
+        assert_eq!(public, ["delegate_of", "policy_schema", "status", "visible_options", "visible_options_object"]);
         let public = names(
             "SELECT array_agg(relname::text ORDER BY relname) FROM pg_class c
              WHERE relnamespace = 'fdw_guard'::regnamespace AND relkind IN ('r', 'v')
              AND has_table_privilege('public', c.oid, 'SELECT')",
         );
-        assert_eq!(public, ["foreign_columns", "foreign_tables", "options", "servers", "user_mappings"]);
+        let views = ["foreign_columns", "foreign_tables", "guarded_wrappers", "options", "servers", "user_mappings"];
+        assert_eq!(public, views);
     }
 
     /// Else whoever may drop the schema that was current at CREATE EXTENSION could drop the rules with it.
@@ -62,6 +63,6 @@ mod tests {
         let settings = Spi::get_one::<i64>(
             "SELECT count(*) FROM pg_settings WHERE name LIKE 'fdw\\_guard.%' AND short_desc <> '' AND extra_desc <> ''",
         );
-        assert_eq!(settings.unwrap(), Some(4));
+        assert_eq!(settings.unwrap(), Some(5));
     }
 }

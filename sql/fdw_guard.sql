@@ -328,49 +328,60 @@ CREATE FOREIGN DATA WRAPPER guarded_postgres_fdw
     VALIDATOR fdw_guard.guarded_postgres_fdw_validator;
 COMMENT ON FOREIGN DATA WRAPPER guarded_postgres_fdw IS 'postgres_fdw, with the rules of fdw_guard';
 
-CREATE FUNCTION fdw_guard.create_wrapper(name name, delegate name) RETURNS void
+CREATE FUNCTION fdw_guard.delegate_of(
+    wrapper oid,
+    OUT delegate text, OUT in_place boolean, OUT handler regprocedure, OUT validator regprocedure
+) RETURNS SETOF record
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_delegate_of';
+COMMENT ON FUNCTION fdw_guard.delegate_of(oid) IS 'the delegate of a guarded wrapper, and its functions';
+
+CREATE VIEW fdw_guard.guarded_wrappers AS
+    SELECT w.oid, w.fdwname AS wrapper, d.delegate, d.in_place, d.handler, d.validator
+    FROM pg_catalog.pg_foreign_data_wrapper w, fdw_guard.delegate_of(w.oid) d;
+COMMENT ON VIEW fdw_guard.guarded_wrappers IS 'guarded wrappers: the delegate of each, and the functions that do the work';
+
+CREATE FUNCTION fdw_guard.link_delegate(ours regprocedure, theirs regprocedure) RETURNS void
+    STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_link_delegate';
+COMMENT ON FUNCTION fdw_guard.link_delegate(regprocedure, regprocedure) IS 'makes a guarded wrapper''s function depend on the one that it calls';
+
+CREATE FUNCTION fdw_guard.renew_tables(wrapper oid) RETURNS void
+    STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_renew_tables';
+COMMENT ON FUNCTION fdw_guard.renew_tables(oid) IS 'makes every session ask the wrapper''s handler anew';
+
+-- Makes the two functions of a guarded wrapper with the settings that name its delegate; gives their names. Functions that
+-- a dropped wrapper of that name has left behind are taken over. They are members of no extension, so that they are
+-- dumped, and no DROP EXTENSION takes the wrapper's servers along unasked.
+CREATE FUNCTION fdw_guard.make_functions(
+    wrapper name, delegate_oid oid, settings text, OUT handler text, OUT validator text
+)
     STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    delegate_oid oid := (SELECT w.oid FROM pg_foreign_data_wrapper w WHERE w.fdwname = delegate);
+    definition constant text := 'CREATE OR REPLACE FUNCTION %s RETURNS %s STRICT LANGUAGE c %s AS %L, %L';
     has_handler boolean := (SELECT w.fdwhandler <> 0 FROM pg_foreign_data_wrapper w WHERE w.oid = delegate_oid);
-    -- What the functions cannot do without. They are no members of either extension, so that they are dumped, and no
-    -- DROP EXTENSION takes the wrapper's servers along unasked.
+    -- What the functions cannot do without.
     extensions name[] := ARRAY(
         SELECT e.extname FROM pg_extension e WHERE e.extname = 'fdw_guard'
         UNION ALL
         SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_foreign_data_wrapper'::regclass AND d.objid = delegate_oid
           AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e');
-    handler text := format('fdw_guard.%I', left(name, 55) || '_handler');
-    validator text := format('fdw_guard.%I', left(name, 53) || '_validator');
     extension name;
+    taken text;
 BEGIN
-    IF delegate_oid IS NULL THEN
-        RAISE undefined_object USING MESSAGE = format('foreign-data wrapper "%s" does not exist', delegate);
+    handler := format('fdw_guard.%I', left(wrapper, 55) || '_handler');
+    validator := format('fdw_guard.%I', left(wrapper, 53) || '_validator');
+    SELECT w.fdwname INTO taken FROM pg_foreign_data_wrapper w
+    WHERE w.fdwname <> wrapper AND (
+        w.fdwhandler = to_regprocedure(handler || '()') OR w.fdwvalidator = to_regprocedure(validator || '(text[], oid)'));
+    IF FOUND THEN
+        RAISE duplicate_function USING
+            MESSAGE = format('function %s already serves foreign-data wrapper "%s"', validator, taken),
+            HINT = format('Rename its handler likewise, and first: ALTER FUNCTION %s RENAME TO %I.', validator, left(taken, 53) || '_validator');
     END IF;
-    IF EXISTS (
-        SELECT FROM pg_foreign_data_wrapper w JOIN pg_proc p ON p.oid IN (w.fdwhandler, w.fdwvalidator)
-        WHERE w.oid = delegate_oid AND p.prosrc IN ('fdw_guard_handler', 'fdw_guard_validator')
-    ) THEN
-        RAISE object_not_in_prerequisite_state USING
-            MESSAGE = format('foreign-data wrapper "%s" is itself guarded', delegate),
-            HINT = 'Name the innermost wrapper as the delegate.';
-    END IF;
-    IF EXISTS (SELECT FROM pg_foreign_data_wrapper w WHERE w.fdwname = create_wrapper.name) THEN
-        RAISE duplicate_object USING MESSAGE = format('foreign-data wrapper "%s" already exists', name);
-    END IF;
-    -- Functions that a dropped wrapper of that name has left behind are taken over.
-    EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(options text[], catalog oid) RETURNS void STRICT LANGUAGE c '
-        'SET fdw_guard.delegate = %L AS %L, %L', validator, delegate, '$libdir/fdw_guard', 'fdw_guard_validator');
+    EXECUTE format(definition, validator || '(options text[], catalog oid)', 'void', settings, '$libdir/fdw_guard', 'fdw_guard_validator');
     IF has_handler THEN
-        EXECUTE format(
-            'CREATE OR REPLACE FUNCTION %s() RETURNS fdw_handler STRICT LANGUAGE c '
-            'SET fdw_guard.delegate = %L AS %L, %L', handler, delegate, '$libdir/fdw_guard', 'fdw_guard_handler');
-        EXECUTE format('CREATE FOREIGN DATA WRAPPER %I HANDLER %s VALIDATOR %s', name, handler, validator);
-    ELSE
-        EXECUTE format('CREATE FOREIGN DATA WRAPPER %I VALIDATOR %s', name, validator);
+        EXECUTE format(definition, handler || '()', 'fdw_handler', settings, '$libdir/fdw_guard', 'fdw_guard_handler');
     END IF;
     FOREACH extension IN ARRAY extensions LOOP
         EXECUTE format('ALTER FUNCTION %s(text[], oid) DEPENDS ON EXTENSION %I', validator, extension);
@@ -378,8 +389,101 @@ BEGIN
             EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION %I', handler, extension);
         END IF;
     END LOOP;
+    handler := CASE WHEN has_handler THEN handler END;
+END $$;
+COMMENT ON FUNCTION fdw_guard.make_functions(name, oid, text) IS 'makes the functions of a guarded wrapper';
+
+CREATE FUNCTION fdw_guard.create_wrapper(name name, delegate name) RETURNS void
+    STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    delegate_oid oid := (SELECT w.oid FROM pg_foreign_data_wrapper w WHERE w.fdwname = delegate);
+    made record;
+BEGIN
+    IF delegate_oid IS NULL THEN
+        RAISE undefined_object USING MESSAGE = format('foreign-data wrapper "%s" does not exist', delegate);
+    END IF;
+    IF EXISTS (SELECT FROM fdw_guard.delegate_of(delegate_oid) d WHERE NOT d.in_place) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('foreign-data wrapper "%s" is itself guarded', delegate),
+            HINT = 'Name the innermost wrapper as the delegate.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_foreign_data_wrapper w WHERE w.fdwname = create_wrapper.name) THEN
+        RAISE duplicate_object USING MESSAGE = format('foreign-data wrapper "%s" already exists', name);
+    END IF;
+    made := fdw_guard.make_functions(name, delegate_oid, format('SET fdw_guard.delegate = %L', delegate));
+    EXECUTE format('CREATE FOREIGN DATA WRAPPER %I %s VALIDATOR %s', name, 'HANDLER ' || made.handler, made.validator);
 END $$;
 COMMENT ON FUNCTION fdw_guard.create_wrapper(name, name) IS 'makes a guarded wrapper in front of an existing wrapper';
+
+-- That changing the functions "can change behavior of existing foreign tables" is PostgreSQL's warning; here it does not.
+CREATE FUNCTION fdw_guard.guard_wrapper(name name) RETURNS void
+    STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = error
+AS $$
+DECLARE
+    wrapper record;
+    made record;
+BEGIN
+    SELECT w.oid, w.fdwhandler, w.fdwvalidator,
+           (SELECT format('%I.%I', n.nspname, p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = w.fdwhandler) AS handler,
+           (SELECT format('%I.%I', n.nspname, p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = w.fdwvalidator) AS validator
+    INTO wrapper
+    FROM pg_foreign_data_wrapper w WHERE w.fdwname = guard_wrapper.name;
+    IF NOT FOUND THEN
+        RAISE undefined_object USING MESSAGE = format('foreign-data wrapper "%s" does not exist', name);
+    END IF;
+    IF EXISTS (SELECT FROM fdw_guard.delegate_of(wrapper.oid)) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('foreign-data wrapper "%s" is already guarded', name);
+    END IF;
+    made := fdw_guard.make_functions(name, wrapper.oid, format(
+        'SET fdw_guard.delegate = %L SET fdw_guard.delegate_handler = %L SET fdw_guard.delegate_validator = %L',
+        name, COALESCE(wrapper.handler, ''), COALESCE(wrapper.validator, '')));
+    EXECUTE format('ALTER FOREIGN DATA WRAPPER %I %s VALIDATOR %s', name, 'HANDLER ' || made.handler, made.validator);
+    IF wrapper.fdwvalidator <> 0 THEN
+        PERFORM fdw_guard.link_delegate((made.validator || '(text[], oid)')::regprocedure, wrapper.fdwvalidator);
+    END IF;
+    IF wrapper.fdwhandler <> 0 THEN
+        PERFORM fdw_guard.link_delegate((made.handler || '()')::regprocedure, wrapper.fdwhandler);
+    END IF;
+    PERFORM fdw_guard.renew_tables(wrapper.oid);
+END $$;
+COMMENT ON FUNCTION fdw_guard.guard_wrapper(name) IS 'guards an existing wrapper in place, with all that stands on it';
+
+CREATE FUNCTION fdw_guard.unguard_wrapper(name name) RETURNS void
+    STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = error
+AS $$
+DECLARE
+    wrapper record;
+    ours regprocedure;
+BEGIN
+    SELECT w.oid, w.fdwhandler, w.fdwvalidator, d.* INTO wrapper
+    FROM pg_foreign_data_wrapper w LEFT JOIN fdw_guard.delegate_of(w.oid) d ON true
+    WHERE w.fdwname = unguard_wrapper.name;
+    IF NOT FOUND THEN
+        RAISE undefined_object USING MESSAGE = format('foreign-data wrapper "%s" does not exist', name);
+    END IF;
+    IF wrapper.in_place IS NULL THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('foreign-data wrapper "%s" is not guarded', name);
+    END IF;
+    IF NOT wrapper.in_place THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('foreign-data wrapper "%s" was not guarded in place', name),
+            DETAIL = format('It was made in front of foreign-data wrapper "%s".', wrapper.delegate),
+            HINT = format('Its servers can be made again on "%s".', wrapper.delegate);
+    END IF;
+    EXECUTE format('ALTER FOREIGN DATA WRAPPER %I %s %s', name,
+        COALESCE('HANDLER ' || wrapper.handler::regproc, 'NO HANDLER'),
+        COALESCE('VALIDATOR ' || wrapper.validator::regproc, 'NO VALIDATOR'));
+    FOREACH ours IN ARRAY ARRAY[wrapper.fdwhandler, wrapper.fdwvalidator]::oid[] LOOP
+        IF ours <> 0 THEN
+            EXECUTE format('DROP FUNCTION %s', ours);
+        END IF;
+    END LOOP;
+    PERFORM fdw_guard.renew_tables(wrapper.oid);
+END $$;
+COMMENT ON FUNCTION fdw_guard.unguard_wrapper(name) IS 'gives a wrapper that was guarded in place its own functions again';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Rights: what shows only what its caller may see anyway is everybody's; rules and packs are the superuser's to grant.
@@ -390,11 +494,12 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.visible_options(regclass, oid, integer),
     fdw_guard.visible_options_object(regclass, oid, integer),
     fdw_guard.policy_schema(),
-    fdw_guard.status()
+    fdw_guard.status(),
+    fdw_guard.delegate_of(oid)
     TO PUBLIC;
 GRANT SELECT ON
     fdw_guard.servers, fdw_guard.user_mappings, fdw_guard.foreign_tables, fdw_guard.foreign_columns,
-    fdw_guard.options
+    fdw_guard.options, fdw_guard.guarded_wrappers
     TO PUBLIC;
 GRANT EXECUTE ON FUNCTION fdw_guard.policy(), fdw_guard.pack_list() TO pg_monitor;
 GRANT SELECT ON fdw_guard.rule, fdw_guard.packs TO pg_monitor;

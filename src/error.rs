@@ -27,6 +27,9 @@ pub enum Error {
     DelegateMissing { name: String },
     #[error("foreign-data wrapper \"{name}\", the delegate of a guarded wrapper, is itself guarded")]
     DelegateGuarded { name: String },
+    /// Of a wrapper that was guarded in place.
+    #[error("function {name}, which a guarded wrapper had before it was guarded, does not exist")]
+    DelegateFunctionMissing { name: String },
     #[error("foreign-data wrapper \"{name}\", the delegate of a guarded wrapper, has no handler")]
     DelegateWithoutHandler { name: String },
     #[error("foreign-data wrapper \"{name}\", the delegate of a guarded wrapper, has got another handler")]

@@ -106,6 +106,9 @@ impl From<Error> for Report {
                 "If it comes with an extension of that name: CREATE EXTENSION {}.",
                 quote_identifier(name)
             )),
+            Error::DelegateFunctionMissing { .. } => report(Code::ERRCODE_UNDEFINED_FUNCTION).with_hint(
+                "Make the function again, or give the wrapper other ones: ALTER FOREIGN DATA WRAPPER … HANDLER … VALIDATOR ….",
+            ),
             Error::DelegateGuarded { .. } => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
                 .with_hint("Make a guarded wrapper with the innermost wrapper as its delegate."),
             Error::DelegateWithoutHandler { .. } => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)

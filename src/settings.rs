@@ -1,7 +1,7 @@
 //! Every setting: its meaning, its default, who may set it, and what happens at the edge.
 
 use crate::ffi::checked_setting::{self, Hooks, No};
-use crate::ffi::text;
+use crate::ffi::{delegates, text};
 use crate::policy_file;
 use fdw_guard_policy::secret::SecretOptions;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
@@ -36,9 +36,14 @@ pub enum CheckMode {
 static ENFORCEMENT: GucSetting<Enforcement> = GucSetting::<Enforcement>::new(Enforcement::On);
 static CHECK_MODE: GucSetting<CheckMode> = GucSetting::<CheckMode>::new(CheckMode::Immediate);
 static POLICY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
-/// Named by the functions of guarded wrappers, and read from them: a session's own value means nothing. It may be set by
-/// everybody because PostgreSQL sets it for whoever calls such a function.
-static DELEGATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static EXPLAIN: GucSetting<bool> = GucSetting::<bool>::new(true);
+/// Set by the functions of guarded wrappers, and read from these: a session's own value means nothing. They may be set by
+/// everybody because PostgreSQL sets them for whoever calls such a function.
+static DELEGATES: [(&CStr, GucSetting<Option<CString>>); 3] = [
+    (delegates::WRAPPER, GucSetting::<Option<CString>>::new(Some(c""))),
+    (delegates::HANDLER, GucSetting::<Option<CString>>::new(Some(c""))),
+    (delegates::VALIDATOR, GucSetting::<Option<CString>>::new(Some(c""))),
+];
 static SECRET_OPTIONS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(DEFAULT_SECRET_OPTIONS));
 
 /// [`SecretOptions::DEFAULT`] as PostgreSQL wants it.
@@ -104,14 +109,24 @@ pub fn define() {
         GucContext::Sighup,
         POLICY_FILE_HOOKS,
     );
-    GucRegistry::define_string_guc(
-        c"fdw_guard.delegate",
-        c"The delegate of a guarded wrapper, as a setting of the wrapper's functions.",
-        c"It is read from the functions; setting it in a session does nothing.",
-        &DELEGATE,
+    GucRegistry::define_bool_guc(
+        c"fdw_guard.explain",
+        c"Whether EXPLAIN names the delegate and the user mapping of a guarded wrapper.",
+        c"Off where the output must be that of the delegate.",
+        &EXPLAIN,
         GucContext::Userset,
-        GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE,
+        GucFlags::default(),
     );
+    for (name, setting) in &DELEGATES {
+        GucRegistry::define_string_guc(
+            name,
+            c"The delegate of a guarded wrapper, as a setting of the wrapper's functions.",
+            c"It is read from the functions; setting it in a session does nothing.",
+            setting,
+            GucContext::Userset,
+            GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE,
+        );
+    }
     // A misspelt setting is refused, and not kept as a placeholder that does nothing.
     checked_setting::reserve_prefix(c"fdw_guard");
 }
@@ -122,6 +137,11 @@ pub fn enforcement() -> Enforcement {
 
 pub fn check_mode() -> CheckMode {
     CHECK_MODE.get()
+}
+
+/// Whether EXPLAIN says more of a guarded wrapper than its delegate does.
+pub fn explain() -> bool {
+    EXPLAIN.get()
 }
 
 /// Whether a policy file is named.

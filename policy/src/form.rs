@@ -154,6 +154,17 @@ pub const ATTRIBUTES: &[AttributeRow] = &[
         key: |t| on(t, ForeignDataWrapper, "delegate"),
         form: |_, _, _| None,
     },
+    // Under the keys of a plain wrapper's own: rules and packs ask which functions do the work.
+    AttributeRow {
+        attribute: Attribute::DelegateHandler,
+        key: |t| on(t, ForeignDataWrapper, "handler"),
+        form: |_, _, _| None,
+    },
+    AttributeRow {
+        attribute: Attribute::DelegateValidator,
+        key: |t| on(t, ForeignDataWrapper, "validator"),
+        form: |_, _, _| None,
+    },
     AttributeRow { attribute: Attribute::Type, key: type_key, form: |_, _, _| Some(Form::SetDataType) },
     AttributeRow {
         attribute: Attribute::Version,

@@ -110,6 +110,9 @@ pub enum Attribute {
     Validator,
     /// The wrapper that a guarded wrapper stands in front of.
     Delegate,
+    /// The functions of that wrapper.
+    DelegateHandler,
+    DelegateValidator,
     /// Of a server its TYPE, of a column its data type.
     Type,
     Version,

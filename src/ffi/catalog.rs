@@ -1,6 +1,6 @@
 //! What the catalogs say of one object, as the policy's owned values.
 
-use crate::ffi::delegates::Functions;
+use crate::ffi::delegates::{self, Functions};
 use crate::ffi::tuple::{self, CachedTuple};
 use crate::ffi::{kept, scan, text, version};
 use fdw_guard_policy::model::{Attribute, ObjectState, ObjectType, OptionValue, Options};
@@ -24,12 +24,15 @@ pub fn wrapper(oid: Oid) -> Option<Found> {
     // SAFETY: the cache is that of pg_foreign_data_wrapper.
     let form = unsafe { found.form::<pg_sys::FormData_pg_foreign_data_wrapper>() };
     let functions = Functions { handler: form.fdwhandler, validator: form.fdwvalidator };
+    let delegate = delegates::behind(functions);
     let attributes = attributes([
         (Attribute::Name, Some(tuple::name(&form.fdwname))),
         (Attribute::Owner, role_name(form.fdwowner)),
         (Attribute::Handler, function_name(functions.handler)),
         (Attribute::Validator, function_name(functions.validator)),
-        (Attribute::Delegate, functions.delegate()),
+        (Attribute::Delegate, delegate.as_ref().map(|delegate| delegate.name.clone())),
+        (Attribute::DelegateHandler, delegate.as_ref().and_then(|theirs| function_name(theirs.functions.handler))),
+        (Attribute::DelegateValidator, delegate.as_ref().and_then(|theirs| function_name(theirs.functions.validator))),
     ]);
     let options = options(found.attribute(pg_sys::Anum_pg_foreign_data_wrapper_fdwoptions));
     Some(Found {

@@ -1,7 +1,7 @@
 //! The functions that PostgreSQL finds by name: what `sql/` declares, a row each.
 
 use crate::ffi::function::sql_functions;
-use crate::functions::{options, packs, policy, rules, status};
+use crate::functions::{delegates, options, packs, policy, rules, status};
 use crate::wrapper::entry;
 
 sql_functions! {
@@ -12,6 +12,9 @@ sql_functions! {
     call: fdw_guard_pack_rules, pg_finfo_fdw_guard_pack_rules => packs::pack_rules;
     call: fdw_guard_visible_options, pg_finfo_fdw_guard_visible_options => options::visible_options;
     call: fdw_guard_status, pg_finfo_fdw_guard_status => status::status;
+    call: fdw_guard_delegate_of, pg_finfo_fdw_guard_delegate_of => delegates::delegate_of;
+    call: fdw_guard_link_delegate, pg_finfo_fdw_guard_link_delegate => delegates::link_delegate;
+    call: fdw_guard_renew_tables, pg_finfo_fdw_guard_renew_tables => delegates::renew_tables;
     pass: fdw_guard_handler, pg_finfo_fdw_guard_handler => entry::handler;
     pass: fdw_guard_validator, pg_finfo_fdw_guard_validator => entry::validator;
 }

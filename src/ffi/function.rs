@@ -18,11 +18,19 @@ pub enum Value {
     Null,
     Boolean(bool),
     Integer(i32),
+    Oid(Oid),
     /// `text` or `json`, which are stored alike.
     Text(String),
     TextArray(Vec<String>),
     /// The text of a `jsonb`.
     Jsonb(String),
+}
+
+impl Value {
+    /// A function as `regprocedure`, null if there is none.
+    pub fn function(oid: Oid) -> Self {
+        if oid == Oid::INVALID { Self::Null } else { Self::Oid(oid) }
+    }
 }
 
 impl<V: Into<Self>> From<Option<V>> for Value {
@@ -74,7 +82,7 @@ impl Call {
         self.datum(place).map(|datum| unsafe { tuple::text_of(datum) })
     }
 
-    /// The `oid` or `regclass` argument at that place, None if it is null.
+    /// The `oid`, `regclass` or `regprocedure` argument at that place, None if it is null.
     pub fn oid(&self, place: usize) -> Option<Oid> {
         self.datum(place).map(|datum| Oid::from(datum.value() as u32))
     }
@@ -200,6 +208,7 @@ fn datum_of(value: &Value) -> (Datum, bool) {
         Value::Null => (Datum::null(), true),
         Value::Boolean(boolean) => (Datum::from(*boolean), false),
         Value::Integer(integer) => (Datum::from(*integer), false),
+        Value::Oid(oid) => (Datum::from(*oid), false),
         Value::Text(text) => (text_datum(text), false),
         Value::TextArray(texts) => (text_array_datum(texts), false),
         Value::Jsonb(text) => (jsonb_datum(text), false),

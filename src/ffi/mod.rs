@@ -9,6 +9,7 @@ pub mod exports;
 pub mod function;
 pub mod hooks;
 pub mod kept;
+pub mod mappings;
 pub mod memory;
 pub mod raise;
 pub mod rights;

@@ -195,6 +195,22 @@ pub unsafe fn guarded<T>(body: impl FnOnce() -> T) -> T {
     unsafe { pg_sys::panic::pgrx_extern_c_guard(|| shielded(body)) }
 }
 
+/// Runs `body` as [`guarded`] does and raises its error with all fields.
+///
+/// # Safety
+/// As for [`guarded`].
+pub unsafe fn guarded_or_raise<T: Copy + Default, E: Into<Report>>(body: impl FnOnce() -> Result<T, E>) -> T {
+    // SAFETY: the caller's promise; what crosses the frame is copied.
+    unsafe {
+        let (value, report) = guarded(|| match body() {
+            Ok(value) => (value, ptr::null()),
+            Err(error) => (T::default(), in_postgres_memory(&[error.into()])),
+        });
+        raise(report);
+        value
+    }
+}
+
 /// Replaces the text of a panic inside `body`; for functions that pgrx guards itself.
 pub fn shielded<T>(body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {

@@ -10,6 +10,20 @@ use std::ptr;
 pub const CONSTRAINTS: Oid = Oid::from_u32(2606);
 const CONSTRAINTS_BY_OID: Oid = Oid::from_u32(2667);
 
+/// pg_depend and its index by what depends, as pg_depend.h numbers them.
+const DEPENDENCIES: Oid = Oid::from_u32(2608);
+const DEPENDENCIES_BY_DEPENDER: Oid = Oid::from_u32(2673);
+
+/// A row of pg_depend (pgrx binds nothing of pg_depend.h).
+#[repr(C)]
+struct Dependency {
+    class: Oid,
+    object: Oid,
+    sub_object: i32,
+    referenced_class: Oid,
+    referenced_object: Oid,
+}
+
 /// A catalog opened for reading, closed when it goes out of scope.
 pub struct CatalogScan {
     relation: pg_sys::Relation,
@@ -47,21 +61,22 @@ impl CatalogScan {
         Self { relation, scan, registered: snapshot }
     }
 
-    /// Reads the row with that oid, also if the running command has just written it.
-    fn of_new_row(catalog: Oid, index: Oid, oid_column: u32, oid: Oid) -> Self {
-        // SAFETY: the index is that of the catalog's oid column, and SnapshotSelf is never unregistered.
+    /// Reads the rows whose first columns are `oids` by the index of these columns; with a null snapshot as a catalog
+    /// look-up would see them.
+    ///
+    /// # Safety
+    /// The index is one of the catalog's over its first columns, which are oids; the snapshot is null or never
+    /// unregistered.
+    unsafe fn by_index<const N: usize>(catalog: Oid, index: Oid, oids: [Oid; N], snapshot: pg_sys::Snapshot) -> Self {
+        let mut keys = [pg_sys::ScanKeyData::default(); N];
+        // SAFETY: the caller's promise.
         unsafe {
-            let mut key = pg_sys::ScanKeyData::default();
-            pg_sys::ScanKeyInit(
-                &raw mut key,
-                oid_column as pg_sys::AttrNumber,
-                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
-                pg_sys::F_OIDEQ.into(),
-                oid.into(),
-            );
+            for (column, (key, oid)) in (1..).zip(keys.iter_mut().zip(oids)) {
+                let strategy = pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber;
+                pg_sys::ScanKeyInit(key, column, strategy, pg_sys::F_OIDEQ.into(), oid.into());
+            }
             let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as c_int);
-            let own = &raw mut pg_sys::SnapshotSelfData;
-            let scan = pg_sys::systable_beginscan(relation, index, true, own, 1, &raw mut key);
+            let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, N as c_int, keys.as_mut_ptr());
             Self { relation, scan, registered: ptr::null_mut() }
         }
     }
@@ -141,7 +156,10 @@ pub fn foreign_tables_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
 /// The relation of a constraint that the running command has just made and no system cache shows yet.
 pub fn relation_of_new_constraint(constraint: Oid) -> Option<Oid> {
     let mut relation = None;
-    let mut scan = CatalogScan::of_new_row(CONSTRAINTS, CONSTRAINTS_BY_OID, 1, constraint);
+    // SAFETY: the index is that of pg_constraint's oid; SnapshotSelf also shows what the running command has written.
+    let mut scan = unsafe {
+        CatalogScan::by_index(CONSTRAINTS, CONSTRAINTS_BY_OID, [constraint], &raw mut pg_sys::SnapshotSelfData)
+    };
     let row_type = scan.row_type();
     scan.for_each(|tuple| {
         let mut is_null = false;
@@ -150,4 +168,22 @@ pub fn relation_of_new_constraint(constraint: Oid) -> Option<Oid> {
         relation = Some(Oid::from(datum.value() as u32));
     });
     relation
+}
+
+/// The function that a function depends on.
+pub fn function_under(function: Oid) -> Option<Oid> {
+    let mut under = None;
+    // SAFETY: the index is that of pg_depend's classid, objid and objsubid.
+    let mut scan = unsafe {
+        let depender = [pg_sys::ProcedureRelationId, function];
+        CatalogScan::by_index(DEPENDENCIES, DEPENDENCIES_BY_DEPENDER, depender, ptr::null_mut())
+    };
+    scan.for_each(|tuple| {
+        // SAFETY: a tuple of pg_depend, none of whose columns is ever null.
+        let row = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<Dependency>() };
+        if row.referenced_class == pg_sys::ProcedureRelationId {
+            under = Some(row.referenced_object);
+        }
+    });
+    under
 }

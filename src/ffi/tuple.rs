@@ -20,6 +20,7 @@ impl CachedTuple {
             match *keys {
                 [key] => pg_sys::SearchSysCache1(cache, key),
                 [first, second] => pg_sys::SearchSysCache2(cache, first, second),
+                [first, second, third] => pg_sys::SearchSysCache3(cache, first, second, third),
                 _ => ptr::null_mut(),
             }
         };
@@ -33,6 +34,12 @@ impl CachedTuple {
     pub unsafe fn form<Form>(&self) -> &Form {
         // SAFETY: the tuple is pinned while self lives, and the caller names the right struct.
         unsafe { &*pg_sys::GETSTRUCT(self.tuple.as_ptr()).cast::<Form>() }
+    }
+
+    /// Makes every session forget what it keeps of the relation whose row this is, at the end of the transaction.
+    pub fn invalidate_relation(&self) {
+        // SAFETY: the tuple is one of pg_class.
+        unsafe { pg_sys::CacheInvalidateRelcacheByTuple(self.tuple.as_ptr()) }
     }
 
     /// The attribute with that number, None if it is null.

@@ -1,6 +1,8 @@
 //! Where PostgreSQL 15 to 18 differ.
 
 use pgrx::pg_sys::{self, Oid};
+use std::ffi::c_char;
+use std::ptr;
 
 /// The number of `conrelid` in pg_constraint; 18 put `conenforced` before it. (pgrx binds nothing of pg_constraint.h.)
 pub const CONRELID: u32 = if cfg!(feature = "pg18") { 9 } else { 8 };
@@ -16,4 +18,64 @@ pub fn may_use_server(server: Oid, role: Oid) -> bool {
         let result = pg_sys::object_aclcheck(pg_sys::ForeignServerRelationId, server, role, usage);
         result == pg_sys::AclResult::ACLCHECK_OK
     }
+}
+
+/// Schema and name that a text like `schema."Name"` is made of; None if it has no schema. 16 gave the function an argument
+/// for errors that are to be kept.
+pub fn qualified_name(text: *const c_char) -> Option<(*const c_char, *const c_char)> {
+    let (mut schema, mut name) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the text is a C string; what is no name is an error of PostgreSQL's.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let names = pg_sys::stringToQualifiedNameList(text);
+        #[cfg(not(feature = "pg15"))]
+        let names = pg_sys::stringToQualifiedNameList(text, ptr::null_mut());
+        pg_sys::DeconstructQualifiedName(names, &raw mut schema, &raw mut name);
+    }
+    (!schema.is_null()).then_some((schema.cast_const(), name.cast_const()))
+}
+
+/// The role whose user mapping a foreign scan uses, as postgres_fdw finds it (postgresBeginForeignScan). 16 put the role
+/// into the plan; before it stood in the range table.
+///
+/// # Safety
+/// `state` is a foreign scan that the executor has set up.
+pub unsafe fn user_of_scan(state: &pg_sys::ForeignScanState) -> Oid {
+    // SAFETY: the caller's promise; the plan of such a state is a ForeignScan.
+    let user = unsafe {
+        let plan = &*state.ss.ps.plan.cast::<pg_sys::ForeignScan>();
+        #[cfg(feature = "pg15")]
+        {
+            let relation = match plan.scan.scanrelid {
+                0 => pg_sys::bms_next_member(plan.fs_relids, -1) as pg_sys::Index,
+                relation => relation,
+            };
+            (*pg_sys::exec_rt_fetch(relation, state.ss.ps.state)).checkAsUser
+        }
+        #[cfg(not(feature = "pg15"))]
+        plan.checkAsUser
+    };
+    or_current_user(user)
+}
+
+/// The role whose user mapping a modification of a foreign table uses (postgresBeginForeignModify).
+///
+/// # Safety
+/// Both are of a running plan.
+pub unsafe fn user_of_modification(state: &pg_sys::ModifyTableState, result: *mut pg_sys::ResultRelInfo) -> Oid {
+    // SAFETY: the caller's promise.
+    let user = unsafe {
+        #[cfg(feature = "pg15")]
+        {
+            (*pg_sys::exec_rt_fetch((*result).ri_RangeTableIndex, state.ps.state)).checkAsUser
+        }
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::ExecGetResultRelCheckAsUser(result, state.ps.state)
+    };
+    or_current_user(user)
+}
+
+fn or_current_user(user: Oid) -> Oid {
+    // SAFETY: reads a variable of the backend.
+    if user == Oid::INVALID { unsafe { pg_sys::GetUserId() } } else { user }
 }

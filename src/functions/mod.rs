@@ -1,5 +1,6 @@
 //! The SQL functions: thin, and safe.
 
+pub mod delegates;
 pub mod options;
 pub mod packs;
 pub mod policy;

@@ -3,9 +3,11 @@
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::{catalog, hooks, rules, server};
+use crate::functions::delegates;
 use crate::functions::rules::is_in_force;
 use crate::policy_file;
 use crate::settings::{self, CheckMode, Enforcement};
+use fdw_guard_policy::ddl::quote_literal;
 use fdw_guard_policy::rule::Rule;
 
 /// One protection, and what a DBA would want to know of it.
@@ -13,11 +15,11 @@ struct Protection {
     name: &'static str,
     active: bool,
     detail: String,
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 pub fn status(_call: &Call) -> Result<Answer<'_>, Error> {
-    let protections = [loading(), enforcement(), check_mode(), table()?, file(), order()];
+    let protections = [loading(), enforcement(), check_mode(), table()?, file(), order(), guards()];
     Ok(Answer::rows(protections.map(|protection| {
         vec![
             Value::from(protection.name),
@@ -40,7 +42,7 @@ fn loading() -> Protection {
         } else {
             "loaded in this session only; another session is guarded once it has loaded the library".into()
         },
-        hint: (!everywhere).then_some("Add fdw_guard to shared_preload_libraries and restart the server."),
+        hint: (!everywhere).then(|| "Add fdw_guard to shared_preload_libraries and restart the server.".into()),
     }
 }
 
@@ -54,7 +56,7 @@ fn enforcement() -> Protection {
         name: "rules are enforced",
         active,
         detail: format!("fdw_guard.enforcement: {detail}"),
-        hint: (!active).then_some("RESET fdw_guard.enforcement, or set it to on."),
+        hint: (!active).then(|| "RESET fdw_guard.enforcement, or set it to on.".into()),
     }
 }
 
@@ -79,7 +81,7 @@ fn table() -> Result<Protection, Error> {
         active: in_force > 0,
         detail: format!("rules in force in table fdw_guard.rule: {in_force}"),
         hint: (in_force == 0)
-            .then_some("Write a rule with fdw_guard.add_rule(), or install a pack of fdw_guard.packs."),
+            .then(|| "Write a rule with fdw_guard.add_rule(), or install a pack of fdw_guard.packs.".into()),
     })
 }
 
@@ -101,7 +103,7 @@ fn file() -> Protection {
         } else {
             "fdw_guard.policy_file is not set".into()
         },
-        hint: fault.then_some("The server log says what is wrong with it; mend it and reload the configuration."),
+        hint: fault.then(|| "The server log says what is wrong with it; mend it and reload the configuration.".into()),
     }
 }
 
@@ -115,6 +117,24 @@ fn order() -> Protection {
         } else {
             "a library that was loaded after fdw_guard sees statements first; rules hold all the same".into()
         },
-        hint: (!first).then_some("Name fdw_guard last in shared_preload_libraries."),
+        hint: (!first).then(|| "Name fdw_guard last in shared_preload_libraries.".into()),
     }
+}
+
+/// A dump carries neither the handler nor the validator of a wrapper that belongs to an extension.
+fn guards() -> Protection {
+    let (guarded, lost) = delegates::in_place();
+    let name = "guards in place";
+    if let Some(first) = lost.first() {
+        return Protection {
+            name,
+            active: false,
+            detail: format!("no longer guarded in place: {}", lost.join(", ")),
+            hint: Some(format!("SELECT fdw_guard.guard_wrapper({});", quote_literal(first))),
+        };
+    }
+    let active = !guarded.is_empty();
+    let detail = if active { guarded.join(", ") } else { "no wrapper is guarded in place".into() };
+    let hint = active.then(|| "After a restore guard the wrappers that belong to an extension again.".into());
+    Protection { name, active, detail, hint }
 }

@@ -2,6 +2,7 @@
 \getenv dir PG_ABS_BUILDDIR
 \set csv :dir '/guarded.csv'
 SET client_min_messages = warning;
+\set SHOW_CONTEXT never
 CREATE EXTENSION fdw_guard;
 
 -- The extension brings one for postgres_fdw, which may come later.

@@ -2,6 +2,7 @@
 //! is preloaded nowhere.
 
 use anyhow::{Result, ensure};
+use postgres::Client;
 
 use super::{LiveTest, same};
 use crate::cluster::Cluster;
@@ -13,6 +14,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "guarded::what_the_delegate_can_do_works_through_it", run: what_the_delegate_can_do },
     LiveTest { name: "guarded::rules_hold_where_nothing_is_preloaded", run: rules_hold_where_nothing_is_preloaded },
     LiveTest { name: "guarded::a_made_wrapper_is_dumped_and_restored", run: a_made_wrapper_is_dumped_and_restored },
+    LiveTest { name: "guarded::what_a_dump_keeps_of_a_guard_in_place", run: what_a_dump_keeps_of_a_guard_in_place },
 ];
 
 /// A database whose server `far`, of the wrapper of that name, leads to another database by a scram password; both go
@@ -70,6 +72,8 @@ fn said(database: &Database<'_>, sql: &str) -> Result<String> {
 fn what_the_delegate_can_do(cluster: &Cluster) -> Result<()> {
     let (plain, _plain_remote) = reaching(cluster, "guarded_not", "postgres_fdw")?;
     let (guarded, _guarded_remote) = reaching(cluster, "guarded_is", "guarded_postgres_fdw")?;
+    // EXPLAIN is to say the same, too.
+    guarded.execute("ALTER DATABASE guarded_is SET fdw_guard.explain = off")?;
     for sql in WORK {
         same(sql, said(&guarded, sql)?, said(&plain, sql)?)?;
     }
@@ -104,15 +108,7 @@ fn a_made_wrapper_is_dumped_and_restored(cluster: &Cluster) -> Result<()> {
          CREATE SERVER s FOREIGN DATA WRAPPER files; \
          SELECT fdw_guard.add_rule('no_program', 'foreign table', 'program', forbidden => true)",
     )?;
-    let dump = cluster.directory().join("guarded.dump");
-    let program = |name: &str, arguments: &[&str]| -> Result<()> {
-        let ended = cluster.client(name).args(arguments).arg(&dump).output()?;
-        ensure!(ended.status.success(), "{name}: {}", String::from_utf8_lossy(&ended.stderr));
-        Ok(())
-    };
-    program("pg_dump", &["-Fc", "-d", "guarded_dumped", "-f"])?;
-    let restored = cluster.database("guarded_restored")?;
-    program("pg_restore", &["--exit-on-error", "-d", "guarded_restored"])?;
+    let restored = dumped_and_restored(cluster, &database, "guarded_restored")?;
     let error = expect_error(
         &mut restored.connect()?,
         "CREATE FOREIGN TABLE t (a text) SERVER s OPTIONS (program 'true', format 'csv')",
@@ -120,4 +116,48 @@ fn a_made_wrapper_is_dumped_and_restored(cluster: &Cluster) -> Result<()> {
     same("constraint name", error.constraint.as_deref(), Some("no_program"))?;
     let refused = expect_error(&mut restored.connect()?, "DROP EXTENSION file_fdw")?;
     same("SQLSTATE", refused.sqlstate.as_str(), "2BP01")
+}
+
+/// A new database with what pg_dump and pg_restore carry of another.
+fn dumped_and_restored<'c>(cluster: &'c Cluster, from: &Database<'_>, name: &str) -> Result<Database<'c>> {
+    let dump = cluster.directory().join(name);
+    let program = |name: &str, arguments: &[&str]| -> Result<()> {
+        let ended = cluster.client(name).args(arguments).arg(&dump).output()?;
+        ensure!(ended.status.success(), "{name}: {}", String::from_utf8_lossy(&ended.stderr));
+        Ok(())
+    };
+    program("pg_dump", &["-Fc", "-d", from.name(), "-f"])?;
+    let restored = cluster.database(name)?;
+    program("pg_restore", &["--exit-on-error", "-d", name])?;
+    Ok(restored)
+}
+
+fn what_a_dump_keeps_of_a_guard_in_place(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("guard_dumped")?;
+    database.execute(
+        "CREATE SCHEMA \"its own\"; CREATE EXTENSION file_fdw SCHEMA \"its own\"; CREATE FOREIGN DATA WRAPPER mine \
+         HANDLER \"its own\".file_fdw_handler VALIDATOR \"its own\".file_fdw_validator; \
+         SELECT fdw_guard.guard_wrapper('mine'), fdw_guard.guard_wrapper('file_fdw'); \
+         CREATE SERVER s FOREIGN DATA WRAPPER mine; CREATE SERVER lost FOREIGN DATA WRAPPER file_fdw; \
+         CREATE FOREIGN TABLE t (a int) SERVER s OPTIONS (program 'seq 7')",
+    )?;
+    let restored = dumped_and_restored(cluster, &database, "guard_restored")?;
+    let mut client = restored.connect()?;
+    same("rows", client.query_one("SELECT count(*) FROM t", &[])?.get::<_, i64>(0), 7)?;
+    // The wrapper of an extension is made by that extension again, as it was.
+    let guarded = "SELECT wrapper::text FROM fdw_guard.guarded_wrappers WHERE in_place ORDER BY 1";
+    same("guarded", texts(&mut client, guarded)?, vec!["mine".to_owned()])?;
+    let hint = "SELECT hint FROM fdw_guard.status() WHERE protection = 'guards in place'";
+    let statement = "SELECT fdw_guard.guard_wrapper('file_fdw');";
+    same("hint", texts(&mut client, hint)?, vec![statement.to_owned()])?;
+    client.batch_execute(statement)?;
+    same("guarded", texts(&mut client, guarded)?, vec!["file_fdw".to_owned(), "mine".to_owned()])?;
+    // A wrapper whose functions went while no link held them says so.
+    client.batch_execute("ALTER FUNCTION \"its own\".file_fdw_validator RENAME TO gone")?;
+    let error = expect_error(&mut restored.connect()?, "ALTER FOREIGN TABLE t OPTIONS (SET program 'seq 8')")?;
+    same("SQLSTATE", error.sqlstate.as_str(), "42883")
+}
+
+fn texts(client: &mut Client, sql: &str) -> Result<Vec<String>> {
+    Ok(client.query(sql, &[])?.iter().map(|row| row.get(0)).collect())
 }

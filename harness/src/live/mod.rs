@@ -4,6 +4,7 @@
 //! its own and is listed in its file's `TESTS`. To add a file, name it here twice.
 
 mod bad_input;
+mod changed_delegates;
 mod encodings;
 mod frames;
 mod guarded;
@@ -42,6 +43,7 @@ pub struct LiveTest {
 fn all() -> Vec<LiveTest> {
     [
         bad_input::TESTS,
+        changed_delegates::TESTS,
         encodings::TESTS,
         frames::TESTS,
         guarded::TESTS,
