@@ -5,14 +5,17 @@ export PG_CONFIG
 
 HARNESS = cargo run --quiet --package fdw_guard_harness --
 
-.PHONY: help test bench demo demo-stop install installcheck prepare clean
+.PHONY: help test suites bench demo demo-stop install installcheck prepare clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' Makefile | expand -t 20
 	@echo; echo "PG_CONFIG=$(PG_CONFIG)"
 
-test: ## build, and run every test there is; FILTER=name runs those whose names contain it
+test: ## build, and run every test of our own; FILTER=name runs those whose names contain it
 	$(HARNESS) test $(FILTER)
+
+suites: ## run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded wrappers; the first run fetches them
+	$(HARNESS) suites
 
 bench: ## build a release, and measure what fdw_guard costs beside the same server without it
 	$(HARNESS) bench

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Makes a machine that has Rust ready to build and run fdw_guard: a PostgreSQL server with contrib and headers, libclang
-# (pgrx reads PostgreSQL's headers with it), a C compiler, and cargo-pgrx. What is there already is left alone; packages
-# are installed only by root. Standard output is one line, the path of the pg_config to use; what is done is told on
-# standard error.
+# (pgrx reads PostgreSQL's headers with it), a C compiler, cargo-pgrx, and bzip2 for the tests that unpack PostgreSQL's
+# own suites. What is there already is left alone; packages are installed only by root. Standard output is one line, the
+# path of the pg_config to use; what is done is told on standard error.
 #
 #   PG_CONFIG=… scripts/prepare.sh    for that PostgreSQL, which must be complete
 #   scripts/prepare.sh                for the pg_config in PATH, or Debian's PostgreSQL
@@ -65,6 +65,7 @@ missing_packages() {
     has_libclang || echo libclang-dev
     { command -v cc && [ -e /usr/include/stdlib.h ]; } >/dev/null || echo gcc libc6-dev
     command -v pkg-config >/dev/null || echo pkg-config
+    command -v bzip2 >/dev/null || echo bzip2
 }
 
 install_packages() {

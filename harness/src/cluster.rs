@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::command;
-use crate::database::Database;
+use crate::database::{Database, SUPERUSER};
 use crate::place;
 use crate::sandbox::Sandbox;
 use crate::settings::{Settings, line};
@@ -42,6 +42,7 @@ pub struct Cluster {
     directory: PathBuf,
     socket: PathBuf,
     port: u16,
+    reaches_itself: bool,
     kept: bool,
 }
 
@@ -56,7 +57,8 @@ impl Cluster {
         place::fresh_directory(&directory, &sandbox.account)?;
         let socket = place::socket_directory(directory.join("socket"), &sandbox.account)?;
         let port = if settings.loopback { free_port()? } else { 5432 };
-        let cluster = Self { sandbox: Arc::clone(sandbox), directory, socket, port, kept: false };
+        let reaches_itself = settings.reaches_itself;
+        let cluster = Self { sandbox: Arc::clone(sandbox), directory, socket, port, reaches_itself, kept: false };
         cluster.initialise()?;
         cluster.configure(settings)?;
         cluster.launch()?;
@@ -141,7 +143,11 @@ impl Cluster {
     /// # Errors
     /// When it does not start; the error holds the end of its log.
     pub fn launch(&self) -> Result<()> {
-        command::run(self.pg_ctl("start").arg("-l").arg(self.log()))
+        let mut start = self.pg_ctl("start");
+        if self.reaches_itself {
+            start.env("PGHOST", &self.socket).env("PGUSER", SUPERUSER);
+        }
+        command::run(start.arg("-l").arg(self.log()))
             .map(drop)
             .with_context(|| format!("the server does not start:\n{}", command::last_lines(&self.log_text(), 20)))
     }

@@ -70,9 +70,26 @@ impl Installation {
     /// # Errors
     /// When they are not installed.
     pub fn pg_regress(&self) -> Result<PathBuf> {
-        let path = self.pkglibdir.join("pgxs/src/test/regress/pg_regress");
+        self.development_file("pgxs/src/test/regress/pg_regress")
+    }
+
+    /// The driver of PostgreSQL's isolation tests, which lies beside it.
+    ///
+    /// # Errors
+    /// When the development files are not installed.
+    pub fn pg_isolation_regress(&self) -> Result<PathBuf> {
+        self.development_file("pgxs/src/test/isolation/pg_isolation_regress")
+    }
+
+    fn development_file(&self, name: &str) -> Result<PathBuf> {
+        let path = self.pkglibdir.join(name);
         ensure!(path.exists(), "{} is missing: install postgresql-server-dev-{}", path.display(), self.major);
         Ok(path)
+    }
+
+    /// The version without what packagers add to it, such as `15.20`.
+    pub fn number(&self) -> &str {
+        self.version.split_whitespace().nth(1).unwrap_or(&self.version)
     }
 
     /// Where an extension's control and script files are.

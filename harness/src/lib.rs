@@ -21,6 +21,7 @@ pub mod regress;
 pub mod rust_tests;
 pub mod sandbox;
 pub mod settings;
+pub mod suites;
 pub mod tally;
 pub mod testing;
 pub mod tour;

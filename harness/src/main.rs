@@ -7,6 +7,7 @@ use fdw_guard_harness::bench;
 use fdw_guard_harness::demo;
 use fdw_guard_harness::installation::Installation;
 use fdw_guard_harness::package::{Package, Purpose};
+use fdw_guard_harness::suites;
 use fdw_guard_harness::testing::{self, Part};
 use lexopt::prelude::*;
 
@@ -17,6 +18,7 @@ usage: fdw_guard_harness COMMAND
                   build, install into a private copy of PostgreSQL, run every test (or those named)
   regress [FILTER]
                   the same as test --part regress
+  suites          run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded wrappers
   bench           build a release, and measure what fdw_guard costs beside the same server without it
   demo            start a private cluster and play the tour
   demo-stop       end it
@@ -59,6 +61,7 @@ fn dispatch(words: &[String], parts: &[Part]) -> Result<bool> {
         ["test", filter] => testing::test(chosen, filter),
         ["regress"] => testing::test(&[Part::Regress], ""),
         ["regress", filter] => testing::test(&[Part::Regress], filter),
+        ["suites"] => suites::run(),
         ["bench"] => bench::run(),
         ["demo"] => demo::start(),
         ["demo-stop"] => demo::stop().map(|()| true),

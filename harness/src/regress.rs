@@ -1,4 +1,4 @@
-//! The stories of `tests/sql`, told by PostgreSQL's own pg_regress.
+//! The stories of `tests/sql`, told by PostgreSQL's own pg_regress; and whatever else its drivers run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::cluster::Cluster;
 use crate::command;
+use crate::database::SUPERUSER;
 use crate::sandbox::Sandbox;
 use crate::tally::Tally;
 use crate::{place, project};
@@ -21,9 +22,43 @@ const OPTIONS: &str = "-c statement_timeout=60s";
 /// When pg_regress cannot be run, or there is no story at all.
 pub fn run(tally: &mut Tally, cluster: &Cluster, filter: &str) -> Result<()> {
     let sandbox = cluster.sandbox();
-    let mut command = sandbox.command(&sandbox.original.pg_regress()?);
-    command.arg("--host").arg(cluster.socket()).args(["--port", &cluster.port().to_string(), "--user=postgres"]);
+    let command = against(cluster, &sandbox.original.pg_regress()?);
     tell(tally, sandbox, command, &cluster.directory().join("regress"), filter)
+}
+
+/// A command that runs a driver against `cluster`.
+pub fn against(cluster: &Cluster, driver: &Path) -> Command {
+    let mut command = cluster.sandbox().command(driver);
+    command.arg("--host").arg(cluster.socket()).args(["--port", &cluster.port().to_string(), "--user", SUPERUSER]);
+    command
+}
+
+/// Stories in the folder `input`, with PostgreSQL's own folders for them, and where their results go.
+#[derive(Debug)]
+pub struct Stories<'a> {
+    /// Where they are.
+    pub input: &'a Path,
+    /// A directory of the account's own.
+    pub output: &'a Path,
+    /// Which of them are told, in this order.
+    pub names: Vec<String>,
+}
+
+impl Stories<'_> {
+    /// Has a driver tell them, and notes of each whether it says what is expected; `title` goes before their names.
+    ///
+    /// # Errors
+    /// When the driver cannot be run, or leaves stories out.
+    pub fn tell(&self, tally: &mut Tally, sandbox: &Sandbox, mut driver: Command, title: &str) -> Result<()> {
+        driver.env("PGOPTIONS", OPTIONS).current_dir(self.output).args(["--encoding=UTF8", "--no-locale"]);
+        driver.arg("--bindir").arg(&sandbox.mirror.installation.bindir).arg("--inputdir").arg(self.input);
+        driver.arg("--outputdir").arg(self.output).args(&self.names);
+        let told = driver.output().context("cannot run pg_regress")?;
+        let seen = count(tally, &String::from_utf8_lossy(&told.stdout), self.output, title);
+        let said = String::from_utf8_lossy(&told.stderr);
+        ensure!(seen == self.names.len(), "pg_regress ran {seen} of {} stories:\n{said}", self.names.len());
+        Ok(())
+    }
 }
 
 /// Runs all stories against the server that `PGHOST` and `PGPORT` name.
@@ -53,24 +88,17 @@ fn check_preloaded(psql: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn tell(tally: &mut Tally, sandbox: &Sandbox, mut command: Command, output: &Path, filter: &str) -> Result<()> {
+fn tell(tally: &mut Tally, sandbox: &Sandbox, command: Command, output: &Path, filter: &str) -> Result<()> {
     place::fresh_directory(output, &sandbox.account)?;
     let input = copy_stories(sandbox, output)?;
-    let all = stories(&input)?;
+    let all = stories(&input.join("sql"), "sql")?;
     expect_something(&input, &all)?;
     ensure!(!all.is_empty(), "there is no story in tests/sql");
-    let chosen: Vec<&String> = all.iter().filter(|name| name.contains(filter)).collect();
-    if chosen.is_empty() {
+    let names: Vec<String> = all.into_iter().filter(|name| name.contains(filter)).collect();
+    if names.is_empty() {
         return Ok(());
     }
-    command.env("PGOPTIONS", OPTIONS).current_dir(output).args(["--encoding=UTF8", "--no-locale"]);
-    command.arg("--bindir").arg(&sandbox.mirror.installation.bindir).arg("--inputdir").arg(&input);
-    command.arg("--outputdir").arg(output).args(&chosen);
-    let told = command.output().context("cannot run pg_regress")?;
-    let seen = count(tally, &String::from_utf8_lossy(&told.stdout), output);
-    let said = String::from_utf8_lossy(&told.stderr);
-    ensure!(seen == chosen.len(), "pg_regress ran {seen} of {} stories:\n{said}", chosen.len());
-    Ok(())
+    Stories { input: &input, output, names }.tell(tally, sandbox, command, "")
 }
 
 /// The account may not be able to read the project's own folder.
@@ -94,11 +122,15 @@ fn copy_readable(from: &Path, to: &Path, sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 
-fn stories(input: &Path) -> Result<Vec<String>> {
+/// The names of the files of a folder that end so, without the ending.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn stories(folder: &Path, extension: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(input.join("sql"))? {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
-        if let (Some("sql"), Some(name)) = (path.extension().and_then(|e| e.to_str()), path.file_stem()) {
+        if let (true, Some(name)) = (path.extension().is_some_and(|found| found == extension), path.file_stem()) {
             names.push(name.to_string_lossy().into_owned());
         }
     }
@@ -117,10 +149,11 @@ fn expect_something(input: &Path, stories: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn count(tally: &mut Tally, said: &str, output: &Path) -> usize {
+fn count(tally: &mut Tally, said: &str, output: &Path, title: &str) -> usize {
     let outcomes: Vec<(&str, bool)> = said.lines().filter_map(outcome).collect();
     for (name, passed) in &outcomes {
-        if *passed { tally.pass(name) } else { tally.fail(name, "differs from tests/expected:") }
+        let name = format!("{title}{name}");
+        if *passed { tally.pass(name) } else { tally.fail(&name, "differs from what is expected:") }
     }
     if let Ok(differences) = fs::read_to_string(output.join("regression.diffs")) {
         println!("{differences}\nwhat was written is in {}", output.join("results").display());

@@ -6,6 +6,8 @@ pub struct Settings {
     parameters: Vec<(String, String)>,
     /// Whether the server listens on 127.0.0.1, with passwords checked by scram-sha-256.
     pub loopback: bool,
+    /// Whether libpq within the server reaches the server itself where nothing names another.
+    pub reaches_itself: bool,
 }
 
 impl Settings {
@@ -30,6 +32,14 @@ impl Settings {
     #[must_use]
     pub fn loopback(mut self) -> Self {
         self.loopback = true;
+        self
+    }
+
+    /// Has libpq within the server reach the server itself where nothing names another, as the suite of postgres_fdw
+    /// wants it.
+    #[must_use]
+    pub fn reaching_itself(mut self) -> Self {
+        self.reaches_itself = true;
         self
     }
 

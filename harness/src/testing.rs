@@ -126,16 +126,21 @@ fn run_parts(tally: &mut Tally, cluster: &Arc<Cluster>, parts: &[Part], filter: 
 fn check_log(tally: &mut Tally, cluster: &Cluster) -> Result<()> {
     let log = cluster.log_text();
     cluster.end()?;
-    let crashes = cluster.sandbox().take_crashes();
+    note_crashes(tally, cluster.sandbox());
+    if tally.has_failures() {
+        println!("the end of the server's log:\n{}", last_lines(&log, 40));
+    }
+    Ok(())
+}
+
+/// Notes whether a server crashed.
+pub fn note_crashes(tally: &mut Tally, sandbox: &Sandbox) {
+    let crashes = sandbox.take_crashes();
     if crashes.is_empty() {
         tally.pass("no server crashed");
     } else {
         tally.fail("a server crashed", crashes.join("\n"));
     }
-    if tally.has_failures() {
-        println!("the end of the server's log:\n{}", last_lines(&log, 40));
-    }
-    Ok(())
 }
 
 /// Ends everything when the time is over.
