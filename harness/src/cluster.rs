@@ -1,5 +1,6 @@
 //! A private database cluster.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ pub struct Cluster {
     directory: PathBuf,
     socket: PathBuf,
     port: u16,
-    reaches_itself: bool,
+    environment: Vec<(&'static str, OsString)>,
     kept: bool,
 }
 
@@ -57,8 +58,8 @@ impl Cluster {
         place::fresh_directory(&directory, &sandbox.account)?;
         let socket = place::socket_directory(directory.join("socket"), &sandbox.account)?;
         let port = if settings.loopback { free_port()? } else { 5432 };
-        let reaches_itself = settings.reaches_itself;
-        let cluster = Self { sandbox: Arc::clone(sandbox), directory, socket, port, reaches_itself, kept: false };
+        let environment = environment(sandbox, settings, &socket);
+        let cluster = Self { sandbox: Arc::clone(sandbox), directory, socket, port, environment, kept: false };
         cluster.initialise()?;
         cluster.configure(settings)?;
         cluster.launch()?;
@@ -143,11 +144,7 @@ impl Cluster {
     /// # Errors
     /// When it does not start; the error holds the end of its log.
     pub fn launch(&self) -> Result<()> {
-        let mut start = self.pg_ctl("start");
-        if self.reaches_itself {
-            start.env("PGHOST", &self.socket).env("PGUSER", SUPERUSER);
-        }
-        command::run(start.arg("-l").arg(self.log()))
+        command::run(self.pg_ctl("start").envs(self.environment.iter().cloned()).arg("-l").arg(self.log()))
             .map(drop)
             .with_context(|| format!("the server does not start:\n{}", command::last_lines(&self.log_text(), 20)))
     }
@@ -265,8 +262,23 @@ fn is_running(sandbox: &Sandbox, data: &Path) -> Result<bool> {
     command::succeeds(sandbox.program("pg_ctl").args(["status", "--silent", "--pgdata"]).arg(data))
 }
 
+/// What the server's environment holds beyond what every program of the sandbox gets.
+fn environment(sandbox: &Sandbox, settings: &Settings, socket: &Path) -> Vec<(&'static str, OsString)> {
+    let mut environment = Vec::new();
+    if settings.reaches_itself {
+        environment.extend([("PGHOST", socket.into()), ("PGUSER", SUPERUSER.into())]);
+    }
+    if let Some(directory) = &settings.libraries {
+        environment.extend(sandbox.library_path_and(directory).map(|path| ("LD_LIBRARY_PATH", path)));
+    }
+    environment
+}
+
 /// A port that nobody listens at now.
-fn free_port() -> Result<u16> {
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port of 127.0.0.1 can be had")?;
     Ok(listener.local_addr()?.port())
 }

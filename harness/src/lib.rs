@@ -12,6 +12,7 @@ pub mod fields;
 pub mod functions;
 pub mod installation;
 pub mod live;
+pub mod mariadb;
 pub mod mirror;
 pub mod package;
 pub mod place;

@@ -26,6 +26,8 @@ pub struct Mirror {
     pub installation: Installation,
     /// What `LD_LIBRARY_PATH` must hold for libraries that were found relative to the original.
     pub library_path: Vec<PathBuf>,
+    /// The directory that holds the whole copy.
+    pub root: PathBuf,
 }
 
 impl Mirror {
@@ -40,7 +42,7 @@ impl Mirror {
         }
         let installation = relocated(original, root);
         let library_path = library_path(original, &installation)?;
-        Ok(Self { installation, library_path })
+        Ok(Self { installation, library_path, root: root.to_owned() })
     }
 }
 

@@ -50,7 +50,7 @@ impl Sandbox {
     /// A command that runs any program with the private installation's libraries, as the account.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = self.account.command(program);
-        if let Some(path) = self.library_path() {
+        if let Some(path) = joined(&self.mirror.library_path) {
             command.env("LD_LIBRARY_PATH", path);
         }
         command
@@ -71,8 +71,14 @@ impl Sandbox {
         std::mem::take(&mut self.crashes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn library_path(&self) -> Option<OsString> {
-        let path = &self.mirror.library_path;
-        (!path.is_empty()).then(|| std::env::join_paths(path).ok()).flatten()
+    /// The private installation's library path with another directory behind it.
+    pub fn library_path_and(&self, directory: &Path) -> Option<OsString> {
+        let mut path = self.mirror.library_path.clone();
+        path.push(directory.to_owned());
+        joined(&path)
     }
+}
+
+fn joined(path: &[PathBuf]) -> Option<OsString> {
+    (!path.is_empty()).then(|| std::env::join_paths(path).ok()).flatten()
 }

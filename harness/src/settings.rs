@@ -1,5 +1,7 @@
 //! The settings of a cluster.
 
+use std::path::{Path, PathBuf};
+
 /// What a cluster's configuration file says beyond our defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -8,6 +10,8 @@ pub struct Settings {
     pub loopback: bool,
     /// Whether libpq within the server reaches the server itself where nothing names another.
     pub reaches_itself: bool,
+    /// A directory in which the server finds libraries that others of its libraries load.
+    pub libraries: Option<PathBuf>,
 }
 
 impl Settings {
@@ -40,6 +44,13 @@ impl Settings {
     #[must_use]
     pub fn reaching_itself(mut self) -> Self {
         self.reaches_itself = true;
+        self
+    }
+
+    /// Has the server find libraries that others of its libraries load in `directory` too.
+    #[must_use]
+    pub fn libraries(mut self, directory: &Path) -> Self {
+        self.libraries = Some(directory.to_owned());
         self
     }
 

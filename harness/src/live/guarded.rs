@@ -54,7 +54,8 @@ const WORK: [&str; 14] = [
     "SELECT count(*) FROM goods",
 ];
 
-fn said(database: &Database<'_>, sql: &str) -> Result<String> {
+/// The rows that a statement gives, or every field of its error.
+pub fn said(database: &Database<'_>, sql: &str) -> Result<String> {
     let answers = match database.connect()?.simple_query(sql) {
         Ok(answers) => answers,
         Err(error) => return Ok(error.as_db_error().map(|error| format!("{error:?}")).unwrap_or_default()),

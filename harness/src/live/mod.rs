@@ -11,6 +11,7 @@ mod guarded;
 mod load_order;
 mod loading;
 mod locked_out;
+mod mysql_fdw;
 mod packs;
 mod passthrough;
 mod policy_file;
@@ -50,6 +51,7 @@ fn all() -> Vec<LiveTest> {
         load_order::TESTS,
         loading::TESTS,
         locked_out::TESTS,
+        mysql_fdw::TESTS,
         packs::TESTS,
         passthrough::TESTS,
         policy_file::TESTS,
