@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::context::{EFFECTIVE, OLD, part_of_key};
 use crate::model::{ObjectType, Situation};
-use crate::packs::{Pack, packs};
+use crate::packs::{Pack, packs, packs_about};
 use crate::pattern::PatternList;
 use crate::rule::{Notice, Rule, RuleError};
 use crate::schema::{CompiledSchema, Shape};
@@ -32,7 +32,7 @@ impl Catalogue {
         let object_type = situation.object.object_type;
         let mut secrecy = Secrecy::new(object_type, self.secret_options.clone());
         let wrapper = situation.part(ObjectType::ForeignDataWrapper);
-        for pack in wrapper.into_iter().flat_map(|wrapper| packs().iter().filter(|pack| pack.describes(wrapper))) {
+        for pack in wrapper.map(packs_about).unwrap_or_default().iter() {
             pack.surveys(object_type).for_each(|survey| say(survey, &mut secrecy));
         }
         secrecy

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::evaluate::Session;
 use crate::form::ATTRIBUTES;
+use crate::merge::Merge;
 use crate::model::{ObjectState, ObjectType, Situation};
 use crate::reading::ValueType;
 use crate::secret::Secrecy;
@@ -16,7 +17,7 @@ pub(crate) const EFFECTIVE: &str = "effective";
 pub(crate) const OLD: &str = "old";
 pub(crate) const SESSION: &str = "session";
 
-/// The objects of the document. Where the same option stands in several, the last is the effective one.
+/// The objects of the document.
 pub(crate) const PARTS: &[(ObjectType, &str)] = &[
     (ObjectType::ForeignDataWrapper, "wrapper"),
     (ObjectType::Server, "server"),
@@ -70,16 +71,29 @@ impl Sight<'_> {
 
 /// The parts of a situation and its effective options.
 pub(crate) fn parts(situation: &Situation, sight: &Sight<'_>) -> Map<String, Value> {
-    let mut document = Map::new();
-    let mut effective = Map::new();
-    for (object_type, key) in PARTS {
-        let Some(state) = situation.part(*object_type) else { continue };
-        let options = sight.options(state);
-        effective.extend(options.clone());
-        document.insert((*key).to_owned(), Value::Object(part(state, options)));
-    }
+    let states = PARTS.iter().filter_map(|(object_type, key)| Some((*key, situation.part(*object_type)?)));
+    let shown: Vec<ShownPart<'_>> = states.map(|(key, state)| (key, state, sight.options(state))).collect();
+    let effective = effective(situation, &shown);
+    let mut document: Map<String, Value> =
+        shown.into_iter().map(|(key, state, options)| (key.to_owned(), Value::Object(part(state, options)))).collect();
     document.insert(EFFECTIVE.to_owned(), Value::Object(effective));
     document
+}
+
+/// The key of a part, the object, and its options as they are shown.
+type ShownPart<'a> = (&'static str, &'a ObjectState, Map<String, Value>);
+
+/// The options of all parts, merged as the wrapper merges them.
+fn effective(situation: &Situation, shown: &[ShownPart<'_>]) -> Map<String, Value> {
+    let merge = Merge::of(situation.part(ObjectType::ForeignDataWrapper));
+    let merged = merge.effective(shown.iter().map(|(_, state, _)| *state));
+    let value = |option: &str, bearer: &ObjectState| {
+        let (_, _, options) = shown.iter().find(|(_, state, _)| std::ptr::eq(*state, bearer))?;
+        options.get(option).cloned()
+    };
+    let of_bearer =
+        |(option, bearers): (&str, Vec<&ObjectState>)| Some((option.to_owned(), value(option, bearers.first()?)?));
+    merged.into_iter().filter_map(of_bearer).collect()
 }
 
 /// A document of a wrapper alone, without its options.
@@ -131,6 +145,14 @@ mod tests {
         let document = parts(&mapping("bob", "foo", &[("password", "hunter2")]), &Sight::Masked(&secrecy));
         assert_eq!(document["effective"], json!({"host": "db.example", "password": "*******"}));
         assert!(!Value::Object(document).to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn the_effective_options_are_those_that_the_wrapper_uses() {
+        let seen =
+            |options: &[(&str, &str)]| parts(&mapping("bob", "foo", options), &Sight::Everything)[EFFECTIVE].clone();
+        assert_eq!(seen(&[("host", "")]), json!({"host": "db.example"}));
+        assert_eq!(seen(&[("user", "")]), json!({"host": "db.example"}));
     }
 
     #[test]

@@ -164,6 +164,14 @@ impl Situation {
             && self.above.iter().zip(&other.above).all(|(one, other)| Rc::ptr_eq(one, other) || one == other)
     }
 
+    /// The object itself or the one above it of that type, together with what is above that.
+    pub fn with_part(&self, object_type: ObjectType) -> Option<Self> {
+        let mut states = std::iter::once(&self.object).chain(&self.above);
+        let object = states.find(|state| state.object_type == object_type)?;
+        let above = self.above.iter().filter(|state| state.object_type < object_type).cloned().collect();
+        Some(Self { object: Rc::clone(object), above })
+    }
+
     /// The object itself or the one above it of that type.
     pub fn part(&self, object_type: ObjectType) -> Option<&ObjectState> {
         std::iter::once(&self.object).chain(&self.above).find(|state| state.object_type == object_type).map(Rc::as_ref)

@@ -1,5 +1,8 @@
 //! Rule packs: what is known of wrappers, one JSON file a pack, built into the library.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -7,7 +10,8 @@ use thiserror::Error;
 
 use crate::check::check;
 use crate::json::{self, JsonError};
-use crate::model::{ObjectState, ObjectType};
+use crate::merge::Merge;
+use crate::model::{Attribute, ObjectState, ObjectType};
 use crate::rule::{Rule, RuleError};
 use crate::schema::{CompiledSchema, SchemaError, Shape};
 use crate::survey::Survey;
@@ -46,6 +50,8 @@ pub struct Pack {
     matcher: CompiledSchema,
     rules: Vec<Value>,
     surveys: Vec<(ObjectType, Survey)>,
+    /// How the wrappers merge the options of several objects, where it is not as usual.
+    pub(crate) merge: Option<Merge>,
 }
 
 impl Pack {
@@ -60,6 +66,7 @@ impl Pack {
             description: text_of(&pack, "description")?,
             wrappers: array(&pack, "wrappers")?.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
             surveys: surveys(&rules)?,
+            merge: pack.get("merge").map(Merge::parse).transpose()?,
             condition,
             matcher,
             rules,
@@ -92,7 +99,7 @@ impl Pack {
     }
 
     /// Whether the pack is about a wrapper, whatever its name.
-    pub(crate) fn describes(&self, wrapper: &ObjectState) -> bool {
+    fn describes(&self, wrapper: &ObjectState) -> bool {
         self.matcher.is_satisfied_by(&crate::context::wrapper_document(wrapper))
     }
 
@@ -111,6 +118,28 @@ pub fn packs() -> &'static [Pack] {
     static PACKS: OnceLock<Vec<Pack>> = OnceLock::new();
     // A test holds that each of them is valid.
     PACKS.get_or_init(|| EMBEDDED.iter().filter_map(|text| Pack::parse(text).ok()).collect())
+}
+
+/// Most wrappers of which it is remembered which packs are about them.
+const MOST_KNOWN: usize = 100;
+
+/// The packs that are about a wrapper. Every verdict asks for those of the same few wrappers.
+pub(crate) fn packs_about(wrapper: &ObjectState) -> Rc<[&'static Pack]> {
+    type Known = HashMap<BTreeMap<Attribute, String>, Rc<[&'static Pack]>>;
+    thread_local! {
+        static KNOWN: RefCell<Known> = RefCell::default();
+    }
+    if let Some(known) = KNOWN.with_borrow(|known| known.get(&wrapper.attributes).cloned()) {
+        return known;
+    }
+    let about: Rc<[_]> = packs().iter().filter(|pack| pack.describes(wrapper)).collect();
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(wrapper.attributes.clone(), Rc::clone(&about));
+    });
+    about
 }
 
 fn text_of(pack: &Value, key: &'static str) -> Result<String, PackError> {
@@ -208,6 +237,16 @@ mod tests {
                 .describes(&renamed.with(&[(crate::model::Attribute::Handler, "postgres_fdw_handler")]))
         );
         assert!(!pack("postgres_fdw").describes(&stranger));
+    }
+
+    #[test]
+    fn the_packs_about_a_wrapper_are_those_that_describe_it() {
+        for _ in 0..2 {
+            let about = packs_about(&postgres_fdw());
+            let names: Vec<&str> = about.iter().map(|pack| pack.name.as_str()).collect();
+            assert_eq!(names, ["postgres_fdw", "postgres_fdw_hardened"]);
+            assert!(packs_about(&state(ObjectType::ForeignDataWrapper, "postgres_fdw", &[])).is_empty());
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Policy {
     /// The parts of the situation as somebody sees them who may not know secrets.
     pub(crate) fn masked_parts(&self, situation: &Situation) -> Map<String, Value> {
         let secrecy_of = |object_type: ObjectType| {
-            let part = part_of(situation, object_type)?;
+            let part = situation.with_part(object_type)?;
             Some(Rc::new(self.secrecy(&part)))
         };
         context::parts(situation, &Sight::Masked(&secrecy_of))
@@ -144,14 +144,6 @@ fn say(entry: &Entry, compiled: &Compiled, view: &Lazy<'_>, secrecy: &mut Secrec
     for names in &survey.secret_patterns {
         secrecy.add_secret_pattern(names.clone());
     }
-}
-
-/// The part of that type together with what is above it.
-fn part_of(situation: &Situation, object_type: ObjectType) -> Option<Situation> {
-    let mut states = std::iter::once(&situation.object).chain(&situation.above);
-    let object = states.find(|state| state.object_type == object_type)?;
-    let above = situation.above.iter().filter(|state| state.object_type < object_type).cloned().collect();
-    Some(Situation { object: object.clone(), above })
 }
 
 #[cfg(test)]

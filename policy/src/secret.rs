@@ -96,9 +96,14 @@ impl Secrecy {
             || (self.object_type == ObjectType::UserMapping && !self.public.contains(option))
     }
 
-    /// The value as it may be shown to anybody who may see the object.
+    /// The value as a message may show it to anybody who may see the object: cut at [`Shown::LONGEST`] characters.
     pub fn show(&self, option: &str, value: &OptionValue) -> Shown {
         if self.is_secret(option) { Shown::hidden() } else { Shown(Some(cut(&escaped(value.expose())))) }
+    }
+
+    /// The same, however long it is: where values are what was asked for.
+    pub fn show_whole(&self, option: &str, value: &OptionValue) -> Shown {
+        if self.is_secret(option) { Shown::hidden() } else { Shown(Some(escaped(value.expose()))) }
     }
 
     /// The value as a rule of somebody who may not know it sees it: as long, and nothing else.
@@ -107,13 +112,12 @@ impl Secrecy {
     }
 }
 
-/// The value of an option made fit to be shown: control characters escaped, cut at [`Shown::LONGEST`] characters, and
-/// of a secret nothing.
+/// The value of an option made fit to be shown: control characters escaped, and of a secret nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Shown(Option<String>);
 
 impl Shown {
-    /// Characters of a value that are shown, after which comes `...`.
+    /// Characters of a value that a message shows, after which comes `...`.
     pub const LONGEST: usize = 100;
 
     pub(crate) fn hidden() -> Self {
@@ -219,6 +223,8 @@ mod tests {
         assert_eq!(server.show("host", &OptionValue::new("a\nb\u{202e}")).to_string(), "a\\nb\\u{202e}");
         let long = server.show("host", &OptionValue::new("é".repeat(1000))).to_string();
         assert_eq!(long, format!("{}...", "é".repeat(100)));
+        assert_eq!(server.show_whole("host", &OptionValue::new("é".repeat(1000))).to_string(), "é".repeat(1000));
+        assert_eq!(server.show_whole("password", &OptionValue::new("hunter2")).to_string(), "***");
         assert_eq!(server.masked("password", &OptionValue::new("häß")), "***");
         assert_eq!(server.masked("host", &OptionValue::new("häß")), "häß");
     }

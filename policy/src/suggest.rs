@@ -1,7 +1,7 @@
 //! "Perhaps you meant": the nearest of the words that are known.
 
 /// The known word nearest to `word`, when it is near enough that a slip of the keys explains the difference.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     let folded = word.to_lowercase();
     known
