@@ -39,7 +39,21 @@ mod tests {
             "SELECT array_agg(proname::text ORDER BY proname) FROM pg_proc p
              WHERE pronamespace = 'fdw_guard'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')",
         );
-        assert_eq!(public, ["delegate_of", "policy_schema", "status", "visible_options", "visible_options_object"]);
+        assert_eq!(
+            public,
+            [
+                "column_options",
+                "delegate_of",
+                "effective_options",
+                "foreign_table_options",
+                "policy_schema",
+                "server_options",
+                "status",
+                "user_mapping_options",
+                "visible_options",
+                "visible_options_object"
+            ]
+        );
         let public = names(
             "SELECT array_agg(relname::text ORDER BY relname) FROM pg_class c
              WHERE relnamespace = 'fdw_guard'::regnamespace AND relkind IN ('r', 'v')

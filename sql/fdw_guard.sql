@@ -211,6 +211,29 @@ CREATE FUNCTION fdw_guard.visible_options_object(catalog regclass, object oid, c
     );
 COMMENT ON FUNCTION fdw_guard.visible_options_object(regclass, oid, integer) IS 'the same as one JSON object';
 
+CREATE FUNCTION fdw_guard.server_options(name name) RETURNS jsonb
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_server_options';
+COMMENT ON FUNCTION fdw_guard.server_options(name) IS 'the options of a server, secrets shown as ***';
+
+CREATE FUNCTION fdw_guard.user_mapping_options(role name, server name) RETURNS jsonb
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_user_mapping_options';
+COMMENT ON FUNCTION fdw_guard.user_mapping_options(name, name) IS 'the options of a user mapping; null where pg_user_mappings shows none';
+
+CREATE FUNCTION fdw_guard.foreign_table_options(relation regclass) RETURNS jsonb
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_foreign_table_options';
+COMMENT ON FUNCTION fdw_guard.foreign_table_options(regclass) IS 'the options of a foreign table, secrets shown as ***';
+
+CREATE FUNCTION fdw_guard.column_options(relation regclass, column_name name) RETURNS jsonb
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_column_options';
+COMMENT ON FUNCTION fdw_guard.column_options(regclass, name) IS 'the options of a column of a foreign table, secrets shown as ***';
+
+CREATE FUNCTION fdw_guard.effective_options(
+    relation regclass, role name,
+    OUT option text, OUT value text, OUT is_secret boolean, OUT object_type text, OUT identity text, OUT overrides text
+) RETURNS SETOF record
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_effective_options';
+COMMENT ON FUNCTION fdw_guard.effective_options(regclass, name) IS 'what a query by that role would really use, and where each option comes from';
+
 CREATE VIEW fdw_guard.servers AS
     SELECT s.oid,
            s.srvname AS server,
@@ -493,6 +516,11 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fdw_guard FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     fdw_guard.visible_options(regclass, oid, integer),
     fdw_guard.visible_options_object(regclass, oid, integer),
+    fdw_guard.server_options(name),
+    fdw_guard.user_mapping_options(name, name),
+    fdw_guard.foreign_table_options(regclass),
+    fdw_guard.column_options(regclass, name),
+    fdw_guard.effective_options(regclass, name),
     fdw_guard.policy_schema(),
     fdw_guard.status(),
     fdw_guard.delegate_of(oid)

@@ -1,5 +1,6 @@
 //! What can go wrong in a function of the extension. How PostgreSQL hears of it is said in [`crate::report`].
 
+use crate::lookup::Missing;
 use fdw_guard_policy::rule::RuleError;
 use thiserror::Error;
 
@@ -36,4 +37,10 @@ pub enum Error {
     DelegateChanged { name: String },
     #[error("rule pack \"{name}\" does not exist")]
     UnknownPack { name: String, known: String },
+    /// An object that the caller names.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// The caller asks what another role would use.
+    #[error("permission denied to see what role \"{role}\" would use")]
+    NotMember { role: String },
 }

@@ -6,6 +6,7 @@ mod ffi;
 mod functions;
 mod guard;
 mod judge;
+mod lookup;
 mod policy_file;
 mod policy_in_force;
 mod report;

@@ -2,9 +2,11 @@
 
 use crate::error::Error;
 use crate::ffi::raise::{Level, Report};
+use crate::lookup::Missing;
 use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
+use fdw_guard_policy::effective::Origin;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
@@ -119,8 +121,42 @@ impl From<Error> for Report {
             Error::UnknownPack { known, .. } => {
                 report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
             }
+            Error::Missing(missing) => missing_object(missing),
+            Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+                .with_detail("Only members of that role may see it, and superusers."),
         }
     }
+}
+
+fn missing_object(missing: &Missing) -> Report {
+    let sqlstate = match missing {
+        Missing::Server { .. } | Missing::Role { .. } | Missing::UserMapping { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
+        Missing::Relation(_) => Code::ERRCODE_UNDEFINED_TABLE,
+        Missing::NotAForeignTable { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
+        Missing::Column { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
+    };
+    let meant =
+        |what, near: &Option<String>| near.as_ref().map(|near| format!("Perhaps you meant the {what} \"{near}\"."));
+    let hint = match missing {
+        Missing::Server { near, .. } => meant("server", near),
+        Missing::Role { near, .. } => meant("role", near),
+        Missing::Column { near, .. } => meant("column", near),
+        Missing::UserMapping { public_is_there: true, .. } => {
+            Some("The server has a mapping for public, which a role without one of its own uses.".to_owned())
+        }
+        Missing::UserMapping { .. } | Missing::Relation(_) | Missing::NotAForeignTable { .. } => None,
+    };
+    Report { hint, ..Report::error(sqlstate, missing.to_string()) }
+}
+
+/// A user mapping counts whose options the caller may not see.
+pub fn hidden_mapping(origin: &Origin) -> Report {
+    Report::new(
+        Level::Notice,
+        Code::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!("the options of {} \"{}\" are not shown", origin.object_type, origin.identity),
+    )
+    .with_detail("They show to those who see them in pg_user_mappings, and may override others that are shown.")
 }
 
 /// The server is started with a policy file that will not do.

@@ -10,7 +10,7 @@ use std::ffi::c_char;
 use std::rc::Rc;
 
 /// The role name by which rules and messages know the PUBLIC mapping.
-const PUBLIC: &str = "public";
+pub const PUBLIC: &str = "public";
 
 /// An object's state, and the oid of the object directly above it.
 pub struct Found {

@@ -82,6 +82,12 @@ impl Call {
         self.datum(place).map(|datum| unsafe { tuple::text_of(datum) })
     }
 
+    /// The `name` argument at that place, None if it is null.
+    pub fn name(&self, place: usize) -> Option<String> {
+        // SAFETY: the SQL declaration says that the argument is of type name; every caller names such a place.
+        self.datum(place).map(|datum| unsafe { tuple::name(&*datum.cast_mut_ptr::<pg_sys::NameData>()) })
+    }
+
     /// The `oid`, `regclass` or `regprocedure` argument at that place, None if it is null.
     pub fn oid(&self, place: usize) -> Option<Oid> {
         self.datum(place).map(|datum| Oid::from(datum.value() as u32))
@@ -232,7 +238,7 @@ fn text_array_datum(texts: &[String]) -> Datum {
 fn jsonb_datum(text: &str) -> Datum {
     // SAFETY: jsonb_in takes a C string and gives a jsonb, or raises an error.
     unsafe {
-        let text = Datum::from(text::to_server(text).cast_mut());
+        let text = Datum::from(text::to_server_json(text).cast_mut());
         pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text)]).unwrap_or(Datum::null())
     }
 }

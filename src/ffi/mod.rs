@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod kept;
 pub mod mappings;
 pub mod memory;
+pub mod names;
 pub mod raise;
 pub mod rights;
 pub mod rules;

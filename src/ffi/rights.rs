@@ -22,6 +22,12 @@ pub fn may_see_user_mapping(mapping: Oid) -> bool {
     }
 }
 
+/// Whether the current role is a member of that role, as every superuser is of every role.
+pub fn is_member_of(role: Oid) -> bool {
+    // SAFETY: looks the memberships of a role up.
+    unsafe { pg_sys::is_member_of_role(session::current_role(), role) }
+}
+
 /// Whether the current role, as itself or as a member of another, was granted that right on the table or on one of its
 /// columns, or owns it. Unlike PostgreSQL's own check this counts no predefined role's right on every table.
 pub fn has_grant_on_table(table: Oid, right: u32) -> bool {

@@ -18,6 +18,12 @@ pub fn subtransaction() -> u32 {
     unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
+/// The value of a setting, None if there is none of that name.
+pub fn setting(name: &str) -> Option<String> {
+    // SAFETY: to_server_name gives a C string; with missing_ok the answer may be null.
+    unsafe { text::from_server_opt(pg_sys::GetConfigOption(text::to_server_name(name), true, false)) }
+}
+
 thread_local! {
     /// A database in which a session runs cannot be renamed.
     static DATABASE: &'static str = String::leak(catalog::database_name());

@@ -183,6 +183,11 @@ pub fn to_server(text: &str) -> *const c_char {
     encoded(text, |byte| format!("\\x{byte:02x}").into_bytes())
 }
 
+/// The same for JSON, in whose strings a backslash is written twice.
+pub fn to_server_json(text: &str) -> *const c_char {
+    encoded(text, |byte| format!("\\\\x{byte:02x}").into_bytes())
+}
+
 /// A palloc'ed C string in the database's encoding, to look a name up: an opaque byte is that byte again.
 pub fn to_server_name(text: &str) -> *const c_char {
     encoded(text, |byte| vec![byte])

@@ -1,6 +1,7 @@
 //! The SQL functions: thin, and safe.
 
 pub mod delegates;
+pub mod effective;
 pub mod options;
 pub mod packs;
 pub mod policy;

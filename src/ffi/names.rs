@@ -1,0 +1,62 @@
+//! Objects by the names that a caller gives, and the names that there are.
+
+use crate::ffi::scan::CatalogScan;
+use crate::ffi::text;
+use crate::ffi::tuple::{self, CachedTuple};
+use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
+
+/// The server of that name.
+pub fn server(name: &str) -> Option<Oid> {
+    // SAFETY: to_server_name gives a C string; with missing_ok an unknown server is InvalidOid.
+    let oid = unsafe { pg_sys::get_foreign_server_oid(text::to_server_name(name), true) };
+    (oid != Oid::INVALID).then_some(oid)
+}
+
+/// The role of that name.
+pub fn role(name: &str) -> Option<Oid> {
+    // SAFETY: to_server_name gives a C string; with missing_ok an unknown role is InvalidOid.
+    let oid = unsafe { pg_sys::get_role_oid(text::to_server_name(name), true) };
+    (oid != Oid::INVALID).then_some(oid)
+}
+
+/// The user mapping of exactly that role on the server; an invalid role is PUBLIC.
+pub fn user_mapping(role: Oid, server: Oid) -> Option<Oid> {
+    let found = CachedTuple::find(Cache::USERMAPPINGUSERSERVER, &[role.into(), server.into()])?;
+    // SAFETY: the cache is that of pg_user_mapping.
+    Some(unsafe { found.form::<pg_sys::FormData_pg_user_mapping>() }.oid)
+}
+
+/// The number of the column of that name, dropped ones left out.
+pub fn column(table: Oid, name: &str) -> Option<i16> {
+    // SAFETY: to_server_name gives a C string; an unknown column is InvalidAttrNumber.
+    let number = unsafe { pg_sys::get_attnum(table, text::to_server_name(name)) };
+    (i32::from(number) != pg_sys::InvalidAttrNumber as i32).then_some(number)
+}
+
+/// The name of a relation, without its schema.
+pub fn of_relation(relation: Oid) -> Option<String> {
+    // SAFETY: the answer is null or a palloc'ed C string.
+    unsafe { text::from_server_opt(pg_sys::get_rel_name(relation)) }
+}
+
+/// Every server's name.
+pub fn of_servers() -> Vec<String> {
+    let mut names = Vec::new();
+    CatalogScan::of_catalog(pg_sys::ForeignServerRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_foreign_server.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_foreign_server>() };
+        names.push(tuple::name(&form.srvname));
+    });
+    names
+}
+
+/// Every role's name, as everybody sees them in pg_roles.
+pub fn of_roles() -> Vec<String> {
+    let mut names = Vec::new();
+    CatalogScan::of_catalog(pg_sys::AuthIdRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_authid.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_authid>() };
+        names.push(tuple::name(&form.rolname));
+    });
+    names
+}

@@ -1,0 +1,71 @@
+//! What a caller names: the object, or an error that says what is not there and which name is near.
+
+use crate::ffi::{catalog, names};
+use fdw_guard_policy::suggest::nearest;
+use pgrx::pg_sys::Oid;
+use thiserror::Error;
+
+/// The role of the PUBLIC mapping, and the name that stands for it.
+pub const PUBLIC: Oid = Oid::INVALID;
+
+/// What is not there, in PostgreSQL's own words, with the name that may have been meant.
+#[derive(Debug, Error)]
+pub enum Missing {
+    #[error("server \"{name}\" does not exist")]
+    Server { name: String, near: Option<String> },
+    #[error("role \"{name}\" does not exist")]
+    Role { name: String, near: Option<String> },
+    #[error("user mapping for \"{role}\" does not exist for server \"{server}\"")]
+    UserMapping { role: String, server: String, public_is_there: bool },
+    #[error("relation with OID {0} does not exist")]
+    Relation(u32),
+    #[error("\"{name}\" is not a foreign table")]
+    NotAForeignTable { name: String },
+    #[error("column \"{name}\" of relation \"{relation}\" does not exist")]
+    Column { relation: String, name: String, near: Option<String> },
+}
+
+/// The server of that name.
+pub fn server(name: &str) -> Result<Oid, Missing> {
+    names::server(name).ok_or_else(|| Missing::Server { name: name.to_owned(), near: near(name, names::of_servers()) })
+}
+
+/// The role of that name; [`PUBLIC`] for `public`.
+pub fn role(name: &str) -> Result<Oid, Missing> {
+    if name == catalog::PUBLIC {
+        return Ok(PUBLIC);
+    }
+    names::role(name).ok_or_else(|| Missing::Role { name: name.to_owned(), near: near(name, names::of_roles()) })
+}
+
+/// The user mapping that was made for exactly that role.
+pub fn user_mapping(role_name: &str, server_name: &str) -> Result<Oid, Missing> {
+    let server = server(server_name)?;
+    names::user_mapping(role(role_name)?, server).ok_or_else(|| Missing::UserMapping {
+        role: role_name.to_owned(),
+        server: server_name.to_owned(),
+        public_is_there: names::user_mapping(PUBLIC, server).is_some(),
+    })
+}
+
+/// The relation, if it is a foreign table.
+pub fn foreign_table(relation: Oid) -> Result<Oid, Missing> {
+    if catalog::is_foreign_table(relation) {
+        return Ok(relation);
+    }
+    Err(names::of_relation(relation)
+        .map_or(Missing::Relation(relation.to_u32()), |name| Missing::NotAForeignTable { name }))
+}
+
+/// The number of the column of that name.
+pub fn column(table: Oid, name: &str) -> Result<i16, Missing> {
+    names::column(table, name).ok_or_else(|| {
+        let known = catalog::columns(table, "").into_iter().map(|(_, column)| column.name().to_owned()).collect();
+        let relation = names::of_relation(table).unwrap_or_default();
+        Missing::Column { relation, name: name.to_owned(), near: near(name, known) }
+    })
+}
+
+fn near(name: &str, known: Vec<String>) -> Option<String> {
+    nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
+}
