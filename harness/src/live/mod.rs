@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod changed_delegates;
+mod effective;
 mod encodings;
 mod frames;
 mod guarded;
@@ -45,6 +46,7 @@ fn all() -> Vec<LiveTest> {
     [
         bad_input::TESTS,
         changed_delegates::TESTS,
+        effective::TESTS,
         encodings::TESTS,
         frames::TESTS,
         guarded::TESTS,
