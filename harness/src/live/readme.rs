@@ -156,8 +156,9 @@ const TABLES: &[Table] = &[
     Table {
         document: "README.md",
         heading: "## Functions and views",
-        query: "SELECT proname || '(' || CASE WHEN pronargs > 3 THEN '…' WHEN proargnames[1] = 'name' AND pronargs > 0 \
-                THEN array_to_string(proargnames[1:pronargs], ', ') ELSE oidvectortypes(proargtypes) END || ')' FROM pg_proc \
+        query: "SELECT proname || '(' || CASE WHEN pronargs > 3 THEN '…' WHEN pronargs > 0 \
+                AND proargnames[1] IN ('name', 'relation', 'role') THEN array_to_string(proargnames[1:pronargs], ', ') \
+                ELSE oidvectortypes(proargtypes) END || ')' FROM pg_proc \
                 WHERE pronamespace = 'fdw_guard'::regnamespace \
                 UNION ALL SELECT relname FROM pg_class \
                 WHERE relnamespace = 'fdw_guard'::regnamespace AND relkind IN ('r', 'v')",
