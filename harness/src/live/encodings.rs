@@ -132,11 +132,32 @@ fn shows(client: &mut Client, Language { name, good, .. }: &Language) -> Result<
     let sql = "SELECT server, options ->> server FROM fdw_guard.servers WHERE server <> 'other'";
     let row = client.query_one(sql, &[])?;
     same("servers", (row.get(0), row.get(1)), (*name, *good))?;
+    agree(client)?;
     let row = client.query_one(
         "SELECT name, options #>> ARRAY['properties', name, 'enum', '0'], message FROM fdw_guard.policy()",
         &[],
     )?;
     same("policy()", (row.get(0), row.get(1), row.get(2)), (*name, *good, format!("{good}!").as_str()))
+}
+
+/// The functions that give the options of one object, each beside what the view says of it.
+const FUNCTIONS: [&str; 4] = [
+    "SELECT fdw_guard.server_options(server) = options FROM fdw_guard.servers",
+    "SELECT fdw_guard.user_mapping_options(role, server) = options FROM fdw_guard.user_mappings",
+    "SELECT fdw_guard.foreign_table_options(relation) = options FROM fdw_guard.foreign_tables",
+    "SELECT fdw_guard.column_options(relation, column_name) = options FROM fdw_guard.foreign_columns",
+];
+
+/// Each function gives what the view says of every object that there is.
+fn agree(client: &mut Client) -> Result<()> {
+    let mut compared = 0;
+    for function in FUNCTIONS {
+        let rows = client.query(function, &[])?;
+        ensure!(rows.iter().all(|row| row.get::<_, Option<bool>>(0) == Some(true)), "{function}: {rows:?}");
+        compared += rows.len();
+    }
+    ensure!(compared > 0, "there is no object");
+    Ok(())
 }
 
 /// Bytes that psql sends and receives as they are.
@@ -247,6 +268,10 @@ fn bytes_without_meaning_crash_no_view(cluster: &Cluster) -> Result<()> {
     }
     let grown: Vec<i64> = rows(&mut client)?.iter().zip(before).map(|(now, before)| now - before).collect();
     same("new rows", grown, vec![5, 1, 1, 1, 1, 1, 1, 0, 0])?;
+    agree(&mut client)?;
+    let used =
+        "SELECT count(e::text) FROM fdw_guard.foreign_tables, fdw_guard.effective_options(relation, CURRENT_USER) e";
+    same("effective options", client.query_one(used, &[])?.get(0), 2_i64)?;
     let secrets = "SELECT count(*) FROM fdw_guard.options WHERE value = '***' AND is_secret";
     same("secrets", client.query_one(secrets, &[])?.get(0), 2_i64)?;
     let error = expect_error(&mut client, "CREATE SERVER t FOREIGN DATA WRAPPER plain OPTIONS (no E'\\xff')")?;
