@@ -86,14 +86,12 @@ type ShownPart<'a> = (&'static str, &'a ObjectState, Map<String, Value>);
 /// The options of all parts, merged as the wrapper merges them.
 fn effective(situation: &Situation, shown: &[ShownPart<'_>]) -> Map<String, Value> {
     let merge = Merge::of(situation.part(ObjectType::ForeignDataWrapper));
-    let merged = merge.effective(shown.iter().map(|(_, state, _)| *state));
+    let states: Vec<&ObjectState> = shown.iter().map(|(_, state, _)| *state).collect();
     let value = |option: &str, bearer: &ObjectState| {
         let (_, _, options) = shown.iter().find(|(_, state, _)| std::ptr::eq(*state, bearer))?;
         options.get(option).cloned()
     };
-    let of_bearer =
-        |(option, bearers): (&str, Vec<&ObjectState>)| Some((option.to_owned(), value(option, bearers.first()?)?));
-    merged.into_iter().filter_map(of_bearer).collect()
+    merge.options(&states).filter_map(|(option, bearer)| Some((option.to_owned(), value(option, bearer)?))).collect()
 }
 
 /// A document of a wrapper alone, without its options.

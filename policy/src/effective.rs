@@ -86,19 +86,14 @@ impl Policy {
         let parts = query.parts();
         let secrecies: BTreeMap<ObjectType, Secrecy> =
             parts.iter().map(|part| (part.object.object_type, self.secrecy(part))).collect();
-        let merged = query.merge().effective(parts.iter().map(|part| part.object.as_ref()));
+        let states: Vec<&ObjectState> = parts.iter().map(|part| part.object.as_ref()).collect();
+        // Of each option the value that counts last.
         let mut options: BTreeMap<String, Vec<Sourced>> = BTreeMap::new();
-        for (option, bearers) in merged {
-            let sourced = bearers.into_iter().filter_map(|state| sourced(option, state, &secrecies));
-            options.insert(option.to_owned(), sourced.collect());
+        for (option, state) in query.merge().options(&states) {
+            options.entry(option.to_owned()).or_default().extend(sourced(option, state, &secrecies));
         }
         for (option, setting) in query.merge().settings() {
-            let value = (query.setting)(setting).filter(|value| !value.is_empty());
-            if let Some((value, secrecy)) = value.zip(secrecies.get(&ObjectType::Server)) {
-                let value = secrecy.show_whole(option, &OptionValue::new(value));
-                let origin = Origin { object_type: SETTING, identity: setting.to_owned() };
-                options.entry(option.to_owned()).or_default().insert(0, Sourced { value, origin });
-            }
+            options.entry(option.to_owned()).or_default().extend(overriding(query, option, setting, &secrecies));
         }
         let hidden = query.mapping().filter(|_| !query.may_see_mapping).map(|mapping| Origin::of(&mapping.object));
         Effective { options: options.into_iter().filter_map(effective_option).collect(), hidden }
@@ -110,8 +105,20 @@ fn sourced(option: &str, state: &ObjectState, secrecies: &BTreeMap<ObjectType, S
     Some(Sourced { value, origin: Origin::of(state) })
 }
 
+/// The value of a setting that overrides an option, as secret as the option is on a server.
+fn overriding(
+    query: &Query<'_>,
+    option: &str,
+    setting: &str,
+    secrecies: &BTreeMap<ObjectType, Secrecy>,
+) -> Option<Sourced> {
+    let value = (query.setting)(setting).filter(|value| !value.is_empty())?;
+    let value = secrecies.get(&ObjectType::Server)?.show_whole(option, &OptionValue::new(value));
+    Some(Sourced { value, origin: Origin { object_type: SETTING, identity: setting.to_owned() } })
+}
+
 fn effective_option((name, sourced): (String, Vec<Sourced>)) -> Option<EffectiveOption> {
-    let mut sourced = sourced.into_iter();
+    let mut sourced = sourced.into_iter().rev();
     Some(EffectiveOption { name, value: sourced.next()?, overridden: sourced.collect() })
 }
 

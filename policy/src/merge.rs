@@ -58,21 +58,16 @@ impl Merge {
         self.levels().contains(&object_type)
     }
 
-    /// The options that count, each with the objects on which it stands: first the one whose value is used, then those
-    /// that it overrides, from the nearest on.
-    pub(crate) fn effective<'a>(
-        &self,
-        states: impl IntoIterator<Item = &'a ObjectState>,
-    ) -> BTreeMap<&'a str, Vec<&'a ObjectState>> {
-        let states: Vec<_> = states.into_iter().collect();
-        let mut bearers: BTreeMap<&str, Vec<&ObjectState>> = BTreeMap::new();
-        for level in self.levels().iter().rev() {
-            for state in states.iter().filter(|state| state.object_type == *level) {
-                let set = state.options.iter().filter(|(_, value)| self.is_set(*level, value));
-                set.for_each(|(option, _)| bearers.entry(option).or_default().push(state));
-            }
-        }
-        bearers
+    /// The options that the wrapper reads, each with the object on which it stands. Of the same option the last one
+    /// counts.
+    pub(crate) fn options<'a>(&self, states: &[&'a ObjectState]) -> impl Iterator<Item = (&'a str, &'a ObjectState)> {
+        let of_level = move |level| states.iter().filter(move |state| state.object_type == level);
+        let set = |state: &&'a ObjectState| {
+            let state = *state;
+            let options = state.options.iter().filter(|(_, value)| self.is_set(state.object_type, value));
+            options.map(move |(option, _)| (option, state))
+        };
+        self.levels().iter().flat_map(move |level| of_level(*level)).flat_map(set)
     }
 
     /// The settings that override options, each with its option.
@@ -111,13 +106,14 @@ mod tests {
     use ObjectType::{ForeignDataWrapper, ForeignTable, ForeignTableColumn, Server, UserMapping};
     use serde_json::json;
 
-    /// Of each effective option the objects on which it stands.
+    /// Of each option the objects on which it stands, the one that counts last.
     fn merged(merge: &Merge, states: &[ObjectState]) -> Vec<(String, Vec<ObjectType>)> {
-        let effective = merge.effective(states);
-        effective
-            .into_iter()
-            .map(|(option, bearers)| (option.to_owned(), bearers.iter().map(|state| state.object_type).collect()))
-            .collect()
+        let mut bearers: BTreeMap<String, Vec<ObjectType>> = BTreeMap::new();
+        let states: Vec<&ObjectState> = states.iter().collect();
+        for (option, state) in merge.options(&states) {
+            bearers.entry(option.to_owned()).or_default().push(state.object_type);
+        }
+        bearers.into_iter().collect()
     }
 
     fn everywhere(value: &str) -> Vec<ObjectState> {
@@ -126,7 +122,7 @@ mod tests {
 
     #[test]
     fn usually_the_lowest_object_counts_and_an_empty_value_is_a_value() {
-        let order = vec![ForeignTableColumn, ForeignTable, UserMapping, Server, ForeignDataWrapper];
+        let order = vec![ForeignDataWrapper, Server, UserMapping, ForeignTable, ForeignTableColumn];
         for value in ["v", ""] {
             assert_eq!(merged(Merge::of(None), &everywhere(value)), [("o".to_owned(), order.clone())]);
         }
@@ -137,9 +133,9 @@ mod tests {
     #[test]
     fn postgres_fdw_reads_no_options_of_the_wrapper_and_libpq_no_empty_ones() {
         let merge = Merge::of(Some(&postgres_fdw()));
-        let read = vec![ForeignTableColumn, ForeignTable, UserMapping, Server];
+        let read = vec![Server, UserMapping, ForeignTable, ForeignTableColumn];
         assert_eq!(merged(merge, &everywhere("v")), [("o".to_owned(), read)]);
-        assert_eq!(merged(merge, &everywhere("")), [("o".to_owned(), vec![ForeignTableColumn, ForeignTable])]);
+        assert_eq!(merged(merge, &everywhere("")), [("o".to_owned(), vec![ForeignTable, ForeignTableColumn])]);
         let one = [state(Server, "s", &[("sslkey", "k")]), state(UserMapping, "m", &[("sslkey", "")])];
         assert_eq!(merged(merge, &one), [("sslkey".to_owned(), vec![Server])]);
         assert_eq!(merge.settings().collect::<Vec<_>>(), [("application_name", "postgres_fdw.application_name")]);
@@ -155,7 +151,7 @@ mod tests {
     #[test]
     fn the_order_of_levels_is_what_the_pack_says() {
         let merge = Merge::parse(&json!({"levels": ["user mapping", "server"]})).unwrap();
-        assert_eq!(merged(&merge, &everywhere("v")), [("o".to_owned(), vec![Server, UserMapping])]);
+        assert_eq!(merged(&merge, &everywhere("v")), [("o".to_owned(), vec![UserMapping, Server])]);
     }
 
     #[test]
