@@ -30,7 +30,7 @@ pub fn judge(touched: &Touched) -> Vec<Report> {
     if policy.rules().next().is_none() {
         return Vec::new();
     }
-    let mut judge = Judge { policy: &policy, touched, actors: HashMap::new(), violations: Vec::new() };
+    let mut judge = Judge { policy: &policy, touched, actors: Vec::new(), violations: Vec::new() };
     let changed: Vec<Changed> = touched.iter().filter_map(|touch| judge.touch(touch)).collect();
     judge.below(&changed);
     report::of_violations(judge.violations, enforcement)
@@ -39,7 +39,7 @@ pub fn judge(touched: &Touched) -> Vec<Report> {
 struct Judge<'a> {
     policy: &'a Policy,
     touched: &'a Touched,
-    actors: HashMap<Oid, Rc<Actor>>,
+    actors: Vec<(Oid, Rc<Actor>)>,
     violations: Vec<Violation>,
 }
 
@@ -152,9 +152,19 @@ impl Judge<'_> {
         forms: BTreeSet<Form>,
         touched: bool,
     ) {
-        let actor = Rc::clone(self.actors.entry(actor).or_insert_with(|| Rc::new(Actor::new(actor))));
+        let actor = self.actor(actor);
         let change = Change { old, new, forms, touched };
         self.violations.extend(self.policy.evaluate(&change, actor.as_ref()));
+    }
+
+    /// The role as an actor; most verdicts know one.
+    fn actor(&mut self, role: Oid) -> Rc<Actor> {
+        if let Some((_, known)) = self.actors.iter().find(|(known, _)| *known == role) {
+            return Rc::clone(known);
+        }
+        let actor = Rc::new(Actor::new(role));
+        self.actors.push((role, Rc::clone(&actor)));
+        actor
     }
 }
 

@@ -61,7 +61,7 @@ impl Sight<'_> {
             Self::Everything => None,
             Self::Masked(secrecy_of) => secrecy_of(state.object_type),
         };
-        let shown = |(name, value): (&str, &crate::model::OptionValue)| {
+        let shown = |(name, value): (&str, crate::model::OptionValue<'_>)| {
             let text = secrecy.as_ref().map_or_else(|| value.expose().to_owned(), |known| known.masked(name, value));
             (name.to_owned(), Value::from(text))
         };

@@ -113,7 +113,7 @@ fn overriding(
     secrecies: &BTreeMap<ObjectType, Secrecy>,
 ) -> Option<Sourced> {
     let value = (query.setting)(setting).filter(|value| !value.is_empty())?;
-    let value = secrecies.get(&ObjectType::Server)?.show_whole(option, &OptionValue::new(value));
+    let value = secrecies.get(&ObjectType::Server)?.show_whole(option, OptionValue::from(value.as_str()));
     Some(Sourced { value, origin: Origin { object_type: SETTING, identity: setting.to_owned() } })
 }
 

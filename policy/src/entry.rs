@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use crate::context::{EFFECTIVE, OLD, PARTS};
-use crate::evaluate::Session;
+use crate::evaluate::{Change, Difference, Session};
 use crate::matcher::Matcher;
 use crate::model::{ObjectType, Situation};
 use crate::rule::{Rule, RuleError};
@@ -53,6 +53,14 @@ impl Entry {
         self.compiled.get_or_init(|| self.compile()).as_ref()
     }
 
+    /// Whether the change cannot concern the rule, whatever its patterns. Of a rule that nothing has matched yet, and that
+    /// is not compiled therefore, nobody knows.
+    pub(crate) fn is_unconcerned(&self, change: &Change, difference: &Difference<'_>) -> bool {
+        let compiled = self.compiled.get().and_then(|compiled| compiled.as_ref().ok());
+        compiled.is_some_and(|compiled| compiled.sees_no_difference(&self.rule, change, difference))
+            && !change.forms.iter().any(|form| self.rule.forms.contains(form))
+    }
+
     fn compile(&self) -> Result<Compiled, RuleError> {
         Ok(Compiled { options: self.rule.compile_options()?, condition: self.rule.compile_condition()? })
     }
@@ -74,5 +82,14 @@ impl Entry {
     /// Whether the rule depends on anything above its object.
     pub(crate) fn looks_above(&self) -> bool {
         ObjectType::ALL.into_iter().any(|above| self.looks_at(above))
+    }
+}
+
+impl Compiled {
+    /// Whether nothing differs that the schemas look at, so that they are violated now if and only if they were before.
+    pub(crate) fn sees_no_difference(&self, rule: &Rule, change: &Change, difference: &Difference<'_>) -> bool {
+        let all = rule.strict && change.touched;
+        let looks_at_any = |changed: &Vec<&str>| self.options.as_ref().is_some_and(|schema| schema.looks_at_any(changed));
+        !all && self.condition.is_none() && difference.changed_options.as_ref().is_some_and(|it| !looks_at_any(it))
     }
 }

@@ -123,13 +123,6 @@ impl Judge<'_> {
         self.governs_now() || self.governed_before().is_some()
     }
 
-    /// Whether nothing differs that the rule looks at, so that it is violated now if and only if it was before.
-    fn sees_no_difference(&self, schema: &CompiledSchema) -> bool {
-        let changed = self.sides.difference.changed_options.as_deref();
-        let all = self.rule().strict && self.change.touched;
-        !all && self.compiled.condition.is_none() && changed.is_some_and(|changed| !schema.looks_at_any(changed))
-    }
-
     fn forms(&self, violations: &mut Vec<Violation>) {
         let mut governed = self.change.forms.iter().filter(|form| self.rule().forms.contains(form)).peekable();
         if self.change.touched && governed.peek().is_some() && self.governs_either() {
@@ -141,7 +134,8 @@ impl Judge<'_> {
 
     fn options(&self, violations: &mut Vec<Violation>) {
         let Some(schema) = &self.compiled.options else { return };
-        if self.change.new.is_none() || self.sees_no_difference(schema) {
+        let same = self.compiled.sees_no_difference(self.rule(), self.change, self.sides.difference);
+        if self.change.new.is_none() || same {
             return;
         }
         let explainer = Explainer { rule: self.rule(), schema, change: self.change, view: self.sides.now };
@@ -184,7 +178,7 @@ impl Judge<'_> {
         faults.into_iter().flatten().map(|fault| fault.option).collect()
     }
 
-    fn option_of<'s>(situation: Option<&'s Situation>, name: &str) -> Option<&'s OptionValue> {
+    fn option_of<'s>(situation: Option<&'s Situation>, name: &str) -> Option<OptionValue<'s>> {
         situation.and_then(|situation| situation.object.options.get(name))
     }
 
@@ -240,7 +234,8 @@ mod tests {
         let rule = |(number, schema): (usize, &serde_json::Value)| {
             let field = json!({
                 "name": format!("r{number}"), "object_type": "user mapping", "options": schema, "strict": strict,
-                "condition": (number % 3 == 0).then(|| json!({"required": ["effective"]}))
+                "condition": (number % 3 == 0).then(|| json!({"required": ["effective"]})),
+                "forms": if number % 4 == 1 { vec!["OPTIONS"] } else { Vec::new() }
             });
             Rule { trusted, ..Rule::from_value(field).unwrap() }
         };
@@ -280,7 +275,10 @@ mod tests {
             prop_assert!(Difference::of(&all).changed_options.is_none());
             let some = change(old, new);
             prop_assert!(Difference::of(&some).changed_options.is_some());
-            prop_assert_eq!(policy.evaluate(&some, &Ordinary), policy.evaluate(&all, &Ordinary));
+            let before_they_are_compiled = policy.evaluate(&some, &Ordinary);
+            let of_all = policy.evaluate(&all, &Ordinary);
+            prop_assert_eq!(&before_they_are_compiled, &of_all);
+            prop_assert_eq!(policy.evaluate(&some, &Ordinary), of_all);
         }
     }
 

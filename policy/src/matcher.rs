@@ -42,7 +42,7 @@ impl Matcher {
     /// Whether the rule is in force in the session's database and binds its current role.
     pub(crate) fn binds(&self, session: &dyn Session) -> bool {
         let member = |role: &String| role == "public" || session.is_member_of(role);
-        self.database.matches(&[session.database()])
+        (self.database.is_any() || self.database.matches(&[session.database()]))
             && (self.roles.is_empty() || self.roles.iter().any(member))
             && !self.except_roles.iter().any(member)
     }

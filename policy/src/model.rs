@@ -45,37 +45,65 @@ impl fmt::Display for ObjectType {
 
 /// The value of one option. It may be a password, so it can be compared and measured but not printed: only
 /// [`crate::secret::Secrecy::show`] makes text of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OptionValue(String);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct OptionValue<'a>(&'a str);
 
-impl OptionValue {
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
+impl<'a> OptionValue<'a> {
     /// The text itself, for the evaluator and for statements that set it.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
+    pub(crate) fn expose(self) -> &'a str {
+        self.0
     }
 }
 
-impl fmt::Debug for OptionValue {
+impl<'a> From<&'a str> for OptionValue<'a> {
+    fn from(value: &'a str) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for OptionValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
 }
 
+/// One element of an OPTIONS list, `name=value` as the catalog holds it.
+#[derive(Clone, PartialEq, Eq)]
+struct Element {
+    text: String,
+    /// Where the name ends.
+    name: usize,
+}
+
+impl Element {
+    /// A name holds no `=` (transformGenericOptions), so the first one ends it.
+    fn new(text: String) -> Self {
+        Self { name: text.find('=').unwrap_or(text.len()), text }
+    }
+
+    fn parts(&self) -> (&str, OptionValue<'_>) {
+        let name = self.text.get(..self.name).unwrap_or_default();
+        (name, OptionValue(self.text.get(self.name + 1..).unwrap_or_default()))
+    }
+}
+
+impl fmt::Debug for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts().fmt(f)
+    }
+}
+
 /// An object's OPTIONS list, in the catalog's order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Options(Vec<(String, OptionValue)>);
+pub struct Options(Vec<Element>);
 
 impl Options {
-    pub fn get(&self, name: &str) -> Option<&OptionValue> {
+    pub fn get(&self, name: &str) -> Option<OptionValue<'_>> {
         self.iter().find_map(|(option, value)| (option == name).then_some(value))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &OptionValue)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, OptionValue<'_>)> {
+        self.0.iter().map(Element::parts)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -90,9 +118,10 @@ impl Options {
     }
 }
 
-impl<N: Into<String>> FromIterator<(N, OptionValue)> for Options {
-    fn from_iter<I: IntoIterator<Item = (N, OptionValue)>>(options: I) -> Self {
-        Self(options.into_iter().map(|(name, value)| (name.into(), value)).collect())
+impl FromIterator<String> for Options {
+    /// Takes the elements as the catalog holds them, each a `name=value`.
+    fn from_iter<I: IntoIterator<Item = String>>(elements: I) -> Self {
+        Self(elements.into_iter().map(Element::new).collect())
     }
 }
 

@@ -55,7 +55,7 @@ impl Policy {
         let old = change.old.iter().filter(|_| difference.changed_options.is_none());
         for entry in self.candidates(change.new.iter().chain(old)) {
             session.check_for_interrupts();
-            if entry.binds(session) {
+            if !entry.is_unconcerned(change, &difference) && entry.binds(session) {
                 evaluate_rule(entry, change, sides, &mut violations);
             }
         }

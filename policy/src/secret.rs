@@ -97,17 +97,17 @@ impl Secrecy {
     }
 
     /// The value as a message may show it to anybody who may see the object: cut at [`Shown::LONGEST`] characters.
-    pub fn show(&self, option: &str, value: &OptionValue) -> Shown {
+    pub fn show(&self, option: &str, value: OptionValue<'_>) -> Shown {
         if self.is_secret(option) { Shown::hidden() } else { Shown(Some(cut(&escaped(value.expose())))) }
     }
 
     /// The same, however long it is: where values are what was asked for.
-    pub fn show_whole(&self, option: &str, value: &OptionValue) -> Shown {
+    pub fn show_whole(&self, option: &str, value: OptionValue<'_>) -> Shown {
         if self.is_secret(option) { Shown::hidden() } else { Shown(Some(escaped(value.expose()))) }
     }
 
     /// The value as a rule of somebody who may not know it sees it: as long, and nothing else.
-    pub(crate) fn masked(&self, option: &str, value: &OptionValue) -> String {
+    pub(crate) fn masked(&self, option: &str, value: OptionValue<'_>) -> String {
         if self.is_secret(option) { "*".repeat(value.expose().chars().count()) } else { value.expose().to_owned() }
     }
 }
@@ -219,13 +219,13 @@ mod tests {
     #[test]
     fn a_secret_is_shown_as_three_stars_and_a_long_value_is_cut() {
         let server = secrecy(ObjectType::Server);
-        assert_eq!(server.show("password", &OptionValue::new("hunter2")).to_string(), "***");
-        assert_eq!(server.show("host", &OptionValue::new("a\nb\u{202e}")).to_string(), "a\\nb\\u{202e}");
-        let long = server.show("host", &OptionValue::new("é".repeat(1000))).to_string();
+        assert_eq!(server.show("password", "hunter2".into()).to_string(), "***");
+        assert_eq!(server.show("host", "a\nb\u{202e}".into()).to_string(), "a\\nb\\u{202e}");
+        let long = server.show("host", "é".repeat(1000).as_str().into()).to_string();
         assert_eq!(long, format!("{}...", "é".repeat(100)));
-        assert_eq!(server.show_whole("host", &OptionValue::new("é".repeat(1000))).to_string(), "é".repeat(1000));
-        assert_eq!(server.show_whole("password", &OptionValue::new("hunter2")).to_string(), "***");
-        assert_eq!(server.masked("password", &OptionValue::new("häß")), "***");
-        assert_eq!(server.masked("host", &OptionValue::new("häß")), "häß");
+        assert_eq!(server.show_whole("host", "é".repeat(1000).as_str().into()).to_string(), "é".repeat(1000));
+        assert_eq!(server.show_whole("password", "hunter2".into()).to_string(), "***");
+        assert_eq!(server.masked("password", "häß".into()), "***");
+        assert_eq!(server.masked("host", "häß".into()), "häß");
     }
 }

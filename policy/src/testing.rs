@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use crate::evaluate::Session;
-use crate::model::{Attribute, ObjectState, ObjectType, OptionValue, Situation};
+use crate::model::{Attribute, ObjectState, ObjectType, Situation};
 
 pub(crate) fn state(object_type: ObjectType, name: &str, options: &[(&str, &str)]) -> ObjectState {
     ObjectState {
         object_type,
         identity: name.to_owned(),
         attributes: [(Attribute::Name, name.to_owned())].into(),
-        options: options.iter().map(|(name, value)| (*name, OptionValue::new(*value))).collect(),
+        options: options.iter().map(|(name, value)| format!("{name}={value}")).collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::ffi::delegates::{self, Functions};
 use crate::ffi::tuple::{self, CachedTuple};
 use crate::ffi::{kept, scan, text, version};
-use fdw_guard_policy::model::{Attribute, ObjectState, ObjectType, OptionValue, Options};
+use fdw_guard_policy::model::{Attribute, ObjectState, ObjectType, Options};
 use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
 use std::collections::BTreeMap;
 use std::ffi::c_char;
@@ -93,7 +93,7 @@ fn user_mapping_identity(oid: Oid, role: Option<&str>, server: Oid) -> String {
         (Some(role), Some((server, _))) => {
             // SAFETY: to_server_name gives a C string; quote_identifier returns it or a palloc'ed one.
             let role = unsafe { text::from_server(pg_sys::quote_identifier(text::to_server_name(role))) };
-            escape_control(&format!("{role} on server {}", server.name()))
+            escape_control(format!("{role} on server {}", server.name()))
         }
         _ => identity(pg_sys::UserMappingRelationId, oid),
     }
@@ -120,14 +120,28 @@ pub fn foreign_table(oid: Oid) -> Option<Found> {
     // SAFETY: the caches are those of pg_class and pg_foreign_table.
     let (class, form) =
         unsafe { (relation.form::<pg_sys::FormData_pg_class>(), table.form::<pg_sys::FormData_pg_foreign_table>()) };
+    let schema = namespace_name(class.relnamespace);
+    let identity = foreign_table_identity(oid, schema.as_deref(), &class.relname);
     let attributes = attributes([
         (Attribute::Name, Some(tuple::name(&class.relname))),
-        (Attribute::Schema, namespace_name(class.relnamespace)),
+        (Attribute::Schema, schema),
         (Attribute::Owner, role_name(class.relowner)),
     ]);
     let options = options(table.attribute(pg_sys::Anum_pg_foreign_table_ftoptions));
-    let state = state(ObjectType::ForeignTable, pg_sys::RelationRelationId, oid, attributes, options);
+    let state = ObjectState { object_type: ObjectType::ForeignTable, identity, attributes, options };
     Some(Found { state, above: form.ftserver })
+}
+
+/// What `getObjectIdentity` makes of the same names, but for a temporary schema, which has another one there.
+fn foreign_table_identity(oid: Oid, schema: Option<&str>, name: &pg_sys::NameData) -> String {
+    match schema.filter(|schema| !schema.starts_with("pg_temp")) {
+        Some(schema) => {
+            // SAFETY: to_server_name gives a C string; quote_identifier returns it or a palloc'ed one.
+            let schema = unsafe { text::from_server(pg_sys::quote_identifier(text::to_server_name(schema))) };
+            format!("{}.{}", escape_control(schema), quoted_name(name))
+        }
+        None => identity(pg_sys::RelationRelationId, oid),
+    }
 }
 
 /// The columns of a foreign table by number, dropped ones left out.
@@ -210,21 +224,21 @@ fn identity(catalog: Oid, oid: Oid) -> String {
     // SAFETY: the address is a valid one; with missing_ok the answer may be null.
     unsafe {
         let identity = pg_sys::getObjectIdentity(&raw const address, true);
-        text::from_server_opt(identity).map(|text| escape_control(&text)).unwrap_or_default()
+        text::from_server_opt(identity).map(escape_control).unwrap_or_default()
     }
 }
 
 fn quoted_name(name: &pg_sys::NameData) -> String {
     // SAFETY: quote_identifier returns its argument or a palloc'ed C string.
     let quoted = unsafe { text::from_server(pg_sys::quote_identifier(name.data.as_ptr())) };
-    escape_control(&quoted)
+    escape_control(quoted)
 }
 
-fn escape_control(text: &str) -> String {
+fn escape_control(text: String) -> String {
     if text.chars().any(char::is_control) {
         text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
     } else {
-        text.to_owned()
+        text
     }
 }
 
@@ -232,19 +246,11 @@ fn attributes<const N: usize>(attributes: [(Attribute, Option<String>); N]) -> B
     attributes.into_iter().filter_map(|(attribute, value)| Some((attribute, value?))).collect()
 }
 
-/// An OPTIONS list, stored as an array of `name=value`. A name may hold no `=` (transformGenericOptions), so the first one
-/// ends it.
+/// An OPTIONS list, stored as an array of `name=value`.
 fn options(datum: Option<pg_sys::Datum>) -> Options {
-    let Some(datum) = datum else { return Options::default() };
     // SAFETY: the option columns are of type text[].
-    let options = unsafe { tuple::map_text_array(datum, |element| element.map(option)) };
-    options.into_iter().flatten().collect()
-}
-
-fn option(element: &[u8]) -> (String, OptionValue) {
-    let mut parts = element.splitn(2, |byte| *byte == b'=');
-    let mut next = || text::from_bytes(parts.next().unwrap_or_default());
-    (next(), OptionValue::new(next()))
+    let elements = datum.map(|datum| unsafe { tuple::text_array(datum) });
+    elements.into_iter().flatten().flatten().collect()
 }
 
 /// A column's attribute options, without the one that Debian's PostgreSQL 15 writes into every column by itself.

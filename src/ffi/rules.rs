@@ -5,7 +5,7 @@ use crate::ffi::function::Call;
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::{rights, text, tuple};
 use fdw_guard_policy::rule::Rule;
-use pgrx::pg_sys::{self, Datum, HeapTuple, Oid, TupleDesc};
+use pgrx::pg_sys::{self, Datum, HeapTuple, Oid, SysCacheIdentifier as Cache, TupleDesc};
 use serde_json::Value;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -47,12 +47,27 @@ const ARRAYS: [&str; 9] =
 thread_local! {
     static GENERATION: Cell<u64> = const { Cell::new(0) };
     static WATCHED: Cell<Oid> = const { Cell::new(Oid::INVALID) };
+    static NAME_CHANGES: Cell<u64> = const { Cell::new(0) };
+    /// The changes of names after which the watched table was found.
+    static FOUND_AFTER: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Asks PostgreSQL to say when a table's definition changes. Called once, when the library is loaded.
+/// The caches by which the table is found.
+const NAMES: [Cache::Type; 2] = [Cache::NAMESPACENAME, Cache::RELNAMENSP];
+
+/// Asks PostgreSQL to say when a table's definition or its name changes. Called once, when the library is loaded.
 pub fn watch() {
-    // SAFETY: the callback lives as long as the library, which is never unloaded.
-    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), Datum::null()) }
+    // SAFETY: the callbacks live as long as the library, which is never unloaded.
+    unsafe {
+        pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), Datum::null());
+        for cache in NAMES {
+            pg_sys::CacheRegisterSyscacheCallback(cache as c_int, Some(name_changed), Datum::null());
+        }
+    }
+}
+
+unsafe extern "C-unwind" fn name_changed(_argument: Datum, _cache: c_int, _hash: u32) {
+    NAME_CHANGES.set(NAME_CHANGES.get().wrapping_add(1));
 }
 
 unsafe extern "C-unwind" fn relation_changed(_argument: Datum, relation: Oid) {
@@ -68,18 +83,24 @@ pub fn generation() -> u64 {
 
 /// The table of rules in this database; None where the extension is not.
 pub fn table() -> Option<Oid> {
-    // SAFETY: system cache look-ups by name; with missing_ok an unknown name is InvalidOid.
-    let table = unsafe {
-        let schema = pg_sys::get_namespace_oid(SCHEMA.as_ptr(), true);
-        if schema == Oid::INVALID {
-            return None;
+    let changes = Some(NAME_CHANGES.get());
+    if FOUND_AFTER.get() != changes {
+        let table = find_table();
+        if table != WATCHED.replace(table) {
+            GENERATION.set(GENERATION.get().wrapping_add(1));
         }
-        pg_sys::get_relname_relid(TABLE.as_ptr(), schema)
-    };
-    if table != WATCHED.replace(table) {
-        GENERATION.set(GENERATION.get().wrapping_add(1));
+        // What changed while it was looked up may have been seen or not.
+        FOUND_AFTER.set(changes);
     }
-    (table != Oid::INVALID).then_some(table)
+    Some(WATCHED.get()).filter(|table| *table != Oid::INVALID)
+}
+
+fn find_table() -> Oid {
+    // SAFETY: system cache look-ups by name; with missing_ok an unknown name is InvalidOid.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(SCHEMA.as_ptr(), true);
+        if schema == Oid::INVALID { schema } else { pg_sys::get_relname_relid(TABLE.as_ptr(), schema) }
+    }
 }
 
 /// Whether the table is the extension's own, and not somebody's who took its name where the extension is not.

@@ -80,8 +80,14 @@ pub unsafe fn text_of(datum: pg_sys::Datum) -> String {
 /// # Safety
 /// As for [`text_of`]; the bytes live as long as the datum and the current memory context.
 unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
-    // SAFETY: the caller's promise; pg_detoast_datum_packed gives a varlena with a short or a long header.
-    unsafe { pgrx::varlena_to_byte_slice(pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr())) }
+    // SAFETY: the caller's promise; pg_detoast_datum_packed gives a varlena with a short or a long header, and is spared
+    // where there is one already.
+    unsafe {
+        let varlena = datum.cast_mut_ptr();
+        let is_short = pgrx::varatt_is_1b(varlena) && !pgrx::varatt_is_1b_e(varlena);
+        let is_plain = is_short || pgrx::varatt_is_4b_u(varlena);
+        pgrx::varlena_to_byte_slice(if is_plain { varlena } else { pg_sys::pg_detoast_datum_packed(varlena) })
+    }
 }
 
 /// The elements of a `text[]`; a null element is None.
@@ -89,15 +95,6 @@ unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
 /// # Safety
 /// `datum` is a `text[]`.
 pub unsafe fn text_array(datum: pg_sys::Datum) -> Vec<Option<String>> {
-    // SAFETY: the caller's promise.
-    unsafe { map_text_array(datum, |element| element.map(text::from_bytes)) }
-}
-
-/// What `read` makes of the bytes of each element of a `text[]`; a null element has none.
-///
-/// # Safety
-/// `datum` is a `text[]`.
-pub unsafe fn map_text_array<T>(datum: pg_sys::Datum, read: impl Fn(Option<&[u8]>) -> T) -> Vec<T> {
     let mut elements = ptr::null_mut();
     let mut nulls = ptr::null_mut();
     let mut count = 0;
@@ -117,8 +114,8 @@ pub unsafe fn map_text_array<T>(datum: pg_sys::Datum, read: impl Fn(Option<&[u8]
         let length = usize::try_from(count).unwrap_or_default();
         (0..length)
             .map(|place| {
-                let element = (!*nulls.add(place)).then(|| bytes_of(*elements.add(place)));
-                read(element)
+                let is_null = *nulls.add(place);
+                (!is_null).then(|| text_of(*elements.add(place)))
             })
             .collect()
     }

@@ -617,6 +617,6 @@ mod properties {
 
     #[test]
     fn an_option_value_prints_nothing() {
-        assert_eq!(format!("{:?}", OptionValue::new(SECRET)), "***");
+        assert_eq!(format!("{:?}", OptionValue::from(SECRET)), "***");
     }
 }
