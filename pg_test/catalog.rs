@@ -20,7 +20,7 @@ mod tests {
         for mapping in &mappings {
             let said = format!("SELECT identity FROM pg_identify_object('pg_user_mapping'::regclass, {mapping}, 0)");
             let said = Spi::get_one::<String>(&said).unwrap();
-            assert_eq!(Some(catalog::user_mapping(*mapping).unwrap().state.identity), said);
+            assert_eq!(Some(catalog::user_mapping(*mapping).unwrap().state.identity().to_owned()), said);
         }
         assert!(mappings.len() >= 3);
     }
@@ -42,7 +42,7 @@ mod tests {
         Spi::run("ALTER SERVER kept OPTIONS (SET host 'b')").unwrap();
         assert_ne!(state().options, first.options);
         Spi::run("ALTER SERVER kept RENAME TO renamed").unwrap();
-        assert_eq!((state().name(), state().identity.as_str()), ("renamed", "renamed"));
+        assert_eq!((state().name(), state().identity()), ("renamed", "renamed"));
         Spi::run("DROP SERVER renamed").unwrap();
         assert!(catalog::server_above(server).is_none());
     }

@@ -216,7 +216,6 @@ pub fn depth() -> usize {
 }
 
 fn verdict(touched: &Touched) -> Vec<Report> {
-    let _scratch = Scratch::new();
     server::command_counter_increment();
     judge::judge(touched)
 }
@@ -273,7 +272,7 @@ fn concerns(class: Class, oid: Oid, is_new: bool) -> bool {
 pub fn scene(class: Class, oid: Oid) -> Option<Scene> {
     let scene = scene_without_columns(class, oid)?;
     let columns = match class {
-        Class::Relation => catalog::columns(oid, &scene.situation.object.identity),
+        Class::Relation => catalog::columns(oid, scene.situation.object.identity()),
         Class::Wrapper | Class::Server | Class::UserMapping => Vec::new(),
     };
     Some(Scene { columns: columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect(), ..scene })

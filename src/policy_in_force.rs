@@ -2,6 +2,7 @@
 //! statement until one of them changes.
 
 use crate::error::Error;
+use crate::ffi::memory::Scratch;
 use crate::ffi::{rules, server};
 use crate::{policy_file, settings};
 use fdw_guard_policy::catalogue::Catalogue;
@@ -53,6 +54,7 @@ fn kept_of(origin: &Origin) -> Option<Rc<Policy>> {
 }
 
 fn read(origin: Origin) -> Result<Rc<Policy>, Error> {
+    let _scratch = Scratch::new();
     let mut in_force = policy_file::rules().to_vec();
     if let Some(table) = origin.table {
         in_force.extend(rules::read(table)?);

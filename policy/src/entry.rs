@@ -89,7 +89,8 @@ impl Compiled {
     /// Whether nothing differs that the schemas look at, so that they are violated now if and only if they were before.
     pub(crate) fn sees_no_difference(&self, rule: &Rule, change: &Change, difference: &Difference<'_>) -> bool {
         let all = rule.strict && change.touched;
-        let looks_at_any = |changed: &Vec<&str>| self.options.as_ref().is_some_and(|schema| schema.looks_at_any(changed));
+        let looks_at_any =
+            |changed: &Vec<&str>| self.options.as_ref().is_some_and(|schema| schema.looks_at_any(changed));
         !all && self.condition.is_none() && difference.changed_options.as_ref().is_some_and(|it| !looks_at_any(it))
     }
 }

@@ -41,7 +41,7 @@ fn violation(rule: &Rule, view: &View<'_>, kind: ViolationKind, sentence: String
         mode: rule.mode,
         kind,
         object_type: situation.object.object_type,
-        identity: situation.object.identity.clone(),
+        identity: situation.object.identity().to_owned(),
         schema: table.and_then(|table| table.attribute(Attribute::Schema)).map(str::to_owned),
         relation: table.map(|table| table.name().to_owned()),
         column: is_column.then(|| situation.object.name().to_owned()),

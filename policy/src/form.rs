@@ -233,7 +233,8 @@ pub fn forms_between(old: Option<&ObjectState>, new: Option<&ObjectState>) -> BT
 
 fn changes(old: &ObjectState, new: &ObjectState) -> BTreeSet<Form> {
     let object_type = new.object_type;
-    let attributes = ATTRIBUTES.iter().filter_map(|row| {
+    let differing: &[AttributeRow] = if old.description == new.description { &[] } else { ATTRIBUTES };
+    let attributes = differing.iter().filter_map(|row| {
         let (old, new) = (old.attribute(row.attribute), new.attribute(row.attribute));
         if old == new { None } else { (row.form)(object_type, old, new) }
     });
@@ -299,10 +300,10 @@ mod tests {
         for &(attribute, old, new, form) in cases {
             let mut before = column(&[(Name, "c")]);
             let mut after = before.clone();
-            before.attributes.remove(&attribute);
-            after.attributes.remove(&attribute);
-            before.attributes.extend(old.map(|value| (attribute, value.to_owned())));
-            after.attributes.extend(new.map(|value| (attribute, value.to_owned())));
+            before.attributes_mut().remove(&attribute);
+            after.attributes_mut().remove(&attribute);
+            before.attributes_mut().extend(old.map(|value| (attribute, value.to_owned())));
+            after.attributes_mut().extend(new.map(|value| (attribute, value.to_owned())));
             assert_eq!(
                 forms_between(Some(&before), Some(&after)),
                 BTreeSet::from([form]),

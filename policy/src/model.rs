@@ -78,7 +78,7 @@ struct Element {
 impl Element {
     /// A name holds no `=` (transformGenericOptions), so the first one ends it.
     fn new(text: String) -> Self {
-        Self { name: text.find('=').unwrap_or(text.len()), text }
+        Self { name: text.bytes().position(|byte| byte == b'=').unwrap_or(text.len()), text }
     }
 
     fn parts(&self) -> (&str, OptionValue<'_>) {
@@ -152,20 +152,32 @@ pub enum Attribute {
     Storage,
 }
 
-/// One object as the catalogs held it at one moment.
+/// What the catalogs say of an object beside its options.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ObjectState {
-    pub object_type: ObjectType,
+pub struct Description {
     /// As `pg_identify_object` gives it, with control characters escaped.
     pub identity: String,
     /// An attribute that is null in the catalog is absent.
     pub attributes: BTreeMap<Attribute, String>,
+}
+
+/// One object as the catalogs held it at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObjectState {
+    pub object_type: ObjectType,
+    /// Shared by the states between which it did not change: options change often, the rest seldom.
+    pub description: Rc<Description>,
     pub options: Options,
 }
 
 impl ObjectState {
+    /// As `pg_identify_object` gives it, with control characters escaped.
+    pub fn identity(&self) -> &str {
+        &self.description.identity
+    }
+
     pub fn attribute(&self, attribute: Attribute) -> Option<&str> {
-        self.attributes.get(&attribute).map(String::as_str)
+        self.description.attributes.get(&attribute).map(String::as_str)
     }
 
     /// The object's own name; of a user mapping its role.
@@ -187,8 +199,7 @@ impl Situation {
     pub fn differs_in_options_only(&self, other: &Self) -> bool {
         let (own, others) = (&self.object, &other.object);
         own.object_type == others.object_type
-            && own.identity == others.identity
-            && own.attributes == others.attributes
+            && own.description == others.description
             && self.above.len() == other.above.len()
             && self.above.iter().zip(&other.above).all(|(one, other)| Rc::ptr_eq(one, other) || one == other)
     }

@@ -1,23 +1,31 @@
 //! Small builders for the unit tests.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::evaluate::Session;
-use crate::model::{Attribute, ObjectState, ObjectType, Situation};
+use crate::model::{Attribute, Description, ObjectState, ObjectType, Situation};
 
 pub(crate) fn state(object_type: ObjectType, name: &str, options: &[(&str, &str)]) -> ObjectState {
     ObjectState {
         object_type,
-        identity: name.to_owned(),
-        attributes: [(Attribute::Name, name.to_owned())].into(),
+        description: Rc::new(Description {
+            identity: name.to_owned(),
+            attributes: [(Attribute::Name, name.to_owned())].into(),
+        }),
         options: options.iter().map(|(name, value)| format!("{name}={value}")).collect(),
     }
 }
 
 impl ObjectState {
     pub(crate) fn with(mut self, attributes: &[(Attribute, &str)]) -> Self {
-        self.attributes.extend(attributes.iter().map(|(attribute, value)| (*attribute, (*value).to_owned())));
+        let owned = attributes.iter().map(|(attribute, value)| (*attribute, (*value).to_owned()));
+        self.attributes_mut().extend(owned);
         self
+    }
+
+    pub(crate) fn attributes_mut(&mut self) -> &mut BTreeMap<Attribute, String> {
+        &mut Rc::make_mut(&mut self.description).attributes
     }
 }
 

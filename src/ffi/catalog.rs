@@ -3,7 +3,7 @@
 use crate::ffi::delegates::{self, Functions};
 use crate::ffi::tuple::{self, CachedTuple};
 use crate::ffi::{kept, scan, text, version};
-use fdw_guard_policy::model::{Attribute, ObjectState, ObjectType, Options};
+use fdw_guard_policy::model::{Attribute, Description, ObjectState, ObjectType, Options};
 use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
 use std::collections::BTreeMap;
 use std::ffi::c_char;
@@ -64,12 +64,12 @@ pub fn server(oid: Oid) -> Option<Found> {
 /// The wrapper, for whatever stands on it: kept while it does not change.
 pub fn wrapper_above(oid: Oid) -> Option<Rc<ObjectState>> {
     let read = || wrapper(oid).map(|found| (Rc::new(found.state), found.above));
-    kept::find(&kept::WRAPPERS, oid, read).map(|(wrapper, _)| wrapper)
+    kept::find(&kept::WRAPPERS, oid.to_u32(), read).map(|(wrapper, _)| wrapper)
 }
 
 /// The server and the oid of its wrapper, for whatever stands on it: kept while it does not change.
 pub fn server_above(oid: Oid) -> Option<(Rc<ObjectState>, Oid)> {
-    kept::find(&kept::SERVERS, oid, || server(oid).map(|found| (Rc::new(found.state), found.above)))
+    kept::find(&kept::SERVERS, oid.to_u32(), || server(oid).map(|found| (Rc::new(found.state), found.above)))
 }
 
 /// The user mapping as the system cache shows it now; above it is its server.
@@ -77,14 +77,22 @@ pub fn user_mapping(oid: Oid) -> Option<Found> {
     let found = CachedTuple::find(Cache::USERMAPPINGOID, &[oid.into()])?;
     // SAFETY: the cache is that of pg_user_mapping.
     let form = unsafe { found.form::<pg_sys::FormData_pg_user_mapping>() };
-    let role = if form.umuser == Oid::INVALID { Some(PUBLIC.to_owned()) } else { role_name(form.umuser) };
+    let key = (form.umuser.to_u32(), form.umserver.to_u32());
+    let read = || Some(Rc::new(user_mapping_description(oid, form)));
+    let description = kept::find(&kept::USER_MAPPINGS, key, read)?;
     let options = options(found.attribute(pg_sys::Anum_pg_user_mapping_umoptions));
-    let identity = user_mapping_identity(oid, role.as_deref(), form.umserver);
-    let attributes = attributes([(Attribute::Name, role)]);
     Some(Found {
-        state: ObjectState { object_type: ObjectType::UserMapping, identity, attributes, options },
+        state: ObjectState { object_type: ObjectType::UserMapping, description, options },
         above: form.umserver,
     })
+}
+
+fn user_mapping_description(oid: Oid, form: &pg_sys::FormData_pg_user_mapping) -> Description {
+    let role = if form.umuser == Oid::INVALID { Some(PUBLIC.to_owned()) } else { role_name(form.umuser) };
+    Description {
+        identity: user_mapping_identity(oid, role.as_deref(), form.umserver),
+        attributes: attributes([(Attribute::Name, role)]),
+    }
 }
 
 /// What `getObjectIdentity` (objectaddress.c) makes of the same names, which are known here already.
@@ -120,16 +128,26 @@ pub fn foreign_table(oid: Oid) -> Option<Found> {
     // SAFETY: the caches are those of pg_class and pg_foreign_table.
     let (class, form) =
         unsafe { (relation.form::<pg_sys::FormData_pg_class>(), table.form::<pg_sys::FormData_pg_foreign_table>()) };
-    let schema = namespace_name(class.relnamespace);
-    let identity = foreign_table_identity(oid, schema.as_deref(), &class.relname);
-    let attributes = attributes([
-        (Attribute::Name, Some(tuple::name(&class.relname))),
-        (Attribute::Schema, schema),
-        (Attribute::Owner, role_name(class.relowner)),
-    ]);
+    let name = class.relname.data.map(|byte| byte as u8);
+    let key = (class.relnamespace.to_u32(), class.relowner.to_u32(), name);
+    let description = kept::find(&kept::FOREIGN_TABLES, key, || Some(Rc::new(foreign_table_description(oid, class))))?;
     let options = options(table.attribute(pg_sys::Anum_pg_foreign_table_ftoptions));
-    let state = ObjectState { object_type: ObjectType::ForeignTable, identity, attributes, options };
-    Some(Found { state, above: form.ftserver })
+    Some(Found {
+        state: ObjectState { object_type: ObjectType::ForeignTable, description, options },
+        above: form.ftserver,
+    })
+}
+
+fn foreign_table_description(oid: Oid, class: &pg_sys::FormData_pg_class) -> Description {
+    let schema = namespace_name(class.relnamespace);
+    Description {
+        identity: foreign_table_identity(oid, schema.as_deref(), &class.relname),
+        attributes: attributes([
+            (Attribute::Name, Some(tuple::name(&class.relname))),
+            (Attribute::Schema, schema),
+            (Attribute::Owner, role_name(class.relowner)),
+        ]),
+    }
 }
 
 /// What `getObjectIdentity` makes of the same names, but for a temporary schema, which has another one there.
@@ -169,10 +187,10 @@ pub fn column(table: Oid, number: i16, table_identity: &str) -> Option<ObjectSta
         (Attribute::AttributeOptions, attribute_options(found.attribute(pg_sys::Anum_pg_attribute_attoptions))),
         (Attribute::Storage, Some(char::from(form.attstorage as u8).to_string())),
     ]);
+    let identity = format!("{table_identity}.{}", quoted_name(&form.attname));
     Some(ObjectState {
         object_type: ObjectType::ForeignTableColumn,
-        identity: format!("{table_identity}.{}", quoted_name(&form.attname)),
-        attributes,
+        description: Rc::new(Description { identity, attributes }),
         options: options(found.attribute(pg_sys::Anum_pg_attribute_attfdwoptions)),
     })
 }
@@ -215,7 +233,8 @@ fn state(
     attributes: BTreeMap<Attribute, String>,
     options: Options,
 ) -> ObjectState {
-    ObjectState { object_type, identity: identity(catalog, oid), attributes, options }
+    let description = Rc::new(Description { identity: identity(catalog, oid), attributes });
+    ObjectState { object_type, description, options }
 }
 
 /// `pg_identify_object`'s identity, with control characters escaped so that it stays on its line in a log.
@@ -271,7 +290,7 @@ fn statistics_target(found: &CachedTuple) -> Option<String> {
 pub fn role_name(role: Oid) -> Option<String> {
     // SAFETY: with noerr the answer may be null.
     let read = || unsafe { text::from_server_opt(pg_sys::GetUserNameFromId(role, true)) };
-    kept::find(&kept::ROLE_NAMES, role, read)
+    kept::find(&kept::ROLE_NAMES, role.to_u32(), read)
 }
 
 fn namespace_name(namespace: Oid) -> Option<String> {

@@ -168,6 +168,9 @@ fn with_opaque(bytes: &[u8]) -> String {
 /// An empty string that will hold as many bytes. Rust ends the process, and with it every session of the cluster, when an
 /// ordinary allocation fails; a text of a gigabyte must not be able to do that.
 fn room_for(bytes: &[u8]) -> String {
+    if bytes.len() <= ORDINARY {
+        return String::with_capacity(bytes.len());
+    }
     let mut text = String::new();
     if text.try_reserve_exact(bytes.len()).is_err() {
         let code = PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY;
@@ -175,6 +178,9 @@ fn room_for(bytes: &[u8]) -> String {
     }
     text
 }
+
+/// As many bytes are allocated without a question, as everywhere else.
+const ORDINARY: usize = 1024;
 
 /// A palloc'ed C string in the database's encoding, to be read. An opaque byte is shown as `\xNN`, and what the encoding
 /// cannot express as `\u{…}`, so that a message always arrives; a NUL, which no text of PostgreSQL's can hold, ends the

@@ -62,7 +62,7 @@ fn visible_situation(class: Class, oid: Oid, column: i16) -> Option<Situation> {
     if column == 0 {
         return Some(object.situation);
     }
-    let column = catalog::column(oid, column, &object.situation.object.identity)?;
+    let column = catalog::column(oid, column, object.situation.object.identity())?;
     Some(object.column(&Rc::new(column)))
 }
 
