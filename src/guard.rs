@@ -15,12 +15,12 @@ use fdw_guard_policy::model::ObjectState;
 use fdw_guard_policy::model::Situation;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::rc::Rc;
 
 /// The kinds of object that are touched.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Class {
     Wrapper,
     Server,
@@ -50,11 +50,17 @@ pub struct Scene {
 }
 
 /// Which object was touched, and by whom: one who sets a role for a while does not lend it his changes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Key {
     pub class: Class,
     pub oid: Oid,
     pub actor: Oid,
+}
+
+impl Key {
+    fn order(self) -> (Class, u32, u32) {
+        (self.class, self.oid.to_u32(), self.actor.to_u32())
+    }
 }
 
 /// PostgreSQL's number of a subtransaction; the transaction itself has one too.
@@ -78,25 +84,27 @@ pub struct Touch {
 #[derive(Default, Debug)]
 pub struct Touched {
     touches: Vec<Touch>,
-    places: HashMap<Key, usize>,
-    objects: HashSet<(Class, Oid)>,
+    /// Where each stands, by class, object and actor.
+    places: BTreeMap<(Class, u32, u32), usize>,
 }
 
 impl Touched {
     /// Notes one more column of an object that is there already; says whether it is.
     fn note_again(&mut self, key: Key, column: i16) -> bool {
-        let known = self.places.get(&key).and_then(|place| self.touches.get_mut(*place));
-        known.map(|touch| touch.columns.insert(column)).is_some()
+        self.find(key).map(|touch| touch.columns.insert(column)).is_some()
     }
 
     fn add(&mut self, touch: Touch) {
-        if let Some(known) = self.places.get(&touch.key).and_then(|place| self.touches.get_mut(*place)) {
+        if let Some(known) = self.find(touch.key) {
             known.columns.extend(touch.columns);
         } else {
-            self.places.insert(touch.key, self.touches.len());
-            self.objects.insert((touch.key.class, touch.key.oid));
+            self.places.insert(touch.key.order(), self.touches.len());
             self.touches.push(touch);
         }
+    }
+
+    fn find(&mut self, key: Key) -> Option<&mut Touch> {
+        self.places.get(&key.order()).and_then(|place| self.touches.get_mut(*place))
     }
 
     /// A subtransaction has ended: its touches are its parent's now, or undone.
@@ -122,7 +130,8 @@ impl Touched {
     }
 
     pub fn contains(&self, class: Class, oid: Oid) -> bool {
-        self.objects.contains(&(class, oid))
+        let oid = oid.to_u32();
+        self.places.range((class, oid, u32::MIN)..=(class, oid, u32::MAX)).next().is_some()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -320,7 +329,8 @@ fn wrapper_above(wrapper: Oid) -> Vec<Rc<ObjectState>> {
 /// A server and its wrapper.
 pub fn server_above(server: Oid) -> Vec<Rc<ObjectState>> {
     let Some((server, wrapper)) = catalog::server_above(server) else { return Vec::new() };
-    let mut above = wrapper_above(wrapper);
-    above.push(server);
-    above
+    match catalog::wrapper_above(wrapper) {
+        Some(wrapper) => vec![wrapper, server],
+        None => vec![server],
+    }
 }

@@ -1,14 +1,14 @@
 //! Which rules can be about an object at all, found by its type and the names of its wrapper and server, so that a
 //! thousand rules for other servers cost nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::matcher::Matcher;
 use crate::model::{Attribute, ObjectType, Situation};
 
 /// Positions of rules in the policy.
 #[derive(Debug, Default)]
-pub(crate) struct Index(HashMap<ObjectType, OfType>);
+pub(crate) struct Index(BTreeMap<ObjectType, OfType>);
 
 #[derive(Debug, Default)]
 struct OfType {

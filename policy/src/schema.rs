@@ -15,7 +15,7 @@ use crate::json::{self, LARGEST_SCHEMA};
 use crate::model::{ObjectType, Options};
 use crate::quick::Quick;
 use crate::reading::{ValueType, read};
-use crate::survey::{Path, Survey};
+use crate::survey::Survey;
 
 /// What a schema is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,8 @@ pub struct CompiledSchema {
     quick: Option<Quick>,
     shape: Shape,
     survey: Survey,
+    /// The options that the schema names.
+    options: Vec<String>,
 }
 
 impl CompiledSchema {
@@ -133,7 +135,8 @@ impl CompiledSchema {
             // Its text would print values. What it refuses and we do not is a fault of ours, and stays refused.
             .map_err(|error| SchemaError::new(error.instance_path().as_str(), "not valid under draft 2020-12"))?;
         let quick = if shape == Shape::Options { Quick::new(schema) } else { None };
-        Ok(Self { validator, quick, shape, survey })
+        let options = survey.named.keys().filter_map(|path| path.last().cloned()).collect();
+        Ok(Self { validator, quick, shape, survey, options })
     }
 
     pub(crate) fn survey(&self) -> &Survey {
@@ -151,8 +154,7 @@ impl CompiledSchema {
 
     /// Whether what the schema says of an object's options depends on any of these.
     pub(crate) fn looks_at_any(&self, options: &[&str]) -> bool {
-        let named = |path: &Path| path.last().is_some_and(|name| options.contains(&name.as_str()));
-        self.survey.looks_at_unnamed || self.survey.named.keys().any(named)
+        self.survey.looks_at_unnamed || self.options.iter().any(|name| options.contains(&name.as_str()))
     }
 
     /// Whether a document, in which options are still strings, satisfies the schema.
