@@ -17,8 +17,8 @@ test: ## build, and run every test of our own; FILTER=name runs those whose name
 suites: ## run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded wrappers; the first run fetches them
 	$(HARNESS) suites
 
-bench: ## build a release, and measure what fdw_guard costs beside the same server without it
-	$(HARNESS) bench
+bench: ## build a release, and measure what fdw_guard costs beside the same server without it; COUNT=1 counts instructions
+	$(HARNESS) bench $(if $(COUNT),--count)
 
 demo: ## install what is missing, start a private cluster, play a tour through fdw_guard
 	@PG_CONFIG="$$(scripts/prepare.sh)" && export PG_CONFIG && $(HARNESS) demo

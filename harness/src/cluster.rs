@@ -1,6 +1,6 @@
 //! A private database cluster.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -144,9 +144,23 @@ impl Cluster {
     /// # Errors
     /// When it does not start; the error holds the end of its log.
     pub fn launch(&self) -> Result<()> {
-        command::run(self.pg_ctl("start").envs(self.environment.iter().cloned()).arg("-l").arg(self.log()))
-            .map(drop)
-            .with_context(|| format!("the server does not start:\n{}", command::last_lines(&self.log_text(), 20)))
+        self.launch_with(&[])
+    }
+
+    /// Starts the server, which must be stopped, by another program than its own, to which all arguments are given.
+    ///
+    /// # Errors
+    /// When it does not start; the error holds the end of its log.
+    pub fn launch_by(&self, program: &Path) -> Result<()> {
+        self.launch_with(&["-p".as_ref(), program.as_os_str()])
+    }
+
+    fn launch_with(&self, arguments: &[&OsStr]) -> Result<()> {
+        command::run(
+            self.pg_ctl("start").envs(self.environment.iter().cloned()).arg("-l").arg(self.log()).args(arguments),
+        )
+        .map(drop)
+        .with_context(|| format!("the server does not start:\n{}", command::last_lines(&self.log_text(), 20)))
     }
 
     /// Adds a line to postgresql.conf; it counts from the next reload or restart.

@@ -19,7 +19,8 @@ usage: fdw_guard_harness COMMAND
   regress [FILTER]
                   the same as test --part regress
   suites          run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded wrappers
-  bench           build a release, and measure what fdw_guard costs beside the same server without it
+  bench [--count] build a release, and measure what fdw_guard costs beside the same server without it; with --count
+                  valgrind counts instructions, which takes some minutes more
   demo            start a private cluster and play the tour
   demo-stop       end it
   install         build a release and install it into PostgreSQL itself
@@ -42,18 +43,20 @@ fn main() -> ExitCode {
 fn run(mut arguments: lexopt::Parser) -> Result<bool> {
     let mut words = Vec::new();
     let mut parts = Vec::new();
+    let mut count = false;
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('h') | Long("help") => words = vec!["help".to_owned()],
             Long("part") => parts.push(Part::named(&arguments.value()?.string()?)?),
+            Long("count") => count = true,
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected().into()),
         }
     }
-    dispatch(&words, &parts)
+    dispatch(&words, &parts, count)
 }
 
-fn dispatch(words: &[String], parts: &[Part]) -> Result<bool> {
+fn dispatch(words: &[String], parts: &[Part], count: bool) -> Result<bool> {
     let chosen = if parts.is_empty() { &Part::ALL } else { parts };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -62,7 +65,7 @@ fn dispatch(words: &[String], parts: &[Part]) -> Result<bool> {
         ["regress"] => testing::test(&[Part::Regress], ""),
         ["regress", filter] => testing::test(&[Part::Regress], filter),
         ["suites"] => suites::run(),
-        ["bench"] => bench::run(),
+        ["bench"] => bench::run(count),
         ["demo"] => demo::start(),
         ["demo-stop"] => demo::stop().map(|()| true),
         ["install"] => install().map(|()| true),

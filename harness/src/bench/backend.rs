@@ -30,8 +30,15 @@ impl Backend {
     /// When the server refuses.
     pub fn connect(database: &Database<'_>) -> Result<Self> {
         let mut client = database.connect()?;
+        // A scan under valgrind takes its time.
+        client.batch_execute("SET statement_timeout = 0")?;
         let process: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.get(0);
         Ok(Self { client, process: process.try_into()?, run: 0 })
+    }
+
+    /// The number of the process.
+    pub fn process(&self) -> u32 {
+        self.process
     }
 
     /// Runs `statements` in turn, `count` in all.

@@ -11,11 +11,16 @@ pub enum Setup {
     Thousand,
     /// PostgreSQL without fdw_guard, the same twenty written as event triggers.
     Triggers,
+    /// PostgreSQL without fdw_guard, with tables on the wrappers themselves.
+    Delegates,
+    /// The same tables on guarded wrappers.
+    Wrappers,
 }
 
 impl Setup {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Bare, Self::Twenty, Self::Thousand, Self::Triggers];
+    pub const ALL: [Self; 6] =
+        [Self::Bare, Self::Twenty, Self::Thousand, Self::Triggers, Self::Delegates, Self::Wrappers];
 
     /// The name of its database.
     pub fn name(self) -> &'static str {
@@ -24,6 +29,8 @@ impl Setup {
             Self::Twenty => "twenty",
             Self::Thousand => "thousand",
             Self::Triggers => "triggers",
+            Self::Delegates => "delegates",
+            Self::Wrappers => "wrappers",
         }
     }
 
@@ -34,18 +41,43 @@ impl Setup {
             Self::Twenty => &["objects.sql", "rules.sql"],
             Self::Thousand => &["objects.sql", "rules.sql", "more_rules.sql"],
             Self::Triggers => &["objects.sql", "event_trigger.sql"],
+            Self::Delegates => &["delegates.sql", "far_and_files.sql"],
+            Self::Wrappers => &["guarded_wrappers.sql", "far_and_files.sql"],
         }
     }
 
     /// Whether its server has fdw_guard preloaded.
     pub fn is_guarded(self) -> bool {
-        matches!(self, Self::Twenty | Self::Thousand)
+        matches!(self, Self::Twenty | Self::Thousand | Self::Wrappers)
     }
 
-    /// Whether a bad change is refused.
-    pub fn has_rules(self) -> bool {
-        self != Self::Bare
+    /// What shows that it is what it should be: a rule that does not hold would be a fast one, and so would be a scan
+    /// of nothing.
+    pub fn checks(self) -> Vec<Check> {
+        match self {
+            Self::Bare => BAD_CHANGES.map(Check::Taken).into(),
+            Self::Twenty | Self::Thousand | Self::Triggers => BAD_CHANGES.map(Check::Refused).into(),
+            Self::Delegates | Self::Wrappers => [FILE_SCAN, FAR_SCAN].map(|scan| Check::Counts(scan, ROWS)).into(),
+        }
     }
+}
+
+/// What a statement should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    Taken(&'static str),
+    Refused(&'static str),
+    /// Its answer is that number.
+    Counts(&'static str, i64),
+}
+
+/// How long the rounds of a measure are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// Many short statements.
+    Short,
+    /// One statement that is long by itself.
+    Long,
 }
 
 /// What a measure's number is.
@@ -65,12 +97,13 @@ pub struct Measure {
     pub statements: &'static [&'static str],
     pub sides: &'static [Setup],
     pub figure: Figure,
+    pub length: Length,
     /// What the figure should be: at most that for a ratio, at least that for what is added.
     pub aim: f64,
 }
 
 /// Every set of rules refuses these.
-pub const BAD_CHANGES: [&str; 2] = [
+const BAD_CHANGES: [&str; 2] = [
     "ALTER USER MAPPING FOR CURRENT_USER SERVER bench OPTIONS (SET user 'postgres')",
     "ALTER FOREIGN TABLE bench_table OPTIONS (SET table_name 'secrets')",
 ];
@@ -78,18 +111,32 @@ pub const BAD_CHANGES: [&str; 2] = [
 const MAPPING: &[&str] = &["ALTER USER MAPPING FOR CURRENT_USER SERVER bench OPTIONS (SET user 'reader_{n}')"];
 const TABLE: &[&str] = &["ALTER FOREIGN TABLE bench_table OPTIONS (SET table_name 'orders_{n}')"];
 
+/// Rows that a scan reads.
+const ROWS: i64 = 1_000_000;
+
+// Each condition is for the scan's own side to check, so that every row is fetched.
+const FILE_SCAN: &str = "SELECT count(id) FROM file_rows WHERE random() >= 0";
+const FAR_SCAN: &str = "SELECT count(id) FROM far_rows WHERE random() >= 0";
+const INSERT: &str = "INSERT INTO far_inserted SELECT id, 'note ' || id FROM generate_series(1, 10000) id";
+
 const fn ratio(name: &'static str, statements: &'static [&'static str], sides: &'static [Setup], aim: f64) -> Measure {
-    Measure { name, statements, sides, figure: Figure::Ratio, aim }
+    Measure { name, statements, sides, figure: Figure::Ratio, length: Length::Short, aim }
 }
 
 const fn added(name: &'static str, statements: &'static [&'static str]) -> Measure {
-    Measure { name, statements, sides: &[Setup::Bare, Setup::Twenty, Setup::Triggers], figure: Figure::Added, aim: 3.0 }
+    let sides = &[Setup::Bare, Setup::Twenty, Setup::Triggers];
+    Measure { name, statements, sides, figure: Figure::Added, length: Length::Short, aim: 3.0 }
+}
+
+const fn guarded(name: &'static str, statements: &'static [&'static str]) -> Measure {
+    let sides = &[Setup::Delegates, Setup::Wrappers];
+    Measure { name, statements, sides, figure: Figure::Ratio, length: Length::Long, aim: 1.01 }
 }
 
 const LOADED: &[Setup] = &[Setup::Bare, Setup::Twenty];
 const MANY_RULES: &[Setup] = &[Setup::Bare, Setup::Thousand];
 
-/// Every measure. What runs through a guarded wrapper will stand here too.
+/// Every measure.
 pub const MEASURES: &[Measure] = &[
     ratio("BEGIN; COMMIT", &["BEGIN", "COMMIT"], LOADED, 1.01),
     ratio("SET", &["SET work_mem = '4MB'"], LOADED, 1.01),
@@ -101,4 +148,7 @@ pub const MEASURES: &[Measure] = &[
     ratio("ALTER FOREIGN TABLE, 20 of 1,000", TABLE, MANY_RULES, 1.10),
     added("added to a mapping by plpgsql", MAPPING),
     added("added to a table by plpgsql", TABLE),
+    guarded("scan of 1,000,000, file_fdw", &[FILE_SCAN]),
+    guarded("scan of 1,000,000, postgres_fdw", &[FAR_SCAN]),
+    guarded("insert of 10,000, postgres_fdw", &[INSERT]),
 ];

@@ -1,6 +1,7 @@
 //! `make bench`: what fdw_guard costs, as ratios to the same server without it, measured in one run and in alternation.
 
 mod backend;
+mod count;
 mod measure;
 mod sample;
 
@@ -19,11 +20,12 @@ use crate::settings::Settings;
 use crate::testing;
 
 use backend::Backend;
-use measure::{MEASURES, Measure, Setup};
+use measure::{Check, Length, MEASURES, Measure, Setup};
 use sample::{Cost, Outcome};
 
-/// Times that each measure is taken on each side.
+/// Times that a measure is taken on each side, one of a long statement less often.
 const ROUNDS: usize = 270;
+const LONG_ROUNDS: usize = 27;
 
 /// The least processor time that a round should take on each side, in milliseconds. Short rounds in alternation meet the
 /// same weather on both sides.
@@ -32,33 +34,46 @@ const ROUND_MILLISECONDS: u32 = 3;
 /// Statements of a round while its length is being found.
 const PROBE: usize = 20;
 
-/// Rounds whose instructions are counted, all at once.
+/// Rounds of short statements whose instructions the machine counts, all at once.
 const COUNTED: usize = 30;
 
-/// Measures everything and prints a table. Says whether everything is as it should be.
+/// Measures everything and prints a table. Says whether everything is as it should be. Instructions are counted by the
+/// machine if it can, or by valgrind if `count` asks for it.
 ///
 /// # Errors
-/// When the extension does not build, or a server refuses what it should not.
-pub fn run() -> Result<bool> {
+/// When the extension does not build, a server refuses what it should not, or valgrind is missing.
+pub fn run(count: bool) -> Result<bool> {
     let installation = Installation::from_environment()?;
     println!("{}", installation.version);
     let sandbox = testing::prepare(&installation, Purpose::Release, "target/bench")?;
     let bare = Cluster::start(&sandbox, "bench-without", &settings(Settings::plain()))?;
     let guarded = Cluster::start(&sandbox, "bench-with", &settings(Settings::preloaded()))?;
-    let all_good = measure_all(&bare, &guarded)?;
+    let all_good = measure_all(&bare, &guarded, count)?;
     end(&sandbox, &[bare, guarded])?;
     Ok(all_good)
 }
 
-fn measure_all(bare: &Cluster, guarded: &Cluster) -> Result<bool> {
+fn measure_all(bare: &Cluster, guarded: &Cluster, count: bool) -> Result<bool> {
     let databases = Databases::make(bare, guarded)?;
-    let counts = backend::counts_instructions();
-    print_head(counts);
+    let counting = match (count, backend::counts_instructions()) {
+        (true, _) => Counting::Done(count::count(&[bare, guarded], &databases)?),
+        (false, true) => Counting::ByMachine,
+        (false, false) => Counting::None,
+    };
+    print_head(&counting);
     let mut all_good = true;
-    for measure in MEASURES {
-        all_good &= databases.measure(measure, counts)?;
+    for (place, measure) in MEASURES.iter().enumerate() {
+        all_good &= databases.measure(measure, place, &counting)?;
     }
     Ok(all_good)
+}
+
+/// How instructions are counted.
+enum Counting {
+    /// By valgrind, before anything is timed: those of each measure on each of its sides.
+    Done(Vec<Vec<f64>>),
+    ByMachine,
+    None,
 }
 
 /// Nothing may run beside what is measured.
@@ -66,10 +81,16 @@ fn settings(settings: Settings) -> Settings {
     settings.with("autovacuum", "off").with("max_wal_size", "4GB").with("jit", "off")
 }
 
-fn print_head(counts: bool) {
-    let unit = if counts { "instructions" } else { "no instruction counts on this machine" };
-    println!("{ROUNDS} rounds on each side, in alternation; median (least-most) of nine blocks of rounds; {unit}\n");
-    println!("{}", Outcome::head());
+fn print_head(counting: &Counting) {
+    let unit = match counting {
+        Counting::Done(_) => "instructions counted by valgrind",
+        Counting::ByMachine => "instructions counted by the machine",
+        Counting::None => "this machine counts no instructions (make bench COUNT=1 has valgrind count them)",
+    };
+    println!(
+        "{ROUNDS} rounds on each side ({LONG_ROUNDS} of scans and inserts), in alternation; median (least-most) of"
+    );
+    println!("nine blocks of rounds; {unit}\n\n{}", Outcome::head());
 }
 
 fn end(sandbox: &Arc<Sandbox>, clusters: &[Cluster]) -> Result<()> {
@@ -81,41 +102,70 @@ fn end(sandbox: &Arc<Sandbox>, clusters: &[Cluster]) -> Result<()> {
     Ok(())
 }
 
-/// One database for each setup.
-struct Databases<'a>(Vec<(Setup, Database<'a>)>);
+/// One database for each setup, and the one that their foreign tables read.
+pub struct Databases<'a> {
+    bare: &'a Cluster,
+    guarded: &'a Cluster,
+    made: Vec<(Setup, Database<'a>)>,
+    _far: Database<'a>,
+}
 
 impl<'a> Databases<'a> {
     fn make(bare: &'a Cluster, guarded: &'a Cluster) -> Result<Self> {
-        let make = |setup: Setup| {
-            let cluster = if setup.is_guarded() { guarded } else { bare };
-            let database = cluster.database(setup.name())?;
-            for script in setup.scripts() {
-                database.execute(&read(script)?)?;
+        let far = bare.database("far")?;
+        far.execute(&script("far.sql", bare)?)?;
+        let mut databases = Self { bare, guarded, made: Vec::new(), _far: far };
+        for setup in Setup::ALL {
+            let database = databases.cluster_of(setup).database(setup.name())?;
+            for name in setup.scripts() {
+                database.execute(&script(name, bare)?)?;
             }
             check(&database, setup)?;
-            Ok((setup, database))
-        };
-        Setup::ALL.into_iter().map(make).collect::<Result<_>>().map(Self)
-    }
-
-    fn connect(&self, wanted: Setup) -> Result<Backend> {
-        let found = self.0.iter().find(|(setup, _)| *setup == wanted).map(|(_, database)| database);
-        Backend::connect(found.with_context(|| format!("no database {}", wanted.name()))?)
-    }
-
-    /// Takes one measure and prints its line.
-    fn measure(&self, measure: &Measure, counts: bool) -> Result<bool> {
-        let mut sides: Vec<Backend> = measure.sides.iter().map(|setup| self.connect(*setup)).collect::<Result<_>>()?;
-        let size = round_size(&mut sides, measure)?;
-        let mut rounds = Vec::with_capacity(ROUNDS);
-        for round in 0..ROUNDS {
-            rounds.push(one_round(&mut sides, measure, size, round % 2 == 1)?);
+            databases.made.push((setup, database));
         }
-        let instructions = if counts { Some(instructions(&mut sides, measure, size)?) } else { None };
+        Ok(databases)
+    }
+
+    fn cluster_of(&self, setup: Setup) -> &'a Cluster {
+        if setup.is_guarded() { self.guarded } else { self.bare }
+    }
+
+    fn of(&self, wanted: Setup) -> Result<&Database<'a>> {
+        let found = self.made.iter().find(|(setup, _)| *setup == wanted).map(|(_, database)| database);
+        found.with_context(|| format!("no database {}", wanted.name()))
+    }
+
+    /// Takes the measure at that place and prints its line.
+    fn measure(&self, measure: &Measure, place: usize, counting: &Counting) -> Result<bool> {
+        let connect = |setup: &Setup| Backend::connect(self.of(*setup)?);
+        let mut sides: Vec<Backend> = measure.sides.iter().map(connect).collect::<Result<_>>()?;
+        let size = round_size(&mut sides, measure)?;
+        let rounds: Vec<Vec<Cost>> = (0..rounds_of(measure))
+            .map(|round| one_round(&mut sides, measure, size, round % 2 == 1))
+            .collect::<Result<_>>()?;
+        let instructions = match counting {
+            Counting::Done(counts) => counts.get(place).cloned(),
+            Counting::ByMachine => Some(instructions(&mut sides, measure, size)?),
+            Counting::None => None,
+        };
         let outcome = Outcome::of(measure, &rounds, instructions.as_deref())?;
         println!("{outcome}");
         Ok(outcome.is_good())
     }
+}
+
+fn rounds_of(measure: &Measure) -> usize {
+    match measure.length {
+        Length::Short => ROUNDS,
+        Length::Long => LONG_ROUNDS,
+    }
+}
+
+/// A script of `benches/`, with the place of the server and of the file that foreign tables read.
+fn script(name: &str, far: &Cluster) -> Result<String> {
+    let (host, file) = (far.socket().to_string_lossy(), far.directory().join("rows.csv"));
+    let script = read(name)?.replace("{host}", &host).replace("{port}", &far.port().to_string());
+    Ok(script.replace("{file}", &file.to_string_lossy()))
 }
 
 fn read(script: &str) -> Result<String> {
@@ -123,22 +173,24 @@ fn read(script: &str) -> Result<String> {
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// A rule that does not hold would be a fast one.
 fn check(database: &Database<'_>, setup: Setup) -> Result<()> {
-    for bad in measure::BAD_CHANGES {
-        let refused = database.execute(bad).is_err();
-        ensure!(
-            refused == setup.has_rules(),
-            "{}: {bad} was {}",
-            setup.name(),
-            if refused { "refused" } else { "taken" }
-        );
+    for check in setup.checks() {
+        let holds = match check {
+            Check::Taken(statement) => database.execute(statement).is_ok(),
+            Check::Refused(statement) => database.execute(statement).is_err(),
+            Check::Counts(query, wanted) => database.connect()?.query_one(query, &[])?.get::<_, i64>(0) == wanted,
+        };
+        ensure!(holds, "{}: this does not hold: {check:?}", setup.name());
     }
     Ok(())
 }
 
 /// How many statements make a round of [`ROUND_MILLISECONDS`], and a warm-up at the same time.
 fn round_size(sides: &mut [Backend], measure: &Measure) -> Result<usize> {
+    if measure.length == Length::Long {
+        sides.iter_mut().try_for_each(|side| side.run(measure.statements, 1).map(drop))?;
+        return Ok(1);
+    }
     let mut least = f64::MAX;
     for side in sides {
         side.run(measure.statements, PROBE)?;
@@ -163,5 +215,6 @@ fn one_round(sides: &mut [Backend], measure: &Measure, size: usize, backwards: b
 }
 
 fn instructions(sides: &mut [Backend], measure: &Measure, size: usize) -> Result<Vec<f64>> {
-    sides.iter_mut().map(|side| side.instructions(measure.statements, size * COUNTED)).collect()
+    let count = if measure.length == Length::Short { size * COUNTED } else { size };
+    sides.iter_mut().map(|side| side.instructions(measure.statements, count)).collect()
 }

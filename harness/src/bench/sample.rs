@@ -133,7 +133,7 @@ impl fmt::Display for Figures {
 
 #[cfg(test)]
 mod tests {
-    use super::super::measure::{MEASURES, Setup};
+    use super::super::measure::{Length, MEASURES, Setup};
     use super::*;
 
     fn round(costs: &[f64]) -> Vec<Cost> {
@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_ratio_meets_its_aim_from_below_and_an_addition_from_above() {
-        let measure = |figure, sides, aim| Measure { name: "m", statements: &["x"], sides, figure, aim };
+        let measure =
+            |figure, sides, aim| Measure { name: "m", statements: &["x"], sides, figure, length: Length::Short, aim };
         let ratio = measure(Figure::Ratio, &[Setup::Bare, Setup::Twenty], 1.1);
         let rounds = [round(&[1.0, 1.05]), round(&[1.0, 1.2]), round(&[1.0, 1.0])];
         let outcome = Outcome::of(&ratio, &rounds, None).unwrap();
