@@ -58,7 +58,7 @@ pub struct Origin {
 
 impl Origin {
     fn of(state: &ObjectState) -> Self {
-        Self { object_type: state.object_type.name(), identity: state.identity.clone() }
+        Self { object_type: state.object_type.name(), identity: state.identity().to_owned() }
     }
 }
 

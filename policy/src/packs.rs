@@ -129,7 +129,7 @@ pub(crate) fn packs_about(wrapper: &ObjectState) -> Rc<[&'static Pack]> {
     thread_local! {
         static KNOWN: RefCell<Known> = RefCell::default();
     }
-    if let Some(known) = KNOWN.with_borrow(|known| known.get(&wrapper.attributes).cloned()) {
+    if let Some(known) = KNOWN.with_borrow(|known| known.get(&wrapper.description.attributes).cloned()) {
         return known;
     }
     let about: Rc<[_]> = packs().iter().filter(|pack| pack.describes(wrapper)).collect();
@@ -137,7 +137,7 @@ pub(crate) fn packs_about(wrapper: &ObjectState) -> Rc<[&'static Pack]> {
         if known.len() >= MOST_KNOWN {
             known.clear();
         }
-        known.insert(wrapper.attributes.clone(), Rc::clone(&about));
+        known.insert(wrapper.description.attributes.clone(), Rc::clone(&about));
     });
     about
 }
