@@ -1,6 +1,7 @@
 //! How a wrapper makes one list of the options that stand on several objects. Rules' context documents and
 //! [`crate::effective`] both take it from here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -14,23 +15,18 @@ const EMPTY_IS_UNSET: &str = "empty_is_unset";
 const SETTINGS: &str = "settings";
 
 /// What is usual among wrappers: all objects are read, and where the same option stands on several, the last counts.
-static USUAL: Merge = Merge { levels: Levels::Usual, empty_is_unset: Vec::new(), settings: BTreeMap::new() };
+static USUAL: Merge =
+    Merge { levels: Cow::Borrowed(&ObjectType::ALL), empty_is_unset: Vec::new(), settings: BTreeMap::new() };
 
 /// How one wrapper merges options.
 #[derive(Debug)]
 pub(crate) struct Merge {
-    levels: Levels,
+    /// The objects whose options are read. Where the same option stands on several of them, the last counts.
+    levels: Cow<'static, [ObjectType]>,
     /// The objects on which an option with an empty value counts as not set.
     empty_is_unset: Vec<ObjectType>,
     /// By option, the setting of the session that overrides it unless it is empty.
     settings: BTreeMap<String, String>,
-}
-
-/// The objects whose options are read. Where the same option stands on several of them, the last counts.
-#[derive(Debug)]
-enum Levels {
-    Usual,
-    Own(Vec<ObjectType>),
 }
 
 impl Merge {
@@ -47,7 +43,7 @@ impl Merge {
             return Err(PackError::Element("merge"));
         }
         Ok(Self {
-            levels: said.get(LEVELS).map(object_types).transpose()?.map_or(Levels::Usual, Levels::Own),
+            levels: said.get(LEVELS).map(object_types).transpose()?.map_or(USUAL.levels.clone(), Cow::Owned),
             empty_is_unset: said.get(EMPTY_IS_UNSET).map(object_types).transpose()?.unwrap_or_default(),
             settings: said.get(SETTINGS).map(settings).transpose()?.unwrap_or_default(),
         })
@@ -55,7 +51,7 @@ impl Merge {
 
     /// Whether the wrapper reads the options of such objects.
     pub(crate) fn reads(&self, object_type: ObjectType) -> bool {
-        self.levels().contains(&object_type)
+        self.levels.contains(&object_type)
     }
 
     /// The options that the wrapper reads, each with the object on which it stands. Of the same option the last one
@@ -67,19 +63,12 @@ impl Merge {
             let options = state.options.iter().filter(|(_, value)| self.is_set(state.object_type, value));
             options.map(move |(option, _)| (option, state))
         };
-        self.levels().iter().flat_map(move |level| of_level(*level)).flat_map(set)
+        self.levels.iter().flat_map(move |level| of_level(*level)).flat_map(set)
     }
 
     /// The settings that override options, each with its option.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         self.settings.iter().map(|(option, setting)| (option.as_str(), setting.as_str()))
-    }
-
-    fn levels(&self) -> &[ObjectType] {
-        match &self.levels {
-            Levels::Usual => &ObjectType::ALL,
-            Levels::Own(levels) => levels,
-        }
     }
 
     fn is_set(&self, level: ObjectType, value: &OptionValue) -> bool {
@@ -127,7 +116,7 @@ mod tests {
             assert_eq!(merged(Merge::of(None), &everywhere(value)), [("o".to_owned(), order.clone())]);
         }
         let stranger = state(ForeignDataWrapper, "mysql_fdw", &[("o", "v")]);
-        assert!(matches!(Merge::of(Some(&stranger)).levels, Levels::Usual));
+        assert!(std::ptr::eq(Merge::of(Some(&stranger)), &raw const USUAL));
     }
 
     #[test]
