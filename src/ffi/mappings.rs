@@ -1,9 +1,8 @@
 //! Which user mapping a role uses.
 
-use crate::ffi::catalog;
-use crate::ffi::tuple::CachedTuple;
+use crate::ffi::{catalog, names};
 use fdw_guard_policy::ddl::quote_identifier;
-use pgrx::pg_sys::{Oid, SysCacheIdentifier as Cache};
+use pgrx::pg_sys::Oid;
 use std::fmt;
 
 /// The user mapping by which a role reaches a server.
@@ -24,7 +23,7 @@ pub enum InEffect {
 /// The user mapping that `GetUserMapping` (foreign.c) finds.
 pub fn in_effect(server: Oid, user: Oid) -> InEffect {
     let role = catalog::role_name(user).unwrap_or_else(|| user.to_u32().to_string());
-    let has_mapping = |of: Oid| CachedTuple::find(Cache::USERMAPPINGUSERSERVER, &[of.into(), server.into()]).is_some();
+    let has_mapping = |of: Oid| names::user_mapping(of, server).is_some();
     if has_mapping(user) {
         InEffect::Own { role }
     } else if has_mapping(Oid::INVALID) {

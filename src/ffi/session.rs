@@ -1,6 +1,6 @@
 //! Who runs the statement, as rules see it.
 
-use crate::ffi::{catalog, server, text, tuple};
+use crate::ffi::{catalog, names, server, text, tuple};
 use fdw_guard_policy::evaluate::Session;
 use pgrx::pg_sys::{self, Oid};
 use std::cell::{OnceCell, RefCell};
@@ -111,10 +111,7 @@ impl Session for Actor {
 impl Actor {
     /// Membership as GRANT gave it: a superuser is a member of what he was made a member of.
     fn was_granted(&self, role: &str) -> bool {
-        // SAFETY: to_server gives a C string; with missing_ok an unknown role is InvalidOid.
-        unsafe {
-            let group = pg_sys::get_role_oid(text::to_server_name(role), true);
-            group != Oid::INVALID && pg_sys::is_member_of_role_nosuper(self.role, group)
-        }
+        // SAFETY: looks the memberships of a role up.
+        names::role(role).is_some_and(|group| unsafe { pg_sys::is_member_of_role_nosuper(self.role, group) })
     }
 }

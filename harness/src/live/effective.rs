@@ -211,7 +211,12 @@ fn plans_as_it_says(cluster: &Cluster) -> Result<()> {
             contains(&text(client, insert)?, &format!("Batch Size: {batch}"))?;
             let table = value(expected, "table_name").context("no table_name")?;
             let select = "EXPLAIN (VERBOSE) SELECT * FROM goods";
-            contains(&text(client, select)?, &format!("SELECT id FROM public.{table}"))?;
+            let plan = text(client, select)?;
+            contains(&plan, &format!("SELECT id FROM public.{table}"))?;
+            if let Some((_, named)) = plan.split_once("User Mapping: ") {
+                let (_, _, identity) = expected.get("user").context("no user")?;
+                same("mapping", named.lines().next(), identity.strip_suffix(" on server far"))?;
+            }
             let asked = logged(cluster, client, select)?.contains("statement: EXPLAIN SELECT");
             same("remote estimate", asked, value(expected, "use_remote_estimate") == Some("true"))
         })
