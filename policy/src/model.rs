@@ -95,19 +95,30 @@ impl fmt::Debug for Element {
 
 /// An object's OPTIONS list, in the catalog's order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Options(Vec<Element>);
+pub struct Options {
+    elements: Vec<Element>,
+    /// The places of the elements by name; of few elements none, for they are as quickly looked through.
+    by_name: Vec<usize>,
+}
+
+/// Elements that are looked through one by one.
+const FEW: usize = 32;
 
 impl Options {
     pub fn get(&self, name: &str) -> Option<OptionValue<'_>> {
-        self.iter().find_map(|(option, value)| (option == name).then_some(value))
+        if self.by_name.is_empty() {
+            return self.iter().find_map(|(option, value)| (option == name).then_some(value));
+        }
+        let place = self.by_name.binary_search_by_key(&name, |place| self.at(*place).0).ok()?;
+        self.by_name.get(place).map(|place| self.at(*place).1)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, OptionValue<'_>)> {
-        self.0.iter().map(Element::parts)
+        self.elements.iter().map(Element::parts)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.elements.is_empty()
     }
 
     /// The names of options that are not the same in the other list.
@@ -116,12 +127,22 @@ impl Options {
         let there = other.iter().filter(|(name, _)| self.get(name).is_none());
         here.chain(there).map(|(name, _)| name).collect()
     }
+
+    fn at(&self, place: usize) -> (&str, OptionValue<'_>) {
+        self.elements.get(place).map_or(("", OptionValue("")), Element::parts)
+    }
 }
 
 impl FromIterator<String> for Options {
     /// Takes the elements as the catalog holds them, each a `name=value`.
     fn from_iter<I: IntoIterator<Item = String>>(elements: I) -> Self {
-        Self(elements.into_iter().map(Element::new).collect())
+        let mut options = Self { elements: elements.into_iter().map(Element::new).collect(), by_name: Vec::new() };
+        if options.elements.len() > FEW {
+            let mut places: Vec<usize> = (0..options.elements.len()).collect();
+            places.sort_by_key(|place| options.at(*place).0);
+            options.by_name = places;
+        }
+        options
     }
 }
 
@@ -215,5 +236,27 @@ impl Situation {
     /// The object itself or the one above it of that type.
     pub fn part(&self, object_type: ObjectType) -> Option<&ObjectState> {
         std::iter::once(&self.object).chain(&self.above).find(|state| state.object_type == object_type).map(Rc::as_ref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_found_among_few_and_among_many() {
+        for count in [0, 1, FEW, FEW + 1, 1000] {
+            let named = |value: &'static str| (0..count).map(move |number| format!("o{number}={value}"));
+            let (old, new): (Options, Options) = (named("a=b").collect(), named("a=b").rev().collect());
+            for number in 0..count {
+                assert_eq!(new.get(&format!("o{number}")), Some("a=b".into()));
+            }
+            assert_eq!(new.get("p"), None);
+            assert!(new.changed(&old).is_empty());
+            let more: Options = named("a=b").skip(1).chain(["p=".to_owned()]).collect();
+            let changed = if count == 0 { vec!["p"] } else { vec!["p", "o0"] };
+            assert_eq!(more.changed(&old), changed);
+            assert_eq!(named("c").collect::<Options>().changed(&old).len(), count);
+        }
     }
 }
