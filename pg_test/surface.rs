@@ -49,6 +49,7 @@ mod tests {
                 "policy_schema",
                 "server_options",
                 "status",
+                "table_state",
                 "user_mapping_options",
                 "visible_options",
                 "visible_options_object"

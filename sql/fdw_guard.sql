@@ -234,6 +234,10 @@ CREATE FUNCTION fdw_guard.effective_options(
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_effective_options';
 COMMENT ON FUNCTION fdw_guard.effective_options(regclass, name) IS 'what a query by that role would really use, and where each option comes from';
 
+CREATE FUNCTION fdw_guard.table_state(relation regclass) RETURNS jsonb
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_table_state';
+COMMENT ON FUNCTION fdw_guard.table_state(regclass) IS 'everything about a foreign table that a form can change, secrets shown as ***';
+
 CREATE VIEW fdw_guard.servers AS
     SELECT s.oid,
            s.srvname AS server,
@@ -521,6 +525,7 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.foreign_table_options(regclass),
     fdw_guard.column_options(regclass, name),
     fdw_guard.effective_options(regclass, name),
+    fdw_guard.table_state(regclass),
     fdw_guard.policy_schema(),
     fdw_guard.status(),
     fdw_guard.delegate_of(oid)

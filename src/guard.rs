@@ -7,12 +7,13 @@
 use crate::ffi::hooks::{Access, Catalog};
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
-use crate::ffi::{catalog, server, session};
+use crate::ffi::statement::{Foretold, Named, NamedForm, Said};
+use crate::ffi::{catalog, inside, scan, server, session};
 use crate::judge;
 use crate::policy_in_force;
 use crate::settings::{self, CheckMode, Enforcement};
-use fdw_guard_policy::model::ObjectState;
-use fdw_guard_policy::model::Situation;
+use fdw_guard_policy::form::Form;
+use fdw_guard_policy::model::{Attributes, ObjectState, Situation};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,21 +33,28 @@ pub enum Class {
 impl Class {
     /// The kind of object whose main row stands in that catalog.
     pub fn of_catalog(catalog: Oid) -> Option<Self> {
-        match Catalog::of(catalog)? {
+        Self::of_main(Catalog::of(catalog)?)
+    }
+
+    fn of_main(catalog: Catalog) -> Option<Self> {
+        match catalog {
             Catalog::Wrapper => Some(Self::Wrapper),
             Catalog::Server => Some(Self::Server),
             Catalog::UserMapping => Some(Self::UserMapping),
             Catalog::Relation => Some(Self::Relation),
-            Catalog::Constraint => None,
+            Catalog::Constraint | Catalog::Trigger | Catalog::Default | Catalog::Inheritance => None,
         }
     }
 }
 
-/// An object with all that is above it and, of a foreign table, its columns by number.
+/// An object with all that is above it and, as far as it was looked into, what is inside it.
 #[derive(Clone, Debug)]
 pub struct Scene {
     pub situation: Situation,
+    /// Of a foreign table, by number.
     pub columns: Vec<(i16, Rc<ObjectState>)>,
+    /// What [`fdw_guard_policy::inside`] is about: of a table always, of a wrapper or server where grants count.
+    pub inside: Attributes,
 }
 
 /// Which object was touched, and by whom: one who sets a role for a while does not lend it his changes.
@@ -72,12 +80,23 @@ pub struct Touch {
     pub key: Key,
     /// The object before the first touch; None if it was made by it.
     pub old: Option<Scene>,
-    /// Whether `old` has the columns of a table: they are not read where no rule looks at them.
-    pub knows_columns: bool,
+    /// Whether `old` has what is inside it: that is not read where no rule looks at it.
+    pub knows_inside: bool,
     /// The columns that were touched; 0 is the object itself.
     pub columns: BTreeSet<i16>,
+    /// The forms that the statement names, whether they change anything or not.
+    pub named: Vec<NamedForm>,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
     subtransaction: Subtransaction,
+}
+
+impl Touch {
+    /// A touch of the object itself, now.
+    fn of(key: Key, old: Option<Scene>) -> Self {
+        let subtransaction = session::subtransaction();
+        let columns = BTreeSet::from([0]);
+        Self { key, old, knows_inside: false, columns, named: Vec::new(), subtransaction }
+    }
 }
 
 /// Everything that was touched, in the order of the first touch.
@@ -97,6 +116,7 @@ impl Touched {
     fn add(&mut self, touch: Touch) {
         if let Some(known) = self.find(touch.key) {
             known.columns.extend(touch.columns);
+            known.named.extend(touch.named);
         } else {
             self.places.insert(touch.key.order(), self.touches.len());
             self.touches.push(touch);
@@ -139,16 +159,37 @@ impl Touched {
     }
 }
 
+/// One running statement.
+#[derive(Default)]
+struct Frame {
+    touched: Touched,
+    named: Option<Named>,
+    /// What was judged before the statement ran, and is not to be judged again.
+    foretold: Option<(Class, Oid)>,
+    /// The grants on wrappers and servers before it, where it may change them and a rule minds.
+    grants: Vec<(Class, Oid, Attributes)>,
+}
+
 /// The frames of the statements that run now, outermost first, and what waits for the end of the transaction.
 #[derive(Default)]
 struct Open {
-    frames: Vec<Touched>,
+    frames: Vec<Frame>,
     waiting: Touched,
 }
 
 impl Open {
     fn innermost(&mut self) -> &mut Touched {
-        self.frames.last_mut().unwrap_or(&mut self.waiting)
+        self.frames.last_mut().map_or(&mut self.waiting, |frame| &mut frame.touched)
+    }
+
+    /// Whether the object has been judged before the running statement began.
+    fn foretells(&self, key: Key) -> bool {
+        self.frames.last().is_some_and(|frame| frame.foretold == Some((key.class, key.oid)))
+    }
+
+    /// Everything that was touched in this transaction and not judged yet.
+    fn all(&mut self) -> impl Iterator<Item = &mut Touched> {
+        self.frames.iter_mut().map(|frame| &mut frame.touched).chain([&mut self.waiting])
     }
 }
 
@@ -161,9 +202,42 @@ fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
     OPEN.with_borrow_mut(act)
 }
 
+/// The reports for a change that is judged before the statement runs.
+pub fn foretell(change: Option<Foretold>) -> Vec<Report> {
+    if settings::enforcement() == Enforcement::Off {
+        return Vec::new();
+    }
+    let Some(change) = change else { return Vec::new() };
+    let ((class, oid), form) = (object_of(change), form_of(change));
+    if class == Class::Relation && !catalog::is_foreign_table(oid) {
+        return Vec::new();
+    }
+    let key = Key { class, oid, actor: session::current_role() };
+    let scene = scene_from_outside(class, oid);
+    let mut touched = Touched::default();
+    touched.add(Touch { named: vec![NamedForm { form, column: None }], ..Touch::of(key, scene) });
+    judge::judge(&touched)
+}
+
+fn object_of(change: Foretold) -> (Class, Oid) {
+    match change {
+        Foretold::Import(server) => (Class::Server, server),
+        Foretold::Detach(relation) => (Class::Relation, relation),
+    }
+}
+
+fn form_of(change: Foretold) -> Form {
+    match change {
+        Foretold::Import(_) => Form::ImportForeignSchema,
+        Foretold::Detach(_) => Form::NoInherit,
+    }
+}
+
 /// A watched statement begins.
-pub fn open_frame() {
-    with_open(|open| open.frames.push(Touched::default()));
+pub fn open_frame(said: Said) {
+    let grants = if said.may_grant && grants_count() { grants() } else { Vec::new() };
+    let foretold = said.foretold.map(object_of);
+    with_open(|open| open.frames.push(Frame { touched: Touched::default(), named: said.named, foretold, grants }));
 }
 
 /// The statement has failed: PostgreSQL undoes what it touched.
@@ -173,7 +247,10 @@ pub fn abandon_frame() {
 
 /// The statement has run: the reports to raise for it, warnings first.
 pub fn close_frame() -> Vec<Report> {
-    let touched = with_open(|open| open.frames.pop()).unwrap_or_default();
+    let Some(frame) = with_open(|open| open.frames.pop()) else { return Vec::new() };
+    let Frame { mut touched, named, grants, .. } = frame;
+    add_named(&mut touched, named);
+    add_granted(&mut touched, grants);
     if touched.is_empty() {
         return Vec::new();
     }
@@ -186,12 +263,69 @@ pub fn close_frame() -> Vec<Report> {
     }
 }
 
+/// Adds the forms that the statement names. What it has not touched is as it was.
+fn add_named(touched: &mut Touched, named: Option<Named>) {
+    let Some(named) = named.filter(|_| inside_counts(Class::Relation)) else { return };
+    let Some(relation) = named.relation.find().filter(|oid| catalog::is_foreign_table(*oid)) else { return };
+    let key = Key { class: Class::Relation, oid: relation, actor: session::current_role() };
+    match touched.find(key) {
+        Some(touch) => touch.named.extend(named.forms),
+        None => {
+            let scene = scene_from_outside(key.class, key.oid);
+            touched.add(Touch { named: named.forms, ..Touch::of(key, scene) });
+        }
+    }
+}
+
+/// Adds the wrappers and servers on which the statement has changed grants.
+fn add_granted(touched: &mut Touched, before: Vec<(Class, Oid, Attributes)>) {
+    if before.is_empty() {
+        return;
+    }
+    server::command_counter_increment();
+    for (class, oid, grants) in before {
+        let key = Key { class, oid, actor: session::current_role() };
+        if grants_on(key) != grants {
+            let old = scene_from_outside(class, oid).map(|scene| Scene { inside: grants, ..scene });
+            touched.add(Touch { knows_inside: true, ..Touch::of(key, old) });
+        }
+    }
+}
+
+/// The grants on every wrapper and server.
+fn grants() -> Vec<(Class, Oid, Attributes)> {
+    let of = |class: Class, oids: Vec<Oid>| {
+        let catalog = catalog_of(class);
+        oids.into_iter().filter_map(move |oid| Some((class, oid, inside::grants(catalog?, oid))))
+    };
+    of(Class::Wrapper, scan::wrappers()).chain(of(Class::Server, scan::servers())).collect()
+}
+
+fn grants_count() -> bool {
+    settings::enforcement() != Enforcement::Off
+        && policy_in_force::policy().is_ok_and(|policy| policy.governs(&[Form::Grant, Form::Revoke]))
+}
+
+/// The grants on a wrapper or a server now.
+pub fn grants_on(key: Key) -> Attributes {
+    catalog_of(key.class).map(|catalog| inside::grants(catalog, key.oid)).unwrap_or_default()
+}
+
+/// The catalog of wrappers or of servers, on which grants are governed.
+fn catalog_of(class: Class) -> Option<Oid> {
+    match class {
+        Class::Wrapper => Some(Catalog::WRAPPERS),
+        Class::Server => Some(Catalog::SERVERS),
+        Class::UserMapping | Class::Relation => None,
+    }
+}
+
 /// The transaction is about to commit: the reports for all that has not been judged yet. Frames are open here when the
 /// commit comes from within a statement (CALL of a procedure that commits); they stay open, empty.
 pub fn before_commit() -> Vec<Report> {
     let touched = with_open(|open| {
         let mut touched = mem::take(&mut open.waiting);
-        open.frames.iter_mut().for_each(|frame| touched.absorb(mem::take(frame)));
+        open.frames.iter_mut().for_each(|frame| touched.absorb(mem::take(&mut frame.touched)));
         touched
     });
     if touched.is_empty() { Vec::new() } else { verdict(&touched) }
@@ -199,22 +333,19 @@ pub fn before_commit() -> Vec<Report> {
 
 /// Whether nothing has been touched in this transaction, as in almost every one.
 pub fn has_noted_nothing() -> bool {
-    with_open(|open| open.waiting.is_empty() && open.frames.iter().all(Touched::is_empty))
+    with_open(|open| open.all().all(|touched| touched.is_empty()))
 }
 
 /// The transaction has ended. Frames stay: a procedure that rolls back goes on in the next transaction.
 pub fn forget_transaction() {
-    with_open(|open| {
-        open.waiting = Touched::default();
-        open.frames.iter_mut().for_each(|frame| *frame = Touched::default());
-    });
+    with_open(|open| open.all().for_each(|touched| *touched = Touched::default()));
 }
 
 /// A subtransaction has ended; `heir` is its parent if it was released, None if it was rolled back.
 pub fn end_subtransaction(ended: Subtransaction, heir: Option<Subtransaction>) {
     with_open(|open| {
-        let all = open.frames.iter_mut().chain([&mut open.waiting]);
-        all.filter(|touched| !touched.is_empty()).for_each(|touched| touched.end_subtransaction(ended, heir));
+        let all = open.all().filter(|touched| !touched.is_empty());
+        all.for_each(|touched| touched.end_subtransaction(ended, heir));
     });
 }
 
@@ -235,38 +366,41 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
     if settings::enforcement() == Enforcement::Off {
         return;
     }
-    let Some((class, oid)) = owner_of(catalog, row) else { return };
+    let Some((class, oid)) = owner_of(catalog, row, access) else { return };
     let column = i16::try_from(sub_object).unwrap_or_default();
-    let is_new = access == Access::Create && column == 0 && catalog != Catalog::Constraint;
+    let is_new = access == Access::Create && column == 0 && Class::of_main(catalog).is_some();
     let key = Key { class, oid, actor: session::current_role() };
-    if with_open(|open| open.innermost().note_again(key, column)) || !concerns(class, oid, is_new) {
+    let is_known = with_open(|open| open.foretells(key) || open.innermost().note_again(key, column));
+    if is_known || !concerns(class, oid, is_new) {
         return;
     }
     let _scratch = Scratch::new();
-    let knows_columns = is_new || columns_count(class);
-    let read = if knows_columns { scene } else { scene_without_columns };
+    let knows_inside = is_new || inside_counts(class);
+    let read = if knows_inside { scene } else { scene_from_outside };
     let old = if is_new { None } else { read(class, oid) };
-    let columns = BTreeSet::from([column]);
-    let touch = Touch { key, old, knows_columns, columns, subtransaction: session::subtransaction() };
+    let touch = Touch { knows_inside, columns: BTreeSet::from([column]), ..Touch::of(key, old) };
     with_open(|open| open.innermost().add(touch));
 }
 
-/// Whether a rule that judges the running statement may look at columns. It will be one of those known now, unless the
+/// Whether a rule that judges the running statement may look inside tables. It will be one of those known now, unless the
 /// verdict waits: another session's rule binds this one from its next statement.
-fn columns_count(class: Class) -> bool {
+fn inside_counts(class: Class) -> bool {
     let waits = settings::check_mode() == CheckMode::Deferred || with_open(|open| open.frames.is_empty());
-    class == Class::Relation && (waits || policy_in_force::kept().is_none_or(|policy| policy.looks_at_columns()))
+    class == Class::Relation && (waits || policy_in_force::kept().is_none_or(|policy| policy.looks_inside()))
 }
 
 /// The object that a row of that catalog belongs to.
-fn owner_of(catalog: Catalog, row: Oid) -> Option<(Class, Oid)> {
-    match catalog {
-        Catalog::Wrapper => Some((Class::Wrapper, row)),
-        Catalog::Server => Some((Class::Server, row)),
-        Catalog::UserMapping => Some((Class::UserMapping, row)),
-        Catalog::Relation => Some((Class::Relation, row)),
-        Catalog::Constraint => Some((Class::Relation, catalog::relation_of_constraint(row)?)),
+fn owner_of(catalog: Catalog, row: Oid, access: Access) -> Option<(Class, Oid)> {
+    if let Some(class) = Class::of_main(catalog) {
+        return Some((class, row));
     }
+    let table = match catalog {
+        Catalog::Constraint => scan::relation_of_constraint(row)?,
+        Catalog::Trigger => inside::table_of_trigger(row)?,
+        Catalog::Default if access == Access::Drop => inside::table_of_default(row)?,
+        _ => row,
+    };
+    (table != Oid::INVALID).then_some((Class::Relation, table))
 }
 
 fn concerns(class: Class, oid: Oid, is_new: bool) -> bool {
@@ -277,18 +411,21 @@ fn concerns(class: Class, oid: Oid, is_new: bool) -> bool {
     }
 }
 
-/// The object as the catalogs show it now, with what is above it and, of a table, its columns.
+/// The object as the catalogs show it now, with what is above it and inside it.
 pub fn scene(class: Class, oid: Oid) -> Option<Scene> {
-    let scene = scene_without_columns(class, oid)?;
-    let columns = match class {
-        Class::Relation => catalog::columns(oid, scene.situation.object.identity()),
-        Class::Wrapper | Class::Server | Class::UserMapping => Vec::new(),
-    };
-    Some(Scene { columns: columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect(), ..scene })
+    let scene = scene_from_outside(class, oid)?;
+    Some(match class {
+        Class::Relation => {
+            let columns = catalog::columns(oid, scene.situation.object.identity());
+            let columns = columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect();
+            Scene { columns, inside: inside::of_table(oid), ..scene }
+        }
+        Class::Wrapper | Class::Server | Class::UserMapping => scene,
+    })
 }
 
 /// The object as the catalogs show it now, with what is above it.
-pub fn scene_without_columns(class: Class, oid: Oid) -> Option<Scene> {
+pub fn scene_from_outside(class: Class, oid: Oid) -> Option<Scene> {
     let (state, above) = match class {
         Class::Wrapper => (catalog::wrapper(oid)?.state, Vec::new()),
         Class::Server => {
@@ -304,14 +441,17 @@ pub fn scene_without_columns(class: Class, oid: Oid) -> Option<Scene> {
             (table.state, server_above(table.above))
         }
     };
-    Some(Scene { situation: Situation { object: Rc::new(state), above }, columns: Vec::new() })
+    Some(Scene::outside(Situation { object: Rc::new(state), above }))
 }
 
 impl Scene {
-    /// The same object, without its columns, with other things above it.
+    fn outside(situation: Situation) -> Self {
+        Self { situation, columns: Vec::new(), inside: Attributes::new() }
+    }
+
+    /// The same object from outside, with other things above it.
     pub fn on(&self, above: &[Rc<ObjectState>]) -> Self {
-        let situation = Situation { object: Rc::clone(&self.situation.object), above: above.to_vec() };
-        Self { situation, columns: Vec::new() }
+        Self::outside(Situation { object: Rc::clone(&self.situation.object), above: above.to_vec() })
     }
 
     /// One column of the table with the table and what is above that.

@@ -3,6 +3,7 @@
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
 use crate::ffi::session::Actor;
+use crate::ffi::statement::NamedForm;
 use crate::ffi::{catalog, scan};
 use crate::guard::{self, Class, Key, Scene, Touch, Touched};
 use crate::policy_in_force;
@@ -47,32 +48,27 @@ impl Judge<'_> {
     /// Judges one object; gives it back if it is one on which others stand and has changed.
     fn touch(&mut self, touch: &Touch) -> Option<Changed> {
         let _scratch = Scratch::new();
-        let columns_count = self.policy.looks_at_columns();
-        let read = if columns_count { guard::scene } else { guard::scene_without_columns };
+        let inside_counts = self.policy.looks_inside();
+        let read = if inside_counts { guard::scene } else { guard::scene_from_outside };
         let now = read(touch.key.class, touch.key.oid);
         let (old, new) = (touch.old.as_ref(), now.as_ref());
         if old.is_none() && new.is_none() {
             return None;
         }
         // A rule that nobody knew when the statement began does not bind it.
-        let columns_before = if touch.knows_columns { old } else { new };
-        let columns = if columns_count { paired_columns(columns_before, new) } else { Columns::new() };
-        self.object(touch, old, new, &columns);
+        let inside_before = if touch.knows_inside { old } else { new };
+        let columns = if inside_counts { paired_columns(inside_before, new) } else { Columns::new() };
+        let mut forms = form::forms_between(object_of(old), object_of(new));
+        if old.is_some() && new.is_some() {
+            forms.extend(inside_before.zip(new).map(|(old, new)| forms_inside(touch, old, new)).unwrap_or_default());
+            forms.extend(forms_of_columns(&columns));
+            forms.extend(named_for_table(touch));
+        }
+        self.evaluate(touch.key.actor, situation_of(old), situation_of(new), forms, true);
         self.columns(touch, old, new, &columns);
         let carries = matches!(touch.key.class, Class::Wrapper | Class::Server);
         let (old, new) = old.zip(now).filter(|_| carries)?;
         (old.situation.object != new.situation.object).then(|| Changed { key: touch.key, old: old.clone(), new })
-    }
-
-    /// The object itself; the forms of a table are those of its columns too.
-    fn object(&mut self, touch: &Touch, old: Option<&Scene>, new: Option<&Scene>, columns: &Columns) {
-        let mut forms = form::forms_between(object_of(old), object_of(new));
-        if old.is_some() && new.is_some() {
-            forms.extend(
-                columns.values().flat_map(|(old, new)| form::table_forms_of_column(old.as_deref(), new.as_deref())),
-            );
-        }
-        self.evaluate(touch.key.actor, situation_of(old), situation_of(new), forms, true);
     }
 
     /// The columns that changed or were touched, and all of them where a rule on columns looks at the table.
@@ -80,9 +76,11 @@ impl Judge<'_> {
         let table_changed = object_of(old) != object_of(new)
             && self.policy.looks_above(ObjectType::ForeignTableColumn, ObjectType::ForeignTable);
         for (number, (old_column, new_column)) in columns {
-            let touched = old_column != new_column || touch.columns.contains(number);
+            let named: Vec<Form> = named_for_column(touch, new_column).collect();
+            let touched = old_column != new_column || touch.columns.contains(number) || !named.is_empty();
             if touched || table_changed {
-                let forms = form::forms_between(old_column.as_deref(), new_column.as_deref());
+                let mut forms = form::forms_between(old_column.as_deref(), new_column.as_deref());
+                forms.extend(named.into_iter().filter(|_| old_column.is_some()));
                 let old = old.zip(old_column.as_ref()).map(|(scene, column)| scene.column(column));
                 let new = new.zip(new_column.as_ref()).map(|(scene, column)| scene.column(column));
                 self.evaluate(touch.key.actor, old, new, forms, touched);
@@ -183,6 +181,37 @@ fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
         pairs.entry(*number).or_default().1 = Some(Rc::clone(column));
     }
     pairs
+}
+
+/// The forms by which what is inside the object changed.
+fn forms_inside(touch: &Touch, old: &Scene, new: &Scene) -> BTreeSet<Form> {
+    let now = match touch.key.class {
+        Class::Relation => new.inside.clone(),
+        // Grants were compared when the statement had run, and are in the old scene alone.
+        Class::Wrapper | Class::Server if !old.inside.is_empty() => guard::grants_on(touch.key),
+        Class::Wrapper | Class::Server | Class::UserMapping => return BTreeSet::new(),
+    };
+    form::forms_of_attributes(new.situation.object.object_type, &old.inside, &now)
+}
+
+/// What is done to columns is done to their table as well.
+fn forms_of_columns(columns: &Columns) -> impl Iterator<Item = Form> {
+    columns.values().flat_map(|(old, new)| form::table_forms_of_column(old.as_deref(), new.as_deref()))
+}
+
+/// The forms that the statement names, as far as the table has them; the OPTIONS of a column are not the table's.
+fn named_for_table(touch: &Touch) -> impl Iterator<Item = Form> {
+    let of_table = |named: &&NamedForm| named.form != Form::Options || named.column.is_none();
+    touch.named.iter().filter(of_table).map(|named| named.form)
+}
+
+fn named_for_column(touch: &Touch, column: &Column) -> impl Iterator<Item = Form> {
+    let name = column.as_ref().map(|column| column.name());
+    touch
+        .named
+        .iter()
+        .filter(move |named| named.column.is_some() && named.column.as_deref() == name)
+        .map(|named| named.form)
 }
 
 fn object_of(scene: Option<&Scene>) -> Option<&ObjectState> {

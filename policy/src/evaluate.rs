@@ -90,6 +90,7 @@ pub(crate) fn evaluate_rule(entry: &Entry, change: &Change, sides: Sides<'_>, vi
         }
     };
     judge.forms(violations);
+    judge.leaving(violations);
     judge.options(violations);
 }
 
@@ -129,6 +130,19 @@ impl Judge<'_> {
             // The statement will be undone, so that it is the old name under which the object is known.
             let known = self.sides.before.unwrap_or(self.sides.now);
             violations.extend(governed.map(|form| explain::governed_form(self.rule(), *form, known)));
+        }
+    }
+
+    /// Whoever may not change something may not take it out of the rule's patterns either, to change it there.
+    fn leaving(&self, violations: &mut Vec<Violation>) {
+        let both = self.change.old.is_some() && self.change.new.is_some();
+        if !both || self.fits_now || self.change.forms.iter().any(|form| self.rule().forms.contains(form)) {
+            return;
+        }
+        let freezes = |schema: &CompiledSchema| schema.survey().annotations.values().any(|said| said.read_only);
+        let binds = !self.rule().forms.is_empty() || self.compiled.options.as_ref().is_some_and(freezes);
+        if let Some(before) = self.governed_before().filter(|_| binds) {
+            violations.push(explain::leaving(self.rule(), before));
         }
     }
 

@@ -59,6 +59,13 @@ pub(crate) fn governed_form(rule: &Rule, form: Form, view: &View<'_>) -> Violati
     violation(rule, view, ViolationKind::GovernedForm, sentence, String::new())
 }
 
+/// The object would get a name that the rule's patterns do not fit.
+pub(crate) fn leaving(rule: &Rule, view: &View<'_>) -> Violation {
+    let sentence = format!("rule \"{}\" would no longer bind {}", rule.name, describe(view.situation));
+    let detail = "A rename must not take anything out of the patterns of a rule that forbids its change.".to_owned();
+    violation(rule, view, ViolationKind::GovernedForm, sentence, detail)
+}
+
 /// The rule cannot be read, so that nobody knows what it would allow.
 pub(crate) fn invalid_rule(rule: &Rule, error: &RuleError, view: &View<'_>) -> Violation {
     let sentence = format!("rule \"{}\" is not valid, so {} cannot be checked", rule.name, describe(view.situation));

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::rc::Rc;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use crate::model::{Attribute, ObjectState, ObjectType};
+use crate::inside;
+use crate::model::{Attribute, Attributes, ObjectState, ObjectType};
 use crate::suggest::unknown;
 
 /// One kind of change. Its words stand in [`FORMS`].
@@ -33,6 +35,22 @@ pub enum Form {
     SetAttributeOption,
     ResetAttributeOption,
     SetStorage,
+    SetDefault,
+    DropDefault,
+    AddConstraint,
+    ValidateConstraint,
+    DropConstraint,
+    DisableTrigger,
+    EnableTrigger,
+    EnableReplicaTrigger,
+    EnableAlwaysTrigger,
+    SetWithoutOids,
+    Inherit,
+    NoInherit,
+    ImportForeignSchema,
+    Grant,
+    Revoke,
+    Other,
 }
 
 /// One row of [`FORMS`].
@@ -51,6 +69,7 @@ const EVERYTHING: &[ObjectType] = &ObjectType::ALL;
 const OWNED: &[ObjectType] = &[ForeignDataWrapper, Server, ForeignTable];
 const WRAPPERS: &[ObjectType] = &[ForeignDataWrapper];
 const SERVERS: &[ObjectType] = &[Server];
+const GRANTED: &[ObjectType] = &[ForeignDataWrapper, Server];
 const TABLES: &[ObjectType] = &[ForeignTable];
 /// What is done to a column is done to its table as well.
 const COLUMNS: &[ObjectType] = &[ForeignTable, ForeignTableColumn];
@@ -82,6 +101,23 @@ pub const FORMS: &[FormRow] = &[
     row(Form::SetAttributeOption, "SET (attribute_option)", COLUMNS),
     row(Form::ResetAttributeOption, "RESET (attribute_option)", COLUMNS),
     row(Form::SetStorage, "SET STORAGE", COLUMNS),
+    row(Form::SetDefault, "SET DEFAULT", COLUMNS),
+    row(Form::DropDefault, "DROP DEFAULT", COLUMNS),
+    row(Form::AddConstraint, "ADD table_constraint", TABLES),
+    row(Form::ValidateConstraint, "VALIDATE CONSTRAINT", TABLES),
+    row(Form::DropConstraint, "DROP CONSTRAINT", TABLES),
+    row(Form::DisableTrigger, "DISABLE TRIGGER", TABLES),
+    row(Form::EnableTrigger, "ENABLE TRIGGER", TABLES),
+    row(Form::EnableReplicaTrigger, "ENABLE REPLICA TRIGGER", TABLES),
+    row(Form::EnableAlwaysTrigger, "ENABLE ALWAYS TRIGGER", TABLES),
+    row(Form::SetWithoutOids, "SET WITHOUT OIDS", TABLES),
+    row(Form::Inherit, "INHERIT", TABLES),
+    row(Form::NoInherit, "NO INHERIT", TABLES),
+    row(Form::ImportForeignSchema, "IMPORT FOREIGN SCHEMA", SERVERS),
+    row(Form::Grant, "GRANT", GRANTED),
+    row(Form::Revoke, "REVOKE", GRANTED),
+    // What no page names: identity and generated columns; triggers made, dropped or renamed; constraints renamed.
+    row(Form::Other, "OTHER", COLUMNS),
 ];
 
 impl Form {
@@ -118,69 +154,77 @@ impl<'de> Deserialize<'de> for Form {
     }
 }
 
-/// The form that the change of an attribute is, `None` when no ALTER makes such a change.
-pub type FormOfChange = fn(ObjectType, Option<&str>, Option<&str>) -> Option<Form>;
+/// The forms that the change of an attribute is; none when no ALTER makes such a change.
+pub type FormsOfChange = fn(ObjectType, Option<&str>, Option<&str>) -> Vec<Form>;
 
 /// One row of [`ATTRIBUTES`].
 #[derive(Debug)]
 pub struct AttributeRow {
     pub attribute: Attribute,
+    /// The key under which `table_state` shows the attribute.
+    pub state_key: &'static str,
     /// The key under which the context document shows the attribute, given the object's type.
     pub key: fn(ObjectType) -> Option<&'static str>,
-    pub form: FormOfChange,
+    pub forms: FormsOfChange,
 }
 
-/// Every attribute: where rules see it and which form its change is.
+const fn attribute(
+    attribute: Attribute,
+    state_key: &'static str,
+    key: fn(ObjectType) -> Option<&'static str>,
+    forms: FormsOfChange,
+) -> AttributeRow {
+    AttributeRow { attribute, state_key, key, forms }
+}
+
+/// Every attribute: where rules see it and which forms its change is.
 pub const ATTRIBUTES: &[AttributeRow] = &[
-    AttributeRow { attribute: Attribute::Name, key: name_key, form: renaming },
-    AttributeRow {
-        attribute: Attribute::Schema,
-        key: |t| on(t, ForeignTable, "schema"),
-        form: |_, _, _| Some(Form::SetSchema),
-    },
-    AttributeRow { attribute: Attribute::Owner, key: owner_key, form: |_, _, _| Some(Form::OwnerTo) },
-    AttributeRow {
-        attribute: Attribute::Handler,
-        key: |t| on(t, ForeignDataWrapper, "handler"),
-        form: |_, _, new| Some(set_or_not(new, Form::Handler, Form::NoHandler)),
-    },
-    AttributeRow {
-        attribute: Attribute::Validator,
-        key: |t| on(t, ForeignDataWrapper, "validator"),
-        form: |_, _, new| Some(set_or_not(new, Form::Validator, Form::NoValidator)),
-    },
-    AttributeRow {
-        attribute: Attribute::Delegate,
-        key: |t| on(t, ForeignDataWrapper, "delegate"),
-        form: |_, _, _| None,
-    },
+    attribute(Attribute::Name, "name", name_key, renaming),
+    attribute(Attribute::Schema, "schema", |t| on(t, ForeignTable, "schema"), |_, _, _| vec![Form::SetSchema]),
+    attribute(Attribute::Owner, "owner", owner_key, |_, _, _| vec![Form::OwnerTo]),
+    attribute(
+        Attribute::Handler,
+        "handler",
+        |t| on(t, ForeignDataWrapper, "handler"),
+        |_, _, new| vec![set_or_not(new, Form::Handler, Form::NoHandler)],
+    ),
+    attribute(
+        Attribute::Validator,
+        "validator",
+        |t| on(t, ForeignDataWrapper, "validator"),
+        |_, _, new| vec![set_or_not(new, Form::Validator, Form::NoValidator)],
+    ),
+    attribute(Attribute::Delegate, "delegate", |t| on(t, ForeignDataWrapper, "delegate"), no_form),
     // Under the keys of a plain wrapper's own: rules and packs ask which functions do the work.
-    AttributeRow {
-        attribute: Attribute::DelegateHandler,
-        key: |t| on(t, ForeignDataWrapper, "handler"),
-        form: |_, _, _| None,
-    },
-    AttributeRow {
-        attribute: Attribute::DelegateValidator,
-        key: |t| on(t, ForeignDataWrapper, "validator"),
-        form: |_, _, _| None,
-    },
-    AttributeRow { attribute: Attribute::Type, key: type_key, form: |_, _, _| Some(Form::SetDataType) },
-    AttributeRow {
-        attribute: Attribute::Version,
-        key: |t| on(t, Server, "version"),
-        form: |_, _, _| Some(Form::Version),
-    },
-    AttributeRow { attribute: Attribute::Collation, key: |_| None, form: |_, _, _| Some(Form::SetDataType) },
-    AttributeRow {
-        attribute: Attribute::NotNull,
-        key: |_| None,
-        form: |_, _, new| Some(set_or_not(new, Form::SetNotNull, Form::DropNotNull)),
-    },
-    AttributeRow { attribute: Attribute::Statistics, key: |_| None, form: |_, _, _| Some(Form::SetStatistics) },
-    AttributeRow { attribute: Attribute::AttributeOptions, key: |_| None, form: attribute_options },
-    AttributeRow { attribute: Attribute::Storage, key: |_| None, form: |_, _, _| Some(Form::SetStorage) },
+    attribute(Attribute::DelegateHandler, "delegate_handler", |t| on(t, ForeignDataWrapper, "handler"), no_form),
+    attribute(Attribute::DelegateValidator, "delegate_validator", |t| on(t, ForeignDataWrapper, "validator"), no_form),
+    attribute(Attribute::Type, "type", type_key, |_, _, _| vec![Form::SetDataType]),
+    attribute(Attribute::Version, "version", |t| on(t, Server, "version"), |_, _, _| vec![Form::Version]),
+    attribute(Attribute::Collation, "collation", no_key, |_, _, _| vec![Form::SetDataType]),
+    attribute(Attribute::NotNull, "not_null", no_key, |_, _, new| {
+        vec![set_or_not(new, Form::SetNotNull, Form::DropNotNull)]
+    }),
+    attribute(Attribute::Statistics, "statistics", no_key, |_, _, _| vec![Form::SetStatistics]),
+    attribute(Attribute::AttributeOptions, "attribute_options", no_key, attribute_options),
+    attribute(Attribute::Storage, "storage", no_key, |_, _, _| vec![Form::SetStorage]),
+    attribute(Attribute::Default, "default", no_key, |_, _, new| {
+        vec![set_or_not(new, Form::SetDefault, Form::DropDefault)]
+    }),
+    attribute(Attribute::Identity, "identity", no_key, |_, _, _| vec![Form::Other]),
+    attribute(Attribute::Generated, "generated", no_key, |_, _, _| vec![Form::Other]),
+    attribute(Attribute::Constraints, "constraints", no_key, |_, old, new| inside::constraint_forms(old, new)),
+    attribute(Attribute::Triggers, "triggers", no_key, |_, old, new| inside::trigger_forms(old, new)),
+    attribute(Attribute::Parents, "parents", no_key, |_, old, new| inside::parent_forms(old, new)),
+    attribute(Attribute::Grants, "grants", no_key, |_, old, new| inside::grant_forms(old, new)),
 ];
+
+fn no_key(_: ObjectType) -> Option<&'static str> {
+    None
+}
+
+fn no_form(_: ObjectType, _: Option<&str>, _: Option<&str>) -> Vec<Form> {
+    Vec::new()
+}
 
 fn on(object_type: ObjectType, wanted: ObjectType, key: &'static str) -> Option<&'static str> {
     (object_type == wanted).then_some(key)
@@ -198,8 +242,8 @@ fn type_key(object_type: ObjectType) -> Option<&'static str> {
     matches!(object_type, Server | ForeignTableColumn).then_some("type")
 }
 
-fn renaming(object_type: ObjectType, _: Option<&str>, _: Option<&str>) -> Option<Form> {
-    Some(if object_type == ForeignTableColumn { Form::RenameColumn } else { Form::RenameTo })
+fn renaming(object_type: ObjectType, _: Option<&str>, _: Option<&str>) -> Vec<Form> {
+    vec![if object_type == ForeignTableColumn { Form::RenameColumn } else { Form::RenameTo }]
 }
 
 fn set_or_not(new: Option<&str>, set: Form, not: Form) -> Form {
@@ -207,7 +251,7 @@ fn set_or_not(new: Option<&str>, set: Form, not: Form) -> Form {
 }
 
 /// RESET only takes entries away; whatever adds or changes one is SET.
-fn attribute_options(_: ObjectType, old: Option<&str>, new: Option<&str>) -> Option<Form> {
+fn attribute_options(_: ObjectType, old: Option<&str>, new: Option<&str>) -> Vec<Form> {
     let entries = |text: Option<&str>| -> BTreeSet<String> {
         text.unwrap_or_default()
             .split(',')
@@ -217,7 +261,7 @@ fn attribute_options(_: ObjectType, old: Option<&str>, new: Option<&str>) -> Opt
             .collect()
     };
     let added = !entries(new).is_subset(&entries(old));
-    Some(if added { Form::SetAttributeOption } else { Form::ResetAttributeOption })
+    vec![if added { Form::SetAttributeOption } else { Form::ResetAttributeOption }]
 }
 
 /// The forms by which one state of an object became the other. A creation is CREATE and a drop DROP, whatever else
@@ -233,13 +277,29 @@ pub fn forms_between(old: Option<&ObjectState>, new: Option<&ObjectState>) -> BT
 
 fn changes(old: &ObjectState, new: &ObjectState) -> BTreeSet<Form> {
     let object_type = new.object_type;
-    let differing: &[AttributeRow] = if old.description == new.description { &[] } else { ATTRIBUTES };
-    let attributes = differing.iter().filter_map(|row| {
-        let (old, new) = (old.attribute(row.attribute), new.attribute(row.attribute));
-        if old == new { None } else { (row.form)(object_type, old, new) }
-    });
-    let options = (old.options != new.options).then_some(Form::Options);
-    attributes.chain(options).filter(|form| form.applies_to(object_type)).collect()
+    let options = (old.options != new.options).then_some(Form::Options).filter(|form| form.applies_to(object_type));
+    let mut forms = if Rc::ptr_eq(&old.description, &new.description) {
+        BTreeSet::new()
+    } else {
+        forms_of_attributes(object_type, &old.description.attributes, &new.description.attributes)
+    };
+    forms.extend(options);
+    forms
+}
+
+/// The forms by which some attributes of an object became others.
+pub fn forms_of_attributes(object_type: ObjectType, old: &Attributes, new: &Attributes) -> BTreeSet<Form> {
+    let of_row = |row: &AttributeRow| {
+        let (old, new) = (old.get(&row.attribute), new.get(&row.attribute));
+        if old == new { Vec::new() } else { (row.forms)(object_type, old.map(String::as_str), new.map(String::as_str)) }
+    };
+    let mut forms: BTreeSet<Form> =
+        ATTRIBUTES.iter().flat_map(of_row).filter(|form| form.applies_to(object_type)).collect();
+    // Another type gives the default another cast. A statement that also sets the default says so itself.
+    if forms.contains(&Form::SetDataType) && old.contains_key(&Attribute::Default) {
+        forms.remove(&Form::SetDefault);
+    }
+    forms
 }
 
 /// What a column's change is for its table: its forms, save that OPTIONS of a column are not the table's.
@@ -271,12 +331,12 @@ mod tests {
             assert_eq!(Form::from_name(row.name), Some(row.form));
             assert_eq!(row.form.name(), row.name);
         }
-        assert_eq!(FORMS.len(), Form::SetStorage as usize + 1);
+        assert_eq!(FORMS.len(), Form::Other as usize + 1);
     }
 
     #[test]
     fn every_attribute_has_one_row() {
-        assert_eq!(ATTRIBUTES.len(), Attribute::Storage as usize + 1);
+        assert_eq!(ATTRIBUTES.len(), Attribute::Grants as usize + 1);
         let distinct: BTreeSet<Attribute> = ATTRIBUTES.iter().map(|row| row.attribute).collect();
         assert_eq!(distinct.len(), ATTRIBUTES.len());
     }
@@ -296,6 +356,11 @@ mod tests {
             (AttributeOptions, Some("n_distinct=5"), Some("n_distinct=6"), Form::SetAttributeOption),
             (AttributeOptions, Some("a=1, b=2"), Some("b=2"), Form::ResetAttributeOption),
             (AttributeOptions, Some("a=1"), None, Form::ResetAttributeOption),
+            (Default, None, Some("1"), Form::SetDefault),
+            (Default, Some("1"), Some("2"), Form::SetDefault),
+            (Default, Some("1"), None, Form::DropDefault),
+            (Identity, None, Some("ALWAYS"), Form::Other),
+            (Generated, Some("(a + 1)"), None, Form::Other),
         ];
         for &(attribute, old, new, form) in cases {
             let mut before = column(&[(Name, "c")]);

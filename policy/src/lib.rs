@@ -19,6 +19,7 @@ mod fault;
 mod field;
 pub mod form;
 mod index;
+pub mod inside;
 pub mod json;
 pub mod keyword;
 mod matcher;
@@ -32,6 +33,7 @@ pub mod reading;
 pub mod rule;
 pub mod schema;
 pub mod secret;
+pub mod state;
 pub mod suggest;
 mod survey;
 #[cfg(test)]

@@ -171,15 +171,29 @@ pub enum Attribute {
     Statistics,
     AttributeOptions,
     Storage,
+    /// Of a column, the expression of its default.
+    Default,
+    /// Of a column, `ALWAYS` or `BY DEFAULT`.
+    Identity,
+    /// Of a column, the expression that generates it.
+    Generated,
+    /// Of a foreign table; these and grants are JSON arrays, see [`crate::inside`].
+    Constraints,
+    Triggers,
+    Parents,
+    /// Of a wrapper and of a server.
+    Grants,
 }
+
+/// What the catalogs say of an object; what is null or empty there is absent.
+pub type Attributes = BTreeMap<Attribute, String>;
 
 /// What the catalogs say of an object beside its options.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Description {
     /// As `pg_identify_object` gives it, with control characters escaped.
     pub identity: String,
-    /// An attribute that is null in the catalog is absent.
-    pub attributes: BTreeMap<Attribute, String>,
+    pub attributes: Attributes,
 }
 
 /// One object as the catalogs held it at one moment.

@@ -9,6 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::context::{self, Sight};
 use crate::entry::{Compiled, Entry};
 use crate::evaluate::{Change, Difference, Session, Sides, evaluate_rule};
+use crate::form::Form;
 use crate::index::Index;
 use crate::model::{ObjectType, Situation};
 use crate::rule::{Mode, Rule};
@@ -22,7 +23,7 @@ pub struct Policy {
     entries: Vec<Entry>,
     index: Index,
     catalogue: Catalogue,
-    looks_at_columns: bool,
+    looks_inside: bool,
 }
 
 impl Policy {
@@ -34,8 +35,8 @@ impl Policy {
         for (position, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.rule.mode != Mode::Off) {
             index.insert(position, entry.rule.object_type, entry.matcher());
         }
-        let looks_at_columns = entries.iter().any(|entry| entry.rule.looks_at_columns());
-        Self { entries, index, catalogue: Catalogue::new(secret_options), looks_at_columns }
+        let looks_inside = entries.iter().any(|entry| entry.rule.looks_inside());
+        Self { entries, index, catalogue: Catalogue::new(secret_options), looks_inside }
     }
 
     /// Every rule, those that are switched off included.
@@ -75,9 +76,14 @@ impl Policy {
             .any(|position| self.entries.get(position).is_some_and(|entry| entry.looks_at(above)))
     }
 
-    /// Whether any rule depends on the columns of foreign tables. Without one nobody has to read them.
-    pub fn looks_at_columns(&self) -> bool {
-        self.looks_at_columns
+    /// Whether any rule depends on what is inside foreign tables. Without one nobody has to read that.
+    pub fn looks_inside(&self) -> bool {
+        self.looks_inside
+    }
+
+    /// Whether any rule forbids one of those forms.
+    pub fn governs(&self, forms: &[Form]) -> bool {
+        self.rules().any(|rule| rule.mode != Mode::Off && rule.forms.iter().any(|form| forms.contains(form)))
     }
 
     /// What is known of the secrecy of the object's options.

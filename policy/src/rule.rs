@@ -254,8 +254,9 @@ impl Rule {
         compile("condition", self.condition.as_deref(), Shape::Context)
     }
 
-    /// Whether the rule is about columns; forms of a column are forms of its table too.
-    pub(crate) fn looks_at_columns(&self) -> bool {
+    /// Whether the rule is about columns or about what only shows inside a table; forms of a column are forms of its table
+    /// too.
+    pub(crate) fn looks_inside(&self) -> bool {
         let is_about = match self.object_type {
             ObjectType::ForeignTableColumn => true,
             ObjectType::ForeignTable => !self.forms.is_empty(),

@@ -2,7 +2,7 @@
 
 use crate::ffi::delegates::{self, Functions};
 use crate::ffi::tuple::{self, CachedTuple};
-use crate::ffi::{kept, scan, text, version};
+use crate::ffi::{inside, kept, text};
 use fdw_guard_policy::model::{Attribute, Description, ObjectState, ObjectType, Options};
 use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
 use std::collections::BTreeMap;
@@ -167,11 +167,14 @@ pub fn columns(table: Oid, table_identity: &str) -> Vec<(i16, ObjectState)> {
     let Some(relation) = CachedTuple::find(Cache::RELOID, &[table.into()]) else { return Vec::new() };
     // SAFETY: the cache is that of pg_class.
     let count = unsafe { relation.form::<pg_sys::FormData_pg_class>() }.relnatts;
-    (1..=count).filter_map(|number| Some((number, column(table, number, table_identity)?))).collect()
+    let mut defaults = inside::defaults(table);
+    let mut column = |number| column(table, number, table_identity, defaults.remove(&number));
+    (1..=count).filter_map(|number| Some((number, column(number)?))).collect()
 }
 
-/// One column of a foreign table; None if there is no such column, or no longer.
-pub fn column(table: Oid, number: i16, table_identity: &str) -> Option<ObjectState> {
+/// One column of a foreign table; None if there is no such column, or no longer. `default` is the expression of its
+/// default or, of a generated column, what generates it.
+pub fn column(table: Oid, number: i16, table_identity: &str, default: Option<String>) -> Option<ObjectState> {
     let found = CachedTuple::find(Cache::ATTNUM, &[table.into(), number.into()])?;
     // SAFETY: the cache is that of pg_attribute.
     let form = unsafe { found.form::<pg_sys::FormData_pg_attribute>() };
@@ -185,7 +188,10 @@ pub fn column(table: Oid, number: i16, table_identity: &str) -> Option<ObjectSta
         (Attribute::NotNull, form.attnotnull.then(|| "true".to_owned())),
         (Attribute::Statistics, statistics_target(&found)),
         (Attribute::AttributeOptions, attribute_options(found.attribute(pg_sys::Anum_pg_attribute_attoptions))),
-        (Attribute::Storage, Some(char::from(form.attstorage as u8).to_string())),
+        (Attribute::Storage, Some(storage(form.attstorage).to_owned())),
+        (Attribute::Default, default.clone().filter(|_| form.attgenerated == 0)),
+        (Attribute::Generated, default.filter(|_| form.attgenerated != 0)),
+        (Attribute::Identity, identity_kind(form.attidentity).map(str::to_owned)),
     ]);
     let identity = format!("{table_identity}.{}", quoted_name(&form.attname));
     Some(ObjectState {
@@ -195,13 +201,11 @@ pub fn column(table: Oid, number: i16, table_identity: &str) -> Option<ObjectSta
     })
 }
 
-/// The relation that a constraint belongs to, also if the running command has just made the constraint; None for a
-/// domain's.
-pub fn relation_of_constraint(constraint: Oid) -> Option<Oid> {
-    let cached = CachedTuple::find(Cache::CONSTROID, &[constraint.into()])
-        .and_then(|found| found.attribute(version::CONRELID))
-        .map(|relation| Oid::from(relation.value() as u32));
-    cached.or_else(|| scan::relation_of_new_constraint(constraint)).filter(|relation| *relation != Oid::INVALID)
+/// The name of a column, quoted where need be.
+pub fn column_name(table: Oid, number: i16) -> Option<String> {
+    let found = CachedTuple::find(Cache::ATTNUM, &[table.into(), number.into()])?;
+    // SAFETY: the cache is that of pg_attribute.
+    Some(quoted_name(&unsafe { found.form::<pg_sys::FormData_pg_attribute>() }.attname))
 }
 
 /// Whether the relation that the system cache shows is a foreign table.
@@ -238,7 +242,7 @@ fn state(
 }
 
 /// `pg_identify_object`'s identity, with control characters escaped so that it stays on its line in a log.
-fn identity(catalog: Oid, oid: Oid) -> String {
+pub fn identity(catalog: Oid, oid: Oid) -> String {
     let address = pg_sys::ObjectAddress { classId: catalog, objectId: oid, objectSubId: 0 };
     // SAFETY: the address is a valid one; with missing_ok the answer may be null.
     unsafe {
@@ -278,6 +282,25 @@ fn attribute_options(datum: Option<pg_sys::Datum>) -> Option<String> {
     let elements = unsafe { tuple::text_array(datum?) };
     let kept: Vec<String> = elements.into_iter().flatten().filter(|option| !option.starts_with("pg_attver=")).collect();
     (!kept.is_empty()).then(|| kept.join(", "))
+}
+
+/// In the words of ALTER FOREIGN TABLE.
+fn storage(letter: c_char) -> &'static str {
+    match letter as u8 {
+        b'e' => "EXTERNAL",
+        b'm' => "MAIN",
+        b'x' => "EXTENDED",
+        _ => "PLAIN",
+    }
+}
+
+/// How an identity column is generated, in the words of CREATE TABLE.
+fn identity_kind(letter: c_char) -> Option<&'static str> {
+    match letter as u8 {
+        b'a' => Some("ALWAYS"),
+        b'd' => Some("BY DEFAULT"),
+        _ => None,
+    }
 }
 
 /// The statistics target, absent when it is the system's default: until 16 stored as -1, from 17 on as null.

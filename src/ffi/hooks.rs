@@ -4,7 +4,7 @@
 //! Whatever owns memory happens in the functions of [`crate::guard`], each inside [`raise::guarded`].
 
 use crate::ffi::raise::Report;
-use crate::ffi::{raise, scan, server, statement};
+use crate::ffi::{inside, raise, scan, server, statement};
 use crate::guard;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
@@ -82,9 +82,14 @@ unsafe extern "C-unwind" fn process_utility(
         if !statement::is_watched(statement, context) || server::stands_aside() {
             return run();
         }
+        let tree = (*statement).utilityStmt;
         // Rules that were committed before the statement begins bind it, whatever locks it holds already.
         raise::guarded(server::accept_invalidation_messages);
-        guard::open_frame();
+        if statement::must_be_foretold(tree) {
+            let reports = raise::guarded(|| reports_for_postgres(guard::foretell(statement::foretold(tree))));
+            raise::raise(reports);
+        }
+        raise::guarded(|| guard::open_frame(statement::said(tree)));
         if raise::catches_error(run) {
             guard::abandon_frame();
             raise::rethrow();
@@ -130,15 +135,26 @@ pub enum Catalog {
     Relation,
     /// From 18 on, NOT NULL is a constraint, and setting it touches nothing else.
     Constraint,
+    Trigger,
+    /// pg_attrdef; of a default that is made, PostgreSQL names the column, of one that is dropped, its row.
+    Default,
+    /// pg_inherits, of which PostgreSQL names the child.
+    Inheritance,
 }
 
 impl Catalog {
+    pub const WRAPPERS: Oid = pg_sys::ForeignDataWrapperRelationId;
+    pub const SERVERS: Oid = pg_sys::ForeignServerRelationId;
+
     pub fn of(catalog: Oid) -> Option<Self> {
         match catalog {
             pg_sys::RelationRelationId | pg_sys::ForeignTableRelationId => Some(Self::Relation),
             scan::CONSTRAINTS => Some(Self::Constraint),
-            pg_sys::ForeignDataWrapperRelationId => Some(Self::Wrapper),
-            pg_sys::ForeignServerRelationId => Some(Self::Server),
+            pg_sys::TriggerRelationId => Some(Self::Trigger),
+            inside::DEFAULTS => Some(Self::Default),
+            inside::INHERITANCE => Some(Self::Inheritance),
+            Self::WRAPPERS => Some(Self::Wrapper),
+            Self::SERVERS => Some(Self::Server),
             pg_sys::UserMappingRelationId => Some(Self::UserMapping),
             _ => None,
         }

@@ -1,9 +1,9 @@
 //! Scans of whole catalogs, for what stands below a wrapper or a server.
 
-use crate::ffi::version;
-use pgrx::pg_sys::{self, Oid};
+use crate::ffi::tuple;
+use pgrx::pg_sys::{self, Datum, Oid};
 use std::collections::HashSet;
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::ptr;
 
 /// pg_constraint and its index by oid, as pg_constraint.h numbers them.
@@ -61,21 +61,26 @@ impl CatalogScan {
         Self { relation, scan, registered: snapshot }
     }
 
-    /// Reads the rows whose first columns are `oids` by the index of these columns; with a null snapshot as a catalog
-    /// look-up would see them.
+    /// Reads the rows with those oids in those columns, by an index; with a null snapshot as a catalog look-up would see
+    /// them.
     ///
     /// # Safety
-    /// The index is one of the catalog's over its first columns, which are oids; the snapshot is null or never
-    /// unregistered.
-    unsafe fn by_index<const N: usize>(catalog: Oid, index: Oid, oids: [Oid; N], snapshot: pg_sys::Snapshot) -> Self {
+    /// The index is one of the catalog's that begins with these columns; the snapshot is null or never unregistered.
+    pub unsafe fn by_index<const N: usize>(
+        catalog: Oid,
+        index: Oid,
+        oids: [(&CStr, Oid); N],
+        snapshot: pg_sys::Snapshot,
+    ) -> Self {
         let mut keys = [pg_sys::ScanKeyData::default(); N];
         // SAFETY: the caller's promise.
         unsafe {
-            for (column, (key, oid)) in (1..).zip(keys.iter_mut().zip(oids)) {
-                let strategy = pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber;
-                pg_sys::ScanKeyInit(key, column, strategy, pg_sys::F_OIDEQ.into(), oid.into());
-            }
             let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as c_int);
+            for (key, (column, oid)) in keys.iter_mut().zip(oids) {
+                let number = pg_sys::SPI_fnumber((*relation).rd_att, column.as_ptr()) as pg_sys::AttrNumber;
+                let strategy = pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber;
+                pg_sys::ScanKeyInit(key, number, strategy, pg_sys::F_OIDEQ.into(), oid.into());
+            }
             let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, N as c_int, keys.as_mut_ptr());
             Self { relation, scan, registered: ptr::null_mut() }
         }
@@ -85,6 +90,12 @@ impl CatalogScan {
     pub fn row_type(&self) -> pg_sys::TupleDesc {
         // SAFETY: the relation is open as long as self lives.
         unsafe { (*self.relation).rd_att }
+    }
+
+    /// Calls `visit` with each row.
+    pub fn for_each_row(&mut self, mut visit: impl FnMut(&Row)) {
+        let row_type = self.row_type();
+        self.for_each(|tuple| visit(&Row { tuple, row_type }));
     }
 
     /// Calls `visit` with each tuple, valid for that call.
@@ -101,6 +112,47 @@ impl CatalogScan {
     }
 }
 
+/// One row of a catalog, its columns by name: some have other numbers in other versions.
+pub struct Row {
+    tuple: pg_sys::HeapTuple,
+    row_type: pg_sys::TupleDesc,
+}
+
+impl Row {
+    /// The column's value, None if it is null. The column must be there.
+    pub fn datum(&self, column: &CStr) -> Option<Datum> {
+        let mut is_null = false;
+        // SAFETY: the tuple is of that row type; the name is a C string.
+        let datum = unsafe {
+            let number = pg_sys::SPI_fnumber(self.row_type, column.as_ptr());
+            pg_sys::SPI_getbinval(self.tuple, self.row_type, number, &raw mut is_null)
+        };
+        (!is_null).then_some(datum)
+    }
+
+    pub fn oid(&self, column: &CStr) -> Oid {
+        self.datum(column).map_or(Oid::INVALID, |datum| Oid::from(datum.value() as u32))
+    }
+
+    pub fn boolean(&self, column: &CStr) -> bool {
+        self.datum(column).is_some_and(|datum| datum.value() as u8 != 0)
+    }
+
+    pub fn small_integer(&self, column: &CStr) -> i16 {
+        self.datum(column).map_or(0, |datum| datum.value() as i16)
+    }
+
+    /// Of type `"char"`.
+    pub fn letter(&self, column: &CStr) -> char {
+        self.datum(column).map_or('\0', |datum| char::from(datum.value() as u8))
+    }
+
+    pub fn name(&self, column: &CStr) -> String {
+        // SAFETY: the column is of type name.
+        self.datum(column).map(|datum| tuple::name(unsafe { &*datum.cast_mut_ptr() })).unwrap_or_default()
+    }
+}
+
 impl Drop for CatalogScan {
     fn drop(&mut self) {
         // SAFETY: each was opened by `open` and is closed once.
@@ -114,13 +166,33 @@ impl Drop for CatalogScan {
     }
 }
 
+/// Every wrapper.
+pub fn wrappers() -> Vec<Oid> {
+    let mut wrappers = Vec::new();
+    CatalogScan::of_catalog(pg_sys::ForeignDataWrapperRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_foreign_data_wrapper.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_foreign_data_wrapper>() };
+        wrappers.push(form.oid);
+    });
+    wrappers
+}
+
+/// Every server.
+pub fn servers() -> Vec<Oid> {
+    servers_where(|_| true)
+}
+
 /// The servers of a wrapper.
 pub fn servers_of(wrapper: Oid) -> Vec<Oid> {
+    servers_where(|server| server.srvfdw == wrapper)
+}
+
+fn servers_where(is_wanted: impl Fn(&pg_sys::FormData_pg_foreign_server) -> bool) -> Vec<Oid> {
     let mut servers = Vec::new();
     CatalogScan::of_catalog(pg_sys::ForeignServerRelationId).for_each(|tuple| {
         // SAFETY: a tuple of pg_foreign_server.
         let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_foreign_server>() };
-        if form.srvfdw == wrapper {
+        if is_wanted(form) {
             servers.push(form.oid);
         }
     });
@@ -153,21 +225,22 @@ pub fn foreign_tables_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
     tables
 }
 
-/// The relation of a constraint that the running command has just made and no system cache shows yet.
-pub fn relation_of_new_constraint(constraint: Oid) -> Option<Oid> {
-    let mut relation = None;
-    // SAFETY: the index is that of pg_constraint's oid; SnapshotSelf also shows what the running command has written.
-    let mut scan = unsafe {
-        CatalogScan::by_index(CONSTRAINTS, CONSTRAINTS_BY_OID, [constraint], &raw mut pg_sys::SnapshotSelfData)
-    };
-    let row_type = scan.row_type();
-    scan.for_each(|tuple| {
-        let mut is_null = false;
-        // SAFETY: a tuple of pg_constraint, whose conrelid is never null.
-        let datum = unsafe { pg_sys::SPI_getbinval(tuple, row_type, version::CONRELID as c_int, &raw mut is_null) };
-        relation = Some(Oid::from(datum.value() as u32));
-    });
-    relation
+/// The only row with that oid, also if the running command has just written it.
+///
+/// # Safety
+/// The index is one of the catalog's over its oid column alone.
+pub unsafe fn row_of_oid<T>(catalog: Oid, index: Oid, oid: Oid, read: impl Fn(&Row) -> T) -> Option<T> {
+    let mut found = None;
+    // SAFETY: the caller's promise; SnapshotSelf is never unregistered.
+    let mut scan = unsafe { CatalogScan::by_index(catalog, index, [(c"oid", oid)], &raw mut pg_sys::SnapshotSelfData) };
+    scan.for_each_row(|row| found = Some(read(row)));
+    found
+}
+
+/// The relation of a constraint; invalid for a domain's.
+pub fn relation_of_constraint(constraint: Oid) -> Option<Oid> {
+    // SAFETY: the index is that of pg_constraint's oid.
+    unsafe { row_of_oid(CONSTRAINTS, CONSTRAINTS_BY_OID, constraint, |row| row.oid(c"conrelid")) }
 }
 
 /// The function that a function depends on.
@@ -175,7 +248,7 @@ pub fn function_under(function: Oid) -> Option<Oid> {
     let mut under = None;
     // SAFETY: the index is that of pg_depend's classid, objid and objsubid.
     let mut scan = unsafe {
-        let depender = [pg_sys::ProcedureRelationId, function];
+        let depender = [(c"classid", pg_sys::ProcedureRelationId), (c"objid", function)];
         CatalogScan::by_index(DEPENDENCIES, DEPENDENCIES_BY_DEPENDER, depender, ptr::null_mut())
     };
     scan.for_each(|tuple| {

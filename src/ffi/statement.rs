@@ -1,6 +1,10 @@
-//! Which statements can reach SQL/MED objects, from the kind of their parse tree alone.
+//! What a statement's parse tree says: whether it can reach SQL/MED objects, and what it leaves no trace of.
 
-use pgrx::pg_sys::{self, NodeTag};
+use crate::ffi::text;
+use fdw_guard_policy::form::Form;
+use pgrx::pg_sys::{self, AlterTableType, NodeTag, Oid};
+use std::ffi::c_int;
+use std::ptr;
 
 /// Whether the statement is watched as one of its own.
 ///
@@ -35,4 +39,204 @@ pub unsafe fn is_watched(statement: *const pg_sys::PlannedStmt, context: pg_sys:
             | NodeTag::T_DeallocateStmt
             | NodeTag::T_LoadStmt
     )
+}
+
+/// What the catalogs will not tell of a statement.
+#[derive(Default, Debug)]
+pub struct Said {
+    pub named: Option<Named>,
+    /// Grants may change, and nothing is touched when they do.
+    pub may_grant: bool,
+    pub foretold: Option<Foretold>,
+}
+
+/// The forms that an ALTER TABLE names: one that changes nothing leaves no trace.
+#[derive(Debug)]
+pub struct Named {
+    pub relation: RelationName,
+    pub forms: Vec<NamedForm>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedForm {
+    pub form: Form,
+    /// The column, where the form is about one.
+    pub column: Option<String>,
+}
+
+/// A relation as a statement names it.
+#[derive(Debug)]
+pub struct RelationName {
+    schema: Option<String>,
+    name: String,
+}
+
+/// A change that is judged before it is made: the statement commits inside itself, or reaches out to another server.
+#[derive(Clone, Copy, Debug)]
+pub enum Foretold {
+    /// IMPORT FOREIGN SCHEMA from the server.
+    Import(Oid),
+    /// DETACH PARTITION … CONCURRENTLY of the relation.
+    Detach(Oid),
+}
+
+/// # Safety
+/// `tree` is the parse tree of a utility statement.
+pub unsafe fn must_be_foretold(tree: *const pg_sys::Node) -> bool {
+    // SAFETY: the caller's promise.
+    matches!(unsafe { (*tree).type_ }, NodeTag::T_ImportForeignSchemaStmt | NodeTag::T_AlterTableStmt)
+}
+
+/// The change to judge before the statement runs. What does not exist is PostgreSQL's to complain of.
+///
+/// # Safety
+/// As for [`must_be_foretold`].
+pub unsafe fn foretold(tree: *mut pg_sys::Node) -> Option<Foretold> {
+    // SAFETY: the caller's promise; the tag says which struct the tree is.
+    unsafe {
+        if (*tree).type_ == NodeTag::T_ImportForeignSchemaStmt {
+            let import = &*tree.cast::<pg_sys::ImportForeignSchemaStmt>();
+            let server = pg_sys::get_foreign_server_oid(import.server_name, true);
+            return (server != Oid::INVALID).then_some(Foretold::Import(server));
+        }
+        let detached = commands(tree.cast()).into_iter().find_map(|command| {
+            let partition = command.def.cast::<pg_sys::PartitionCmd>();
+            (command.subtype == AlterTableType::AT_DetachPartition && (*partition).concurrent)
+                .then(|| RelationName::of((*partition).name))
+        });
+        detached.and_then(|partition| partition.find()).map(Foretold::Detach)
+    }
+}
+
+/// # Safety
+/// As for [`must_be_foretold`].
+pub unsafe fn said(tree: *mut pg_sys::Node) -> Said {
+    // SAFETY: the caller's promise; the tag says which struct the tree is.
+    unsafe {
+        match (*tree).type_ {
+            NodeTag::T_AlterTableStmt => {
+                Said { named: named(tree.cast()), foretold: foretold(tree), ..Said::default() }
+            }
+            // GRANT may stand within CREATE SCHEMA.
+            NodeTag::T_GrantStmt | NodeTag::T_DropOwnedStmt | NodeTag::T_CreateSchemaStmt => {
+                Said { may_grant: true, ..Said::default() }
+            }
+            _ => Said::default(),
+        }
+    }
+}
+
+/// # Safety
+/// The statement is a valid parse tree.
+unsafe fn named(statement: *mut pg_sys::AlterTableStmt) -> Option<Named> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let forms: Vec<NamedForm> = commands(statement).into_iter().filter_map(|command| named_form(command)).collect();
+        (!forms.is_empty()).then(|| Named { relation: RelationName::of((*statement).relation), forms })
+    }
+}
+
+/// # Safety
+/// The statement is a valid parse tree, which outlives the answer.
+unsafe fn commands<'a>(statement: *mut pg_sys::AlterTableStmt) -> Vec<&'a pg_sys::AlterTableCmd> {
+    // SAFETY: the caller's promise; `cmds` is a list of AlterTableCmd or, after analysis, of other nodes as well.
+    unsafe {
+        let list = (*statement).cmds;
+        let count = if list.is_null() { 0 } else { (*list).length };
+        (0..count)
+            .map(|place| pg_sys::list_nth(list, place as c_int).cast::<pg_sys::Node>())
+            .filter(|node| (**node).type_ == NodeTag::T_AlterTableCmd)
+            .map(|node| &*node.cast::<pg_sys::AlterTableCmd>())
+            .collect()
+    }
+}
+
+/// # Safety
+/// The command is of a valid parse tree.
+unsafe fn named_form(command: &pg_sys::AlterTableCmd) -> Option<NamedForm> {
+    // SAFETY: the caller's promise; the name is null or a C string.
+    unsafe {
+        let (form, is_about_column) = form_of(command)?;
+        let column = text::from_server_opt(command.name).filter(|_| is_about_column);
+        Some(NamedForm { form, column })
+    }
+}
+
+/// The form that a command of ALTER TABLE is, and whether it is about a column; None for what foreign tables do not have.
+///
+/// # Safety
+/// The command is of a valid parse tree.
+unsafe fn form_of(command: &pg_sys::AlterTableCmd) -> Option<(Form, bool)> {
+    let of_column = |form| Some((form, true));
+    let of_table = |form| Some((form, false));
+    match command.subtype {
+        AlterTableType::AT_AddColumn => of_table(Form::AddColumn),
+        AlterTableType::AT_DropColumn => of_table(Form::DropColumn),
+        AlterTableType::AT_AlterColumnType => of_column(Form::SetDataType),
+        AlterTableType::AT_ColumnDefault if command.def.is_null() => of_column(Form::DropDefault),
+        AlterTableType::AT_ColumnDefault => of_column(Form::SetDefault),
+        AlterTableType::AT_SetNotNull => of_column(Form::SetNotNull),
+        AlterTableType::AT_DropNotNull => of_column(Form::DropNotNull),
+        AlterTableType::AT_SetStatistics => of_column(Form::SetStatistics),
+        AlterTableType::AT_SetOptions => of_column(Form::SetAttributeOption),
+        AlterTableType::AT_ResetOptions => of_column(Form::ResetAttributeOption),
+        AlterTableType::AT_SetStorage => of_column(Form::SetStorage),
+        AlterTableType::AT_AlterColumnGenericOptions => of_column(Form::Options),
+        AlterTableType::AT_AddIdentity | AlterTableType::AT_SetIdentity | AlterTableType::AT_DropIdentity => {
+            of_column(Form::Other)
+        }
+        // SAFETY: the definition of such a command is a Constraint.
+        AlterTableType::AT_AddConstraint => unsafe { of_constraint(command.def.cast()) },
+        AlterTableType::AT_ValidateConstraint => of_table(Form::ValidateConstraint),
+        AlterTableType::AT_DropConstraint => of_table(Form::DropConstraint),
+        AlterTableType::AT_AlterConstraint => of_table(Form::Other),
+        AlterTableType::AT_EnableTrig | AlterTableType::AT_EnableTrigAll | AlterTableType::AT_EnableTrigUser => {
+            of_table(Form::EnableTrigger)
+        }
+        AlterTableType::AT_DisableTrig | AlterTableType::AT_DisableTrigAll | AlterTableType::AT_DisableTrigUser => {
+            of_table(Form::DisableTrigger)
+        }
+        AlterTableType::AT_EnableReplicaTrig => of_table(Form::EnableReplicaTrigger),
+        AlterTableType::AT_EnableAlwaysTrig => of_table(Form::EnableAlwaysTrigger),
+        AlterTableType::AT_DropOids => of_table(Form::SetWithoutOids),
+        AlterTableType::AT_AddInherit => of_table(Form::Inherit),
+        AlterTableType::AT_DropInherit => of_table(Form::NoInherit),
+        AlterTableType::AT_ChangeOwner => of_table(Form::OwnerTo),
+        AlterTableType::AT_GenericOptions => of_table(Form::Options),
+        _ => None,
+    }
+}
+
+/// A NOT NULL constraint is its column's.
+///
+/// # Safety
+/// The constraint is of a valid parse tree.
+unsafe fn of_constraint(constraint: *const pg_sys::Constraint) -> Option<(Form, bool)> {
+    // SAFETY: the caller's promise.
+    let is_not_null = unsafe { (*constraint).contype == pg_sys::ConstrType::CONSTR_NOTNULL };
+    Some((if is_not_null { Form::SetNotNull } else { Form::AddConstraint }, false))
+}
+
+impl RelationName {
+    /// # Safety
+    /// The range variable is of a valid parse tree.
+    unsafe fn of(variable: *const pg_sys::RangeVar) -> Self {
+        // SAFETY: the caller's promise; a schema is null or a C string, a name is one.
+        unsafe {
+            Self { schema: text::from_server_opt((*variable).schemaname), name: text::from_server((*variable).relname) }
+        }
+    }
+
+    /// The relation that has this name now.
+    pub fn find(&self) -> Option<Oid> {
+        let schema = self.schema.as_deref().map_or(ptr::null(), text::to_server_name);
+        // SAFETY: makeRangeVar keeps the palloc'ed strings; nothing is locked, and a missing relation is no error.
+        let relation = unsafe {
+            let name = text::to_server_name(&self.name);
+            let variable = pg_sys::makeRangeVar(schema.cast_mut(), name.cast_mut(), -1);
+            let flags = pg_sys::RVROption::RVR_MISSING_OK;
+            pg_sys::RangeVarGetRelidExtended(variable, pg_sys::NoLock as c_int, flags, None, ptr::null_mut())
+        };
+        (relation != Oid::INVALID).then_some(relation)
+    }
 }

@@ -1,6 +1,6 @@
 //! Catalog tuples as owned values, released when they go out of scope.
 
-use crate::ffi::text;
+use crate::ffi::{text, version};
 use pgrx::pg_sys;
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
@@ -95,28 +95,61 @@ unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
 /// # Safety
 /// `datum` is a `text[]`.
 pub unsafe fn text_array(datum: pg_sys::Datum) -> Vec<Option<String>> {
+    // SAFETY: the caller's promise; an element lives as long as the array and the current memory context.
+    unsafe {
+        let text = |element: Option<pg_sys::Datum>| element.map(|element| text_of(element));
+        elements(datum, pg_sys::TEXTOID, (-1, false, b'i')).into_iter().map(text).collect()
+    }
+}
+
+/// The elements of an `int2[]`.
+///
+/// # Safety
+/// `datum` is an `int2[]`.
+pub unsafe fn small_integers(datum: pg_sys::Datum) -> Vec<i16> {
+    // SAFETY: the caller's promise.
+    let elements = unsafe { elements(datum, pg_sys::INT2OID, (2, true, b's')) };
+    elements.into_iter().flatten().map(|element| element.value() as i16).collect()
+}
+
+/// The elements of an `aclitem[]`.
+///
+/// # Safety
+/// `datum` is an `aclitem[]`.
+pub unsafe fn grant_items(datum: pg_sys::Datum) -> Vec<pg_sys::AclItem> {
+    let (size, alignment) = (size_of::<pg_sys::AclItem>() as i16, version::GRANT_ITEM_ALIGNMENT);
+    // SAFETY: the caller's promise; an element is passed by reference.
+    unsafe {
+        let elements = elements(datum, pg_sys::ACLITEMOID, (size, false, alignment));
+        elements.into_iter().flatten().map(|element| *element.cast_mut_ptr::<pg_sys::AclItem>()).collect()
+    }
+}
+
+/// The elements of an array; a null element is None.
+///
+/// # Safety
+/// `datum` is an array of that type, whose length, passing by value and alignment are as pg_type.dat has them.
+unsafe fn elements(
+    datum: pg_sys::Datum,
+    element_type: pg_sys::Oid,
+    (length, by_value, alignment): (i16, bool, u8),
+) -> Vec<Option<pg_sys::Datum>> {
     let mut elements = ptr::null_mut();
     let mut nulls = ptr::null_mut();
     let mut count = 0;
-    // SAFETY: the caller's promise; the sizes are those of type text, and deconstruct_array gives `count` elements.
+    // SAFETY: the caller's promise; deconstruct_array gives `count` elements.
     unsafe {
-        let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast();
         pg_sys::deconstruct_array(
-            array,
-            pg_sys::TEXTOID,
-            -1,
-            false,
-            b'i' as _,
+            pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast(),
+            element_type,
+            length.into(),
+            by_value,
+            alignment as _,
             &raw mut elements,
             &raw mut nulls,
             &raw mut count,
         );
-        let length = usize::try_from(count).unwrap_or_default();
-        (0..length)
-            .map(|place| {
-                let is_null = *nulls.add(place);
-                (!is_null).then(|| text_of(*elements.add(place)))
-            })
-            .collect()
+        let count = usize::try_from(count).unwrap_or_default();
+        (0..count).map(|place| (!*nulls.add(place)).then(|| *elements.add(place))).collect()
     }
 }

@@ -4,8 +4,16 @@ use pgrx::pg_sys::{self, Oid};
 use std::ffi::c_char;
 use std::ptr;
 
-/// The number of `conrelid` in pg_constraint; 18 put `conenforced` before it. (pgrx binds nothing of pg_constraint.h.)
-pub const CONRELID: u32 = if cfg!(feature = "pg18") { 9 } else { 8 };
+/// The alignment of type aclitem, which 16 made larger.
+pub const GRANT_ITEM_ALIGNMENT: u8 = if cfg!(feature = "pg15") { b'i' } else { b'd' };
+
+/// Whether a grant gives rights, and whether it gives the right to grant them in turn (acl.h): the lower and the upper
+/// half of the bits.
+pub fn rights_of(item: &pg_sys::AclItem) -> (bool, bool) {
+    let half = size_of::<pg_sys::AclMode>() * 4;
+    let lower: pg_sys::AclMode = (1 << half) - 1;
+    (item.ai_privs & lower != 0, item.ai_privs >> half != 0)
+}
 
 /// Whether the role has USAGE on the server. 16 replaced the functions for each kind of object by one.
 pub fn may_use_server(server: Oid, role: Oid) -> bool {

@@ -37,7 +37,7 @@ fn effective(table: Oid, role: Oid) -> Result<Effective, Error> {
     let Some(found) = catalog::foreign_table(table) else { return Ok(Effective::default()) };
     let mapping = mapping_of(role, found.above);
     let situation = Situation { object: Rc::new(found.state), above: guard::server_above(found.above) };
-    let mapping_situation = mapping.and_then(|mapping| guard::scene_without_columns(Class::UserMapping, mapping));
+    let mapping_situation = mapping.and_then(|mapping| guard::scene_from_outside(Class::UserMapping, mapping));
     let query = Query {
         table: &situation,
         mapping: mapping_situation.as_ref().map(|scene| &scene.situation),

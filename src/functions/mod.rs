@@ -6,4 +6,5 @@ pub mod options;
 pub mod packs;
 pub mod policy;
 pub mod rules;
+pub mod state;
 pub mod status;

@@ -58,11 +58,11 @@ fn visible_situation(class: Class, oid: Oid, column: i16) -> Option<Situation> {
     if class == Class::UserMapping && !rights::may_see_user_mapping(oid) {
         return None;
     }
-    let object = guard::scene_without_columns(class, oid)?;
+    let object = guard::scene_from_outside(class, oid)?;
     if column == 0 {
         return Some(object.situation);
     }
-    let column = catalog::column(oid, column, object.situation.object.identity())?;
+    let column = catalog::column(oid, column, object.situation.object.identity(), None)?;
     Some(object.column(&Rc::new(column)))
 }
 

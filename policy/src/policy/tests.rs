@@ -620,3 +620,32 @@ mod properties {
         assert_eq!(format!("{:?}", OptionValue::from(SECRET)), "***");
     }
 }
+
+#[test]
+fn a_rename_takes_nothing_out_of_a_rule_that_forbids_its_change() {
+    let named = |name: &str| server(name, &[("host", "h")]);
+    let message = |rule: Rule, old: &str, new: &str| {
+        let found = violations(&policy([rule]), Some(named(old)), Some(named(new)));
+        found.into_iter().map(|violation| violation.message).collect::<Vec<_>>()
+    };
+    let on = |more: serde_json::Value| {
+        let mut fields = json!({"name": "r", "object_type": "server", "server": ["prod*"]});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        rule(fields)
+    };
+    let forms = || on(json!({"forms": ["VERSION"]}));
+    let read_only = || on(json!({"options": {"properties": {"host": {"type": "string", "readOnly": true}}}}));
+    let values = || on(json!({"options": {"properties": {"host": {"type": "string"}}}}));
+    let left = ["rule \"r\" would no longer bind server \"prod1\""];
+    assert_eq!(message(forms(), "prod1", "test"), left);
+    assert_eq!(message(read_only(), "prod1", "test"), left);
+    for (rule, old, new) in [
+        (values(), "prod1", "test"),
+        (forms(), "prod1", "prod2"),
+        (forms(), "test", "prod1"),
+        (on(json!({"forms": ["VERSION"], "condition": {"required": ["user_mapping"]}})), "prod1", "test"),
+    ] {
+        assert_eq!(message(rule, old, new), Vec::<String>::new());
+    }
+    assert_eq!(message(on(json!({"forms": ["RENAME TO"]})), "prod1", "test").len(), 1);
+}

@@ -1,0 +1,251 @@
+//! What stands inside an object without being an object that rules know: the constraints, triggers and parents of a
+//! foreign table, the grants on a wrapper or a server. Each kind is one attribute whose text is a JSON array.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::form::Form;
+
+/// A constraint of a foreign table.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Constraint {
+    pub name: String,
+    /// `CHECK (…)` or `NOT NULL column`.
+    pub definition: String,
+    /// False of one that was made NOT VALID.
+    pub validated: bool,
+}
+
+/// A trigger of a foreign table.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Trigger {
+    pub name: String,
+    /// As `pg_get_triggerdef` gives it.
+    pub definition: String,
+    pub enabled: Enabled,
+}
+
+/// When a trigger fires.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Enabled {
+    /// Unless `session_replication_role` is `replica`.
+    Origin,
+    /// Only if it is.
+    Replica,
+    Always,
+    Disabled,
+}
+
+impl Enabled {
+    /// By `tgenabled` of pg_trigger.
+    pub fn from_catalog(letter: char) -> Self {
+        match letter {
+            'D' => Self::Disabled,
+            'R' => Self::Replica,
+            'A' => Self::Always,
+            _ => Self::Origin,
+        }
+    }
+
+    fn form(self) -> Form {
+        match self {
+            Self::Origin => Form::EnableTrigger,
+            Self::Replica => Form::EnableReplicaTrigger,
+            Self::Always => Form::EnableAlwaysTrigger,
+            Self::Disabled => Form::DisableTrigger,
+        }
+    }
+}
+
+/// Elements as the text of an attribute, None for none.
+pub fn to_attribute<T: Serialize>(elements: &[T]) -> Option<String> {
+    if elements.is_empty() { None } else { serde_json::to_string(elements).ok() }
+}
+
+fn elements<T: DeserializeOwned>(attribute: Option<&str>) -> Vec<T> {
+    attribute.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// What constraints and triggers have in common.
+trait Part: DeserializeOwned {
+    fn name(&self) -> &str;
+    fn definition(&self) -> &str;
+    /// The form by which one of the same name became this one.
+    fn forms_since(&self, old: &Self) -> Vec<Form>;
+    fn form_of_adding(&self) -> Option<Form>;
+    fn form_of_dropping(&self) -> Option<Form>;
+}
+
+impl Constraint {
+    fn adds_to_its_column(&self) -> bool {
+        self.definition.starts_with(NOT_NULL)
+    }
+}
+
+/// How the definition of a NOT NULL constraint begins.
+pub const NOT_NULL: &str = "NOT NULL ";
+
+impl Part for Constraint {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn definition(&self) -> &str {
+        &self.definition
+    }
+
+    fn forms_since(&self, old: &Self) -> Vec<Form> {
+        if self.definition != old.definition || (old.validated && !self.validated) {
+            return old.form_of_dropping().into_iter().chain(self.form_of_adding()).collect();
+        }
+        if self.validated == old.validated { Vec::new() } else { vec![Form::ValidateConstraint] }
+    }
+
+    fn form_of_adding(&self) -> Option<Form> {
+        (!self.adds_to_its_column()).then_some(Form::AddConstraint)
+    }
+
+    fn form_of_dropping(&self) -> Option<Form> {
+        (!self.adds_to_its_column()).then_some(Form::DropConstraint)
+    }
+}
+
+impl Part for Trigger {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn definition(&self) -> &str {
+        &self.definition
+    }
+
+    fn forms_since(&self, old: &Self) -> Vec<Form> {
+        let enabled = (self.enabled != old.enabled).then(|| self.enabled.form());
+        let replaced = (self.definition != old.definition).then_some(Form::Other);
+        enabled.into_iter().chain(replaced).collect()
+    }
+
+    fn form_of_adding(&self) -> Option<Form> {
+        Some(Form::Other)
+    }
+
+    fn form_of_dropping(&self) -> Option<Form> {
+        Some(Form::Other)
+    }
+}
+
+pub(crate) fn constraint_forms(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
+    part_forms::<Constraint>(old, new)
+}
+
+pub(crate) fn trigger_forms(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
+    part_forms::<Trigger>(old, new)
+}
+
+/// Parts belong together by name; of what is left, an old and a new one of the same definition are one that was renamed.
+fn part_forms<P: Part>(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
+    let (old, new) = (elements::<P>(old), elements::<P>(new));
+    let kept = |part: &P, others: &[P]| others.iter().any(|other| other.name() == part.name());
+    let mut gone: Vec<&P> = old.iter().filter(|part| !kept(part, &new)).collect();
+    let mut forms = Vec::new();
+    for part in &new {
+        if let Some(before) = old.iter().find(|before| before.name() == part.name()) {
+            forms.extend(part.forms_since(before));
+        } else if let Some(renamed) = gone.iter().position(|before| before.definition() == part.definition()) {
+            gone.remove(renamed);
+            forms.push(Form::Other);
+        } else {
+            forms.extend(part.form_of_adding());
+        }
+    }
+    forms.extend(gone.iter().filter_map(|part| part.form_of_dropping()));
+    forms
+}
+
+pub(crate) fn parent_forms(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
+    gained_and_lost(old, new, Form::Inherit, Form::NoInherit)
+}
+
+pub(crate) fn grant_forms(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
+    gained_and_lost(old, new, Form::Grant, Form::Revoke)
+}
+
+fn gained_and_lost(old: Option<&str>, new: Option<&str>, gained: Form, lost: Form) -> Vec<Form> {
+    let set = |text| elements::<String>(text).into_iter().collect::<BTreeSet<_>>();
+    let (old, new) = (set(old), set(new));
+    let forms = [(!new.is_subset(&old)).then_some(gained), (!old.is_subset(&new)).then_some(lost)];
+    forms.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn constraint(name: &str, definition: &str, validated: bool) -> Constraint {
+        Constraint { name: name.to_owned(), definition: definition.to_owned(), validated }
+    }
+
+    fn forms(old: &[&Constraint], new: &[&Constraint]) -> Vec<Form> {
+        constraint_forms(to_attribute(old).as_deref(), to_attribute(new).as_deref())
+    }
+
+    #[test]
+    fn constraints_are_added_validated_renamed_and_dropped() {
+        let (valid, not_valid) = (constraint("a", "CHECK (x > 0)", true), constraint("a", "CHECK (x > 0)", false));
+        let renamed = constraint("b", "CHECK (x > 0)", true);
+        let other = constraint("a", "CHECK (x > 1)", true);
+        assert_eq!(forms(&[], &[&valid]), [Form::AddConstraint]);
+        assert_eq!(forms(&[&valid], &[&valid]), []);
+        assert_eq!(forms(&[&not_valid], &[&valid]), [Form::ValidateConstraint]);
+        assert_eq!(forms(&[&valid], &[&not_valid]), [Form::DropConstraint, Form::AddConstraint]);
+        assert_eq!(forms(&[&valid], &[&other]), [Form::DropConstraint, Form::AddConstraint]);
+        assert_eq!(forms(&[&valid], &[&renamed]), [Form::Other]);
+        assert_eq!(forms(&[&valid, &renamed], &[&renamed]), [Form::DropConstraint]);
+        assert_eq!(forms(&[&valid], &[]), [Form::DropConstraint]);
+    }
+
+    #[test]
+    fn a_not_null_constraint_comes_and_goes_with_its_column() {
+        let (valid, not_valid) = (constraint("n", "NOT NULL x", true), constraint("n", "NOT NULL x", false));
+        assert_eq!(forms(&[], &[&valid]), []);
+        assert_eq!(forms(&[&not_valid], &[&valid]), [Form::ValidateConstraint]);
+        assert_eq!(forms(&[&valid], &[]), []);
+    }
+
+    #[test]
+    fn a_trigger_is_enabled_in_four_ways() {
+        let trigger = |name: &str, enabled| Trigger { name: name.to_owned(), definition: "d".to_owned(), enabled };
+        let all = [
+            ('O', Enabled::Origin, Form::EnableTrigger),
+            ('D', Enabled::Disabled, Form::DisableTrigger),
+            ('R', Enabled::Replica, Form::EnableReplicaTrigger),
+            ('A', Enabled::Always, Form::EnableAlwaysTrigger),
+        ];
+        let between = |old: &[Trigger], new: &[Trigger]| {
+            trigger_forms(to_attribute(old).as_deref(), to_attribute(new).as_deref())
+        };
+        for (_, before, _) in all {
+            for (letter, after, form) in all {
+                assert_eq!(Enabled::from_catalog(letter), after);
+                let expected = if before == after { vec![] } else { vec![form] };
+                assert_eq!(between(&[trigger("t", before)], &[trigger("t", after)]), expected);
+            }
+        }
+        assert_eq!(between(&[], &[trigger("t", Enabled::Origin)]), [Form::Other]);
+        assert_eq!(between(&[trigger("t", Enabled::Origin)], &[trigger("u", Enabled::Origin)]), [Form::Other]);
+        assert_eq!(between(&[trigger("t", Enabled::Origin)], &[]), [Form::Other]);
+    }
+
+    #[test]
+    fn parents_and_grants_come_and_go() {
+        let some = |names: &[&str]| to_attribute(names);
+        assert_eq!(parent_forms(None, some(&["p"]).as_deref()), [Form::Inherit]);
+        assert_eq!(parent_forms(some(&["p", "q"]).as_deref(), some(&["q"]).as_deref()), [Form::NoInherit]);
+        assert_eq!(parent_forms(some(&["p"]).as_deref(), some(&["q"]).as_deref()), [Form::Inherit, Form::NoInherit]);
+        assert_eq!(grant_forms(some(&["a=U/o"]).as_deref(), some(&["a=U/o", "a=U*/o"]).as_deref()), [Form::Grant]);
+        assert_eq!(grant_forms(some(&["a=U/o"]).as_deref(), None), [Form::Revoke]);
+    }
+}

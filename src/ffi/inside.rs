@@ -1,0 +1,202 @@
+//! What stands inside a foreign table, a wrapper or a server without being an object that rules know.
+
+use crate::ffi::scan::{CatalogScan, Row};
+use crate::ffi::search_path::Pinned;
+use crate::ffi::{catalog, scan, tuple, version};
+use fdw_guard_policy::inside::{Constraint, Enabled, NOT_NULL, Trigger, to_attribute};
+use fdw_guard_policy::model::{Attribute, Attributes};
+use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier as Cache};
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::ptr;
+
+/// pg_attrdef with its indexes by table and by oid, and pg_inherits with those by child and by parent, as pg_attrdef.h and
+/// pg_inherits.h number them.
+pub const DEFAULTS: Oid = Oid::from_u32(2604);
+const DEFAULTS_BY_TABLE: Oid = Oid::from_u32(2656);
+const DEFAULTS_BY_OID: Oid = Oid::from_u32(2657);
+pub const INHERITANCE: Oid = Oid::from_u32(2611);
+const INHERITANCE_BY_CHILD: Oid = Oid::from_u32(2680);
+const INHERITANCE_BY_PARENT: Oid = Oid::from_u32(2187);
+const TRIGGERS_BY_TABLE: Oid = Oid::from_u32(pg_sys::TriggerRelidNameIndexId);
+const TRIGGERS_BY_OID: Oid = Oid::from_u32(pg_sys::TriggerOidIndexId);
+/// pg_constraint's index by table, domain and name.
+const CONSTRAINTS_BY_TABLE: Oid = Oid::from_u32(2665);
+
+/// The constraints, triggers and parents of a foreign table.
+pub fn of_table(table: Oid) -> Attributes {
+    let _path = Pinned::new();
+    let attributes = [
+        (Attribute::Constraints, to_attribute(&constraints(table))),
+        (Attribute::Triggers, to_attribute(&triggers(table))),
+        (Attribute::Parents, to_attribute(&parents(table))),
+    ];
+    attributes.into_iter().filter_map(|(attribute, text)| Some((attribute, text?))).collect()
+}
+
+fn constraints(table: Oid) -> Vec<Constraint> {
+    let mut constraints = Vec::new();
+    // SAFETY: the index is that of pg_constraint's conrelid, contypid and conname.
+    let mut scan = unsafe {
+        CatalogScan::by_index(scan::CONSTRAINTS, CONSTRAINTS_BY_TABLE, [(c"conrelid", table)], ptr::null_mut())
+    };
+    scan.for_each_row(|row| {
+        let name = row.name(c"conname");
+        let definition = match row.letter(c"contype") {
+            'c' => check_definition(row, table),
+            'n' => not_null_definition(row, table),
+            _ => None,
+        };
+        let validated = row.boolean(c"convalidated");
+        constraints.extend(definition.map(|definition| Constraint { name, definition, validated }));
+    });
+    constraints.sort_by(|one, other| one.name.cmp(&other.name));
+    constraints
+}
+
+fn check_definition(row: &Row, table: Oid) -> Option<String> {
+    let expression = deparsed(row.datum(c"conbin")?, table)?;
+    let no_inherit = if row.boolean(c"connoinherit") { " NO INHERIT" } else { "" };
+    Some(format!("CHECK ({expression}){no_inherit}"))
+}
+
+/// Its column is the only element of `conkey`.
+fn not_null_definition(row: &Row, table: Oid) -> Option<String> {
+    // SAFETY: conkey is of type int2[].
+    let number = unsafe { tuple::small_integers(row.datum(c"conkey")?) }.first().copied()?;
+    Some(format!("{NOT_NULL}{}", catalog::column_name(table, number)?))
+}
+
+/// An expression of the table's as SQL.
+fn deparsed(expression: Datum, table: Oid) -> Option<String> {
+    // SAFETY: pg_get_expr takes a pg_node_tree and an oid, and returns text or null.
+    unsafe {
+        let arguments = [Some(expression), Some(Datum::from(table))];
+        pgrx::direct_function_call_as_datum(pg_sys::pg_get_expr, &arguments).map(|datum| tuple::text_of(datum))
+    }
+}
+
+/// Without PostgreSQL's own, which no statement names.
+fn triggers(table: Oid) -> Vec<Trigger> {
+    let mut triggers = Vec::new();
+    // SAFETY: the index is that of pg_trigger's tgrelid and tgname.
+    let mut scan = unsafe {
+        CatalogScan::by_index(pg_sys::TriggerRelationId, TRIGGERS_BY_TABLE, [(c"tgrelid", table)], ptr::null_mut())
+    };
+    scan.for_each_row(|row| {
+        if !row.boolean(c"tgisinternal") {
+            triggers.push(Trigger {
+                name: row.name(c"tgname"),
+                definition: trigger_definition(row.oid(c"oid")),
+                enabled: Enabled::from_catalog(row.letter(c"tgenabled")),
+            });
+        }
+    });
+    triggers
+}
+
+fn trigger_definition(trigger: Oid) -> String {
+    // SAFETY: pg_get_triggerdef takes an oid and returns text or null.
+    let text = unsafe {
+        pgrx::direct_function_call_as_datum(pg_sys::pg_get_triggerdef, &[Some(Datum::from(trigger))])
+            .map(|datum| tuple::text_of(datum))
+    };
+    text.unwrap_or_default()
+}
+
+/// The tables that it inherits from or is a partition of, in their order.
+fn parents(table: Oid) -> Vec<String> {
+    // SAFETY: the index is that of pg_inherits' inhrelid and inhseqno.
+    relations(
+        unsafe { CatalogScan::by_index(INHERITANCE, INHERITANCE_BY_CHILD, [(c"inhrelid", table)], ptr::null_mut()) },
+        c"inhparent",
+    )
+}
+
+/// The tables that inherit from it.
+pub fn children(table: Oid) -> Vec<String> {
+    // SAFETY: the index is that of pg_inherits' inhparent.
+    let scan =
+        unsafe { CatalogScan::by_index(INHERITANCE, INHERITANCE_BY_PARENT, [(c"inhparent", table)], ptr::null_mut()) };
+    let mut children = relations(scan, c"inhrelid");
+    children.sort();
+    children
+}
+
+fn relations(mut scan: CatalogScan, column: &CStr) -> Vec<String> {
+    let mut found = Vec::new();
+    scan.for_each_row(|row| found.push(catalog::identity(pg_sys::RelationRelationId, row.oid(column))));
+    found
+}
+
+/// What the columns of a table default to, by number.
+pub fn defaults(table: Oid) -> HashMap<i16, String> {
+    let _path = Pinned::new();
+    let mut defaults = HashMap::new();
+    // SAFETY: the index is that of pg_attrdef's adrelid and adnum.
+    let mut scan =
+        unsafe { CatalogScan::by_index(DEFAULTS, DEFAULTS_BY_TABLE, [(c"adrelid", table)], ptr::null_mut()) };
+    scan.for_each_row(|row| {
+        let expression = row.datum(c"adbin").and_then(|expression| deparsed(expression, table));
+        defaults.extend(expression.map(|expression| (row.small_integer(c"adnum"), expression)));
+    });
+    defaults
+}
+
+/// The grants on a wrapper or a server, each right and each right to grant it for itself.
+pub fn grants(catalog: Oid, oid: Oid) -> Attributes {
+    let grants = match catalog {
+        pg_sys::ForeignDataWrapperRelationId => wrapper_grants(oid),
+        _ => server_grants(oid),
+    };
+    let text = grants.and_then(|grants| to_attribute(&grants));
+    text.map(|text| (Attribute::Grants, text)).into_iter().collect()
+}
+
+fn wrapper_grants(oid: Oid) -> Option<Vec<String>> {
+    let found = tuple::CachedTuple::find(Cache::FOREIGNDATAWRAPPEROID, &[oid.into()])?;
+    // SAFETY: the cache is that of pg_foreign_data_wrapper.
+    let owner = unsafe { found.form::<pg_sys::FormData_pg_foreign_data_wrapper>() }.fdwowner;
+    let list = found.attribute(pg_sys::Anum_pg_foreign_data_wrapper_fdwacl);
+    Some(grants_of(list, pg_sys::ObjectType::OBJECT_FDW, owner))
+}
+
+fn server_grants(oid: Oid) -> Option<Vec<String>> {
+    let found = tuple::CachedTuple::find(Cache::FOREIGNSERVEROID, &[oid.into()])?;
+    // SAFETY: the cache is that of pg_foreign_server.
+    let owner = unsafe { found.form::<pg_sys::FormData_pg_foreign_server>() }.srvowner;
+    let list = found.attribute(pg_sys::Anum_pg_foreign_server_srvacl);
+    Some(grants_of(list, pg_sys::ObjectType::OBJECT_FOREIGN_SERVER, owner))
+}
+
+/// A list that is null stands for what the owner has by default.
+fn grants_of(list: Option<Datum>, object_type: pg_sys::ObjectType::Type, owner: Oid) -> Vec<String> {
+    // SAFETY: the datum is of type aclitem[]; acldefault gives a palloc'ed one.
+    let items = unsafe {
+        let list = list.unwrap_or_else(|| Datum::from(pg_sys::acldefault(object_type, owner)));
+        tuple::grant_items(list)
+    };
+    let role = |oid: Oid| {
+        if oid == Oid::INVALID { catalog::PUBLIC.to_owned() } else { catalog::role_name(oid).unwrap_or_default() }
+    };
+    let mut grants = Vec::new();
+    for item in items {
+        let (rights, options) = version::rights_of(&item);
+        let (grantee, grantor) = (role(item.ai_grantee), role(item.ai_grantor));
+        let of = |has: bool, mark: &str| has.then(|| format!("{grantee}=U{mark}/{grantor}"));
+        grants.extend([of(rights, ""), of(options, "*")].into_iter().flatten());
+    }
+    grants
+}
+
+/// The table of a trigger, also of one that the running command has just made.
+pub fn table_of_trigger(trigger: Oid) -> Option<Oid> {
+    // SAFETY: the index is that of pg_trigger's oid.
+    unsafe { scan::row_of_oid(pg_sys::TriggerRelationId, TRIGGERS_BY_OID, trigger, |row| row.oid(c"tgrelid")) }
+}
+
+/// The table of a default.
+pub fn table_of_default(default: Oid) -> Option<Oid> {
+    // SAFETY: the index is that of pg_attrdef's oid.
+    unsafe { scan::row_of_oid(DEFAULTS, DEFAULTS_BY_OID, default, |row| row.oid(c"adrelid")) }
+}
