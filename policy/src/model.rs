@@ -255,7 +255,37 @@ impl Situation {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn options() -> impl Strategy<Value = Vec<(String, String)>> {
+        let some = prop::collection::btree_map("[a-f]", "[xy]", 0..6);
+        some.prop_map(|options| options.into_iter().collect::<Vec<_>>()).prop_shuffle()
+    }
+
+    fn list(options: &[(String, String)]) -> Options {
+        options.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_differs_by_name_is_changed_in_whatever_order(old in options(), new in options()) {
+            let (before, after) = (list(&old), list(&new));
+            let set = new.iter().filter(|option| !old.contains(option));
+            let dropped = old.iter().filter(|(name, _)| new.iter().all(|(known, _)| known != name));
+            let wanted: Vec<&str> = set.chain(dropped).map(|(name, _)| name.as_str()).collect();
+            prop_assert_eq!(after.changed(&before), wanted);
+        }
+    }
+
+    #[test]
+    fn the_first_equals_sign_ends_the_name() {
+        let options: Options = ["a=b=c".to_owned(), "empty=".to_owned()].into_iter().collect();
+        assert_eq!(options.get("a"), Some("b=c".into()));
+        assert_eq!(options.get("empty"), Some("".into()));
+        assert_eq!(options.get("b"), None);
+    }
 
     #[test]
     fn an_option_is_found_among_few_and_among_many() {
