@@ -108,6 +108,8 @@ pub struct Touched {
 }
 
 impl Touched {
+    const NOTHING: Self = Self { touches: Vec::new(), places: BTreeMap::new() };
+
     /// Notes one more column of an object that is there already; says whether it is.
     fn note_again(&mut self, key: Key, column: i16) -> bool {
         self.find(key).map(|touch| touch.columns.insert(column)).is_some()
@@ -171,7 +173,6 @@ struct Frame {
 }
 
 /// The frames of the statements that run now, outermost first, and what waits for the end of the transaction.
-#[derive(Default)]
 struct Open {
     frames: Vec<Frame>,
     waiting: Touched,
@@ -195,7 +196,7 @@ impl Open {
 
 thread_local! {
     /// Never borrowed across a call into PostgreSQL, which may leave by an error and never give it back.
-    static OPEN: RefCell<Open> = RefCell::default();
+    static OPEN: RefCell<Open> = const { RefCell::new(Open { frames: Vec::new(), waiting: Touched::NOTHING }) };
 }
 
 fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
@@ -333,7 +334,7 @@ pub fn before_commit() -> Vec<Report> {
 
 /// Whether nothing has been touched in this transaction, as in almost every one.
 pub fn has_noted_nothing() -> bool {
-    with_open(|open| open.all().all(|touched| touched.is_empty()))
+    OPEN.with_borrow(|open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty()))
 }
 
 /// The transaction has ended. Frames stay: a procedure that rolls back goes on in the next transaction.
