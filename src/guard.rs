@@ -13,7 +13,8 @@ use crate::judge;
 use crate::policy_in_force;
 use crate::settings::{self, CheckMode, Enforcement};
 use fdw_guard_policy::form::Form;
-use fdw_guard_policy::model::{Attributes, ObjectState, Situation};
+use fdw_guard_policy::model::{Attributes, ObjectState, ObjectType, Situation};
+use fdw_guard_policy::policy::Policy;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +43,12 @@ impl Class {
             Catalog::Server => Some(Self::Server),
             Catalog::UserMapping => Some(Self::UserMapping),
             Catalog::Relation => Some(Self::Relation),
-            Catalog::Constraint | Catalog::Trigger | Catalog::Default | Catalog::Inheritance => None,
+            Catalog::Constraint
+            | Catalog::Trigger
+            | Catalog::Default
+            | Catalog::Inheritance
+            | Catalog::Schema
+            | Catalog::Role => None,
         }
     }
 }
@@ -86,8 +92,30 @@ pub struct Touch {
     pub columns: BTreeSet<i16>,
     /// The forms that the statement names, whether they change anything or not.
     pub named: Vec<NamedForm>,
+    /// Only something by whose name it is known was touched; if it still has the same, nobody has done anything to it.
+    pub by_name_only: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
     subtransaction: Subtransaction,
+}
+
+/// How an object is touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum How {
+    Made,
+    /// It or the column with that number; 0 is the object itself.
+    Changed(i16),
+    /// Something by whose name it is known.
+    ByName,
+}
+
+impl How {
+    fn column(self) -> Option<i16> {
+        match self {
+            Self::Made => Some(0),
+            Self::Changed(column) => Some(column),
+            Self::ByName => None,
+        }
+    }
 }
 
 impl Touch {
@@ -95,7 +123,7 @@ impl Touch {
     fn of(key: Key, old: Option<Scene>) -> Self {
         let subtransaction = session::subtransaction();
         let columns = BTreeSet::from([0]);
-        Self { key, old, knows_inside: false, columns, named: Vec::new(), subtransaction }
+        Self { key, old, knows_inside: false, columns, named: Vec::new(), by_name_only: false, subtransaction }
     }
 }
 
@@ -110,15 +138,19 @@ pub struct Touched {
 impl Touched {
     const NOTHING: Self = Self { touches: Vec::new(), places: BTreeMap::new() };
 
-    /// Notes one more column of an object that is there already; says whether it is.
-    fn note_again(&mut self, key: Key, column: i16) -> bool {
-        self.find(key).map(|touch| touch.columns.insert(column)).is_some()
+    /// Notes one more touch of an object that is there already; says whether it is.
+    fn note_again(&mut self, key: Key, how: How) -> bool {
+        let Some(touch) = self.find(key) else { return false };
+        touch.columns.extend(how.column());
+        touch.by_name_only &= how == How::ByName;
+        true
     }
 
     fn add(&mut self, touch: Touch) {
         if let Some(known) = self.find(touch.key) {
             known.columns.extend(touch.columns);
             known.named.extend(touch.named);
+            known.by_name_only &= touch.by_name_only;
         } else {
             self.places.insert(touch.key.order(), self.touches.len());
             self.touches.push(touch);
@@ -367,11 +399,32 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
     if settings::enforcement() == Enforcement::Off {
         return;
     }
-    let Some((class, oid)) = owner_of(catalog, row, access) else { return };
-    let column = i16::try_from(sub_object).unwrap_or_default();
-    let is_new = access == Access::Create && column == 0 && Class::of_main(catalog).is_some();
+    match (catalog, access) {
+        // A role or schema that is made or dropped has nothing that rules know.
+        (Catalog::Schema, Access::Alter) if counts(ObjectType::ForeignTable) => {
+            let of_schema = |table: &Oid| catalog::schema_of(*table) == Some(row);
+            scan::foreign_tables()
+                .into_iter()
+                .filter(of_schema)
+                .for_each(|table| note(Class::Relation, table, How::ByName));
+        }
+        (Catalog::Role, Access::Alter) if counts(ObjectType::UserMapping) => {
+            scan::user_mappings_for(row).into_iter().for_each(|mapping| note(Class::UserMapping, mapping, How::ByName));
+        }
+        (Catalog::Schema | Catalog::Role, _) => {}
+        _ => {
+            let Some((class, oid)) = owner_of(catalog, row, access) else { return };
+            let column = i16::try_from(sub_object).unwrap_or_default();
+            let is_new = access == Access::Create && column == 0 && Class::of_main(catalog).is_some();
+            note(class, oid, if is_new { How::Made } else { How::Changed(column) });
+        }
+    }
+}
+
+fn note(class: Class, oid: Oid, how: How) {
     let key = Key { class, oid, actor: session::current_role() };
-    let is_known = with_open(|open| open.foretells(key) || open.innermost().note_again(key, column));
+    let is_known = with_open(|open| open.foretells(key) || open.innermost().note_again(key, how));
+    let is_new = how == How::Made;
     if is_known || !concerns(class, oid, is_new) {
         return;
     }
@@ -379,8 +432,18 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
     let knows_inside = is_new || inside_counts(class);
     let read = if knows_inside { scene } else { scene_from_outside };
     let old = if is_new { None } else { read(class, oid) };
-    let touch = Touch { knows_inside, columns: BTreeSet::from([column]), ..Touch::of(key, old) };
+    let columns = how.column().into_iter().collect();
+    let touch = Touch { knows_inside, columns, by_name_only: how == How::ByName, ..Touch::of(key, old) };
     with_open(|open| open.innermost().add(touch));
+}
+
+/// Whether there may be a rule on such objects, or on the columns of such tables.
+fn counts(object_type: ObjectType) -> bool {
+    let is_about = |policy: &Policy| {
+        policy.is_about(object_type)
+            || object_type == ObjectType::ForeignTable && policy.is_about(ObjectType::ForeignTableColumn)
+    };
+    policy_in_force::kept().is_none_or(|policy| is_about(&policy))
 }
 
 /// Whether a rule that judges the running statement may look inside tables. It will be one of those known now, unless the
@@ -399,6 +462,7 @@ fn owner_of(catalog: Catalog, row: Oid, access: Access) -> Option<(Class, Oid)> 
         Catalog::Constraint => scan::relation_of_constraint(row)?,
         Catalog::Trigger => inside::table_of_trigger(row)?,
         Catalog::Default if access == Access::Drop => inside::table_of_default(row)?,
+        Catalog::Schema | Catalog::Role => return None,
         _ => row,
     };
     (table != Oid::INVALID).then_some((Class::Relation, table))

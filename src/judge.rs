@@ -52,7 +52,7 @@ impl Judge<'_> {
         let read = if inside_counts { guard::scene } else { guard::scene_from_outside };
         let now = read(touch.key.class, touch.key.oid);
         let (old, new) = (touch.old.as_ref(), now.as_ref());
-        if old.is_none() && new.is_none() {
+        if (old.is_none() && new.is_none()) || (touch.by_name_only && object_of(old) == object_of(new)) {
             return None;
         }
         // A rule that nobody knew when the statement began does not bind it.

@@ -81,6 +81,11 @@ impl Policy {
         self.looks_inside
     }
 
+    /// Whether any rule is on that type of object.
+    pub fn is_about(&self, object_type: ObjectType) -> bool {
+        self.index.all(object_type).next().is_some()
+    }
+
     /// Whether any rule forbids one of those forms.
     pub fn governs(&self, forms: &[Form]) -> bool {
         self.rules().any(|rule| rule.mode != Mode::Off && rule.forms.iter().any(|form| forms.contains(form)))

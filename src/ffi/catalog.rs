@@ -208,6 +208,13 @@ pub fn column_name(table: Oid, number: i16) -> Option<String> {
     Some(quoted_name(&unsafe { found.form::<pg_sys::FormData_pg_attribute>() }.attname))
 }
 
+/// The schema of a relation.
+pub fn schema_of(relation: Oid) -> Option<Oid> {
+    let found = CachedTuple::find(Cache::RELOID, &[relation.into()])?;
+    // SAFETY: the cache is that of pg_class.
+    Some(unsafe { found.form::<pg_sys::FormData_pg_class>() }.relnamespace)
+}
+
 /// Whether the relation that the system cache shows is a foreign table.
 pub fn is_foreign_table(relation: Oid) -> bool {
     CachedTuple::find(Cache::RELOID, &[relation.into()]).is_some_and(|found| {

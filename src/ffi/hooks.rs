@@ -140,6 +140,9 @@ pub enum Catalog {
     Default,
     /// pg_inherits, of which PostgreSQL names the child.
     Inheritance,
+    /// Rules find tables by the names of their schemas, and user mappings by those of roles.
+    Schema,
+    Role,
 }
 
 impl Catalog {
@@ -153,6 +156,8 @@ impl Catalog {
             pg_sys::TriggerRelationId => Some(Self::Trigger),
             inside::DEFAULTS => Some(Self::Default),
             inside::INHERITANCE => Some(Self::Inheritance),
+            pg_sys::NamespaceRelationId => Some(Self::Schema),
+            pg_sys::AuthIdRelationId => Some(Self::Role),
             Self::WRAPPERS => Some(Self::Wrapper),
             Self::SERVERS => Some(Self::Server),
             pg_sys::UserMappingRelationId => Some(Self::UserMapping),

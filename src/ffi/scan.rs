@@ -212,6 +212,29 @@ pub fn user_mappings_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
     mappings
 }
 
+/// The user mappings of a role.
+pub fn user_mappings_for(role: Oid) -> Vec<Oid> {
+    let mut mappings = Vec::new();
+    CatalogScan::of_catalog(pg_sys::UserMappingRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_user_mapping.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_user_mapping>() };
+        if form.umuser == role {
+            mappings.push(form.oid);
+        }
+    });
+    mappings
+}
+
+/// Every foreign table.
+pub fn foreign_tables() -> Vec<Oid> {
+    let mut tables = Vec::new();
+    CatalogScan::of_catalog(pg_sys::ForeignTableRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_foreign_table.
+        tables.push(unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_foreign_table>() }.ftrelid);
+    });
+    tables
+}
+
 /// The foreign tables of those servers, each with its server.
 pub fn foreign_tables_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
     let mut tables = Vec::new();
