@@ -5,7 +5,7 @@ export PG_CONFIG
 
 HARNESS = cargo run --quiet --package fdw_guard_harness --
 
-.PHONY: help test suites bench demo demo-stop install installcheck prepare clean
+.PHONY: help test forms suites bench demo demo-stop install installcheck prepare clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' Makefile | expand -t 20
@@ -13,6 +13,9 @@ help: ## this list
 
 test: ## build, and run every test of our own; FILTER=name runs those whose names contain it
 	$(HARNESS) test $(FILTER)
+
+forms: ## print the matrix of forms, checks and versions, from what make test has left
+	@$(HARNESS) forms
 
 suites: ## run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded wrappers; the first run fetches them
 	$(HARNESS) suites

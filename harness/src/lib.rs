@@ -9,6 +9,7 @@ pub mod command;
 pub mod database;
 pub mod demo;
 pub mod fields;
+pub mod forms;
 pub mod functions;
 pub mod installation;
 pub mod live;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use fdw_guard_harness::bench;
 use fdw_guard_harness::demo;
+use fdw_guard_harness::forms;
 use fdw_guard_harness::installation::Installation;
 use fdw_guard_harness::package::{Package, Purpose};
 use fdw_guard_harness::suites;
@@ -21,6 +22,7 @@ usage: fdw_guard_harness COMMAND
   suites          run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded wrappers
   bench [--count] build a release, and measure what fdw_guard costs beside the same server without it; with --count
                   valgrind counts instructions, which takes some minutes more
+  forms           print what the tests of the forms have come to, in every version that they were run with
   demo            start a private cluster and play the tour
   demo-stop       end it
   install         build a release and install it into PostgreSQL itself
@@ -66,6 +68,7 @@ fn dispatch(words: &[String], parts: &[Part], count: bool) -> Result<bool> {
         ["regress", filter] => testing::test(&[Part::Regress], filter),
         ["suites"] => suites::run(),
         ["bench"] => bench::run(count),
+        ["forms"] => forms::print(),
         ["demo"] => demo::start(),
         ["demo-stop"] => demo::stop().map(|()| true),
         ["install"] => install().map(|()| true),

@@ -7,6 +7,7 @@ mod bad_input;
 mod changed_delegates;
 mod effective;
 mod encodings;
+mod forms;
 mod frames;
 mod guarded;
 mod load_order;
@@ -48,6 +49,7 @@ fn all() -> Vec<LiveTest> {
         changed_delegates::TESTS,
         effective::TESTS,
         encodings::TESTS,
+        forms::TESTS,
         frames::TESTS,
         guarded::TESTS,
         load_order::TESTS,

@@ -1,0 +1,149 @@
+//! A database with one object of each type, on which the ways of the table are tried one after the other.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use postgres::{Client, Statement};
+
+use super::carrier::{Carrier, Extensions};
+use super::row::Way;
+use crate::cluster::Cluster;
+use crate::database::{Database, Notices, SUPERUSER};
+use crate::fields::DbFields;
+
+const OBJECTS: &str = include_str!("stage.sql");
+const STATE: &str = include_str!("state.sql");
+
+/// The stage and a session in it.
+pub struct Stage<'cluster> {
+    client: Client,
+    notices: Notices,
+    state: Statement,
+    extensions: Extensions,
+    guarded: bool,
+    /// Removed last.
+    database: Database<'cluster>,
+}
+
+/// How a way is gone.
+#[derive(Debug, Clone, Default)]
+pub struct Trial {
+    /// Runs when what the way needs is there, so that it is in force for its statement alone.
+    pub under: String,
+    /// Whether what the way needs is left out.
+    pub unprepared: bool,
+    /// Whether the statement is run a second time.
+    pub twice: bool,
+    pub carrier: Carrier,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Of the last statement, if it failed.
+    pub error: Option<DbFields>,
+    pub notices: Vec<DbFields>,
+    pub before: String,
+    /// After a failure, with the statement rolled back.
+    pub after: String,
+}
+
+impl<'cluster> Stage<'cluster> {
+    /// Makes the stage in a database called `name`, with fdw_guard in it if `guarded` says so.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn make(cluster: &'cluster Cluster, name: &str, guarded: bool) -> Result<Self> {
+        let database = if guarded { cluster.guarded_database(name)? } else { cluster.database(name)? };
+        database.execute(OBJECTS)?;
+        let (mut client, notices) = database.connect_noting(SUPERUSER)?;
+        let state = client.prepare(STATE)?;
+        Ok(Self { client, notices, state, extensions: Extensions::install(cluster)?, guarded, database })
+    }
+
+    /// A connection of its own.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn connect(&self) -> Result<Client> {
+        self.database.connect()
+    }
+
+    /// Goes the way and leaves everything as it was.
+    ///
+    /// # Errors
+    /// When anything fails but the way's own statement.
+    pub fn try_out(&mut self, way: &Way, trial: &Trial) -> Result<Outcome> {
+        let outcome = self.go(way, trial).with_context(|| format!("{}; {}", way.before, trial.under));
+        self.clean_up(way)?;
+        outcome
+    }
+
+    fn go(&mut self, way: &Way, trial: &Trial) -> Result<Outcome> {
+        let ready = trial.carrier.prepare(&mut self.client, &self.extensions, &way.statement)?;
+        let in_block = way.removal.is_none();
+        let before = if trial.unprepared { "" } else { way.before.as_str() };
+        self.batch(if in_block { "BEGIN" } else { "" })?;
+        self.batch(before)?;
+        ready.rehearse(&mut self.client)?;
+        self.batch(&trial.under)?;
+        let state = self.state()?;
+        let (mut error, mut notices) = (None, Vec::new());
+        for _ in 0..=usize::from(trial.twice) {
+            self.batch(if in_block { "SAVEPOINT tried" } else { "" })?;
+            self.notices.take();
+            let outcome = ready.run(&mut self.client);
+            notices.extend(self.notices.take());
+            error = failure(outcome)?;
+            if error.is_some() && in_block {
+                self.batch("ROLLBACK TO tried")?;
+            }
+        }
+        // Whoever has no right to see the state has set a role.
+        self.batch("RESET ROLE")?;
+        Ok(Outcome { error, notices, before: state, after: self.state()? })
+    }
+
+    fn state(&mut self) -> Result<String> {
+        Ok(self.client.query_one(&self.state, &[])?.get(0))
+    }
+
+    fn batch(&mut self, sql: &str) -> Result<()> {
+        if sql.is_empty() { Ok(()) } else { self.client.batch_execute(sql).with_context(|| sql.to_owned()) }
+    }
+
+    fn clean_up(&mut self, way: &Way) -> Result<()> {
+        let Some(removal) = way.removal else { return self.batch("ROLLBACK") };
+        if self.guarded {
+            self.batch("DELETE FROM fdw_guard.rule")?;
+        }
+        self.batch(removal)
+    }
+}
+
+/// The error of a statement; a broken connection is an error of the test.
+fn failure(outcome: Result<(), postgres::Error>) -> Result<Option<DbFields>> {
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(error) => {
+            let fields = error.as_db_error().map(DbFields::from);
+            fields.map(Some).with_context(|| format!("the connection broke: {error}"))
+        }
+    }
+}
+
+/// Where the private installation looks for extensions.
+pub fn extension_directory(cluster: &Cluster) -> PathBuf {
+    cluster.sandbox().mirror.installation.extension_dir()
+}
+
+/// Writes a file that the server's account can read.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn write_readable(path: &std::path::Path, text: &str) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o644))?)
+}
