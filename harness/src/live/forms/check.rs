@@ -40,8 +40,8 @@ pub struct Tester<'a> {
     pub major: u32,
     /// The forms that rules can name.
     pub forms: Forms,
-    /// What each way comes to under no rule, by what must be there and statement.
-    unruled: BTreeMap<(String, String), Outcome>,
+    /// The state before each way and what comes of it under no rule, by what must be there and statement.
+    unruled: BTreeMap<(String, String), (String, Outcome)>,
 }
 
 /// A rule that names the row's form, with values for further fields as SQL writes them.
@@ -96,11 +96,11 @@ impl<'a> Tester<'a> {
         let outcome = self.stage.try_out(way, &trial)?;
         let Some(error) = outcome.error else { bail!("was let through under {}", trial.under) };
         check_said(&error, RULE, row, way)?;
-        same("state after the refusal", outcome.after, outcome.before)
+        same("state after the refusal", &outcome.state, &self.unruled(way)?.0)
     }
 
     fn warns(&mut self, row: &Row, way: &Way) -> Result<()> {
-        let expected = self.unruled(way)?;
+        let (_, expected) = self.unruled(way)?;
         let trial = under(governing(row, RULE, &[("mode", "'warn'".to_owned())]));
         let mut found = self.stage.try_out(way, &trial)?;
         let (ours, others): (Vec<_>, Vec<_>) =
@@ -115,7 +115,7 @@ impl<'a> Tester<'a> {
 
     /// Nothing but the server's log tells.
     pub fn audits(&mut self, row: &Row, way: &Way, name: &str) -> Result<()> {
-        let expected = self.unruled(way)?;
+        let (_, expected) = self.unruled(way)?;
         let trial = under(governing(row, name, &[("mode", "'audit'".to_owned())]));
         same("outcome", self.stage.try_out(way, &trial)?, expected)
     }
@@ -128,26 +128,24 @@ impl<'a> Tester<'a> {
     }
 
     fn passes(&mut self, way: &Way, trial: Trial) -> Result<()> {
-        let expected = self.unruled(way)?;
+        let (_, expected) = self.unruled(way)?;
         same("outcome", self.stage.try_out(way, &trial)?, expected).with_context(|| trial.under)
     }
 
-    /// What PostgreSQL does by itself, which must be what the way is there for.
-    fn unruled(&mut self, way: &Way) -> Result<Outcome> {
+    /// The state before, and what PostgreSQL does by itself, which must be what the way is there for.
+    fn unruled(&mut self, way: &Way) -> Result<(String, Outcome)> {
         let key = (way.before.clone(), way.statement.clone());
         if let Some(known) = self.unruled.get(&key) {
             return Ok(known.clone());
         }
+        let before = self.stage.state_before(way)?;
         let outcome = self.stage.try_out(way, &Trial::default())?;
         if let Some(error) = &outcome.error {
             bail!("fails by itself: {error}");
         }
-        ensure!(
-            (outcome.before != outcome.after) == way.changes,
-            "changes something, or not, against what the row says"
-        );
-        self.unruled.insert(key, outcome.clone());
-        Ok(outcome)
+        ensure!((before != outcome.state) == way.changes, "changes something, or not, against what the row says");
+        self.unruled.insert(key, (before.clone(), outcome.clone()));
+        Ok((before, outcome))
     }
 
     /// Under a rule with `field` set to `binding` the row's first way is refused, and with `other` it passes.

@@ -37,8 +37,6 @@ pub struct Way {
     pub name: &'static str,
     /// The column, where rules about columns are concerned.
     pub column: &'static str,
-    /// The server of a user mapping.
-    pub server: &'static str,
     /// Other forms that the statement has for objects of the same type.
     pub also: &'static [&'static str],
     /// The versions that know the statement.
@@ -56,7 +54,6 @@ pub fn way(statement: impl Into<String>) -> Way {
         statement: statement.into(),
         name: "",
         column: "c",
-        server: "s",
         also: &[],
         majors: FIRST_MAJOR..=u32::MAX,
         changes: true,
@@ -77,11 +74,6 @@ impl Way {
 
     pub fn column(mut self, column: &'static str) -> Self {
         self.column = column;
-        self
-    }
-
-    pub fn on_server(mut self, server: &'static str) -> Self {
-        self.server = server;
         self
     }
 
@@ -108,10 +100,10 @@ impl Way {
 
     /// How messages name the object.
     pub fn object(&self, object_type: ObjectType) -> String {
-        let Self { name, column, server, .. } = self;
+        let Self { name, column, .. } = self;
         match object_type {
-            USER_MAPPING if *name == "public" => format!("user mapping for PUBLIC on server \"{server}\""),
-            USER_MAPPING => format!("user mapping for \"{name}\" on server \"{server}\""),
+            USER_MAPPING if *name == "public" => format!("user mapping for PUBLIC on server \"s\""),
+            USER_MAPPING => format!("user mapping for \"{name}\" on server \"s\""),
             COLUMN => format!("column \"{column}\" of foreign table \"{name}\""),
             _ => format!("{object_type} \"{name}\""),
         }
@@ -125,6 +117,8 @@ pub fn row(object_type: ObjectType, form: &'static str, ways: impl IntoIterator<
 
 /// A row for an action of ALTER FOREIGN TABLE, which can be spelt in several ways.
 pub fn action(object_type: ObjectType, form: &'static str, action: &str) -> Row {
+    // Those of a table are none of its columns.
+    let table_options: &'static [&'static str] = if object_type == COLUMN { &[] } else { &["OPTIONS"] };
     let spelt = |beginning: &str, end: &str| way(format!("{beginning} {action}{end}"));
     row(
         object_type,
@@ -137,7 +131,7 @@ pub fn action(object_type: ObjectType, form: &'static str, action: &str) -> Row 
             spelt("ALTER TABLE t", ""),
             spelt("ALTER TABLE IF EXISTS ONLY t", ""),
             spelt("ALTER FOREIGN TABLE t ADD COLUMN beside integer,", "").also(&["ADD COLUMN", "CREATE"]),
-            spelt("ALTER FOREIGN TABLE t", ", DROP COLUMN a").also(&["DROP COLUMN", "DROP"]),
+            spelt("ALTER FOREIGN TABLE t", ", OPTIONS (ADD z '1')").also(table_options),
         ],
     )
 }

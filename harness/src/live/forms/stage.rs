@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use postgres::{Client, Statement};
 
-use super::carrier::{Carrier, Extensions};
+use super::carrier::{Carrier, Extensions, Ready};
 use super::row::Way;
 use crate::cluster::Cluster;
 use crate::database::{Database, Notices, SUPERUSER};
@@ -44,9 +44,8 @@ pub struct Outcome {
     /// Of the last statement, if it failed.
     pub error: Option<DbFields>,
     pub notices: Vec<DbFields>,
-    pub before: String,
-    /// After a failure, with the statement rolled back.
-    pub after: String,
+    /// What the catalogs say then; after a failure, with the statement rolled back.
+    pub state: String,
 }
 
 impl<'cluster> Stage<'cluster> {
@@ -80,29 +79,40 @@ impl<'cluster> Stage<'cluster> {
         outcome
     }
 
+    /// What the catalogs say before the way's statement.
+    ///
+    /// # Errors
+    /// When what the way needs cannot be made.
+    pub fn state_before(&mut self, way: &Way) -> Result<String> {
+        self.batch(&begin(way, &way.before))?;
+        let state = self.state();
+        self.clean_up(way)?;
+        state
+    }
+
     fn go(&mut self, way: &Way, trial: &Trial) -> Result<Outcome> {
         let ready = trial.carrier.prepare(&mut self.client, &self.extensions, &way.statement)?;
-        let in_block = way.removal.is_none();
-        let before = if trial.unprepared { "" } else { way.before.as_str() };
-        self.batch(if in_block { "BEGIN" } else { "" })?;
-        self.batch(before)?;
+        self.batch(&begin(way, if trial.unprepared { "" } else { &way.before }))?;
         ready.rehearse(&mut self.client)?;
         self.batch(&trial.under)?;
-        let state = self.state()?;
         let (mut error, mut notices) = (None, Vec::new());
         for _ in 0..=usize::from(trial.twice) {
-            self.batch(if in_block { "SAVEPOINT tried" } else { "" })?;
-            self.notices.take();
-            let outcome = ready.run(&mut self.client);
-            notices.extend(self.notices.take());
-            error = failure(outcome)?;
-            if error.is_some() && in_block {
-                self.batch("ROLLBACK TO tried")?;
-            }
+            error = self.send(&ready, way, &mut notices)?;
         }
         // Whoever has no right to see the state has set a role.
         self.batch("RESET ROLE")?;
-        Ok(Outcome { error, notices, before: state, after: self.state()? })
+        Ok(Outcome { error, notices, state: self.state()? })
+    }
+
+    fn send(&mut self, ready: &Ready, way: &Way, notices: &mut Vec<DbFields>) -> Result<Option<DbFields>> {
+        let in_block = way.removal.is_none();
+        self.batch(if in_block { "SAVEPOINT tried" } else { "" })?;
+        self.notices.take();
+        let outcome = ready.run(&mut self.client);
+        notices.extend(self.notices.take());
+        let error = failure(outcome)?;
+        self.batch(if error.is_some() && in_block { "ROLLBACK TO tried" } else { "" })?;
+        Ok(error)
     }
 
     fn state(&mut self) -> Result<String> {
@@ -120,6 +130,11 @@ impl<'cluster> Stage<'cluster> {
         }
         self.batch(removal)
     }
+}
+
+/// What a way needs, in a transaction that is rolled back if its statement can run in one.
+fn begin(way: &Way, before: &str) -> String {
+    if way.removal.is_none() { format!("BEGIN; {before}") } else { before.to_owned() }
 }
 
 /// The error of a statement; a broken connection is an error of the test.

@@ -224,7 +224,6 @@ fn without_oids() -> Row {
 fn other() -> Row {
     column::other(TABLE).and([
         way(TRIGGER),
-        way("CREATE CONSTRAINT TRIGGER fires AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION fires()"),
         way(PARENT_TRIGGER).after(PARTITION).of("child"),
         way("CREATE OR REPLACE TRIGGER fires AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION fires()").after(TRIGGER),
         way("DROP TRIGGER fires ON t").after(TRIGGER),
@@ -233,7 +232,6 @@ fn other() -> Row {
         way("ALTER TRIGGER fires ON parent RENAME TO fires2")
             .after(format!("{PARTITION}; {PARENT_TRIGGER}"))
             .of("child"),
-        way("ALTER FOREIGN TABLE t RENAME CONSTRAINT positive TO positive2").after(CHECKED),
         way("ALTER TABLE t RENAME CONSTRAINT positive TO positive2").after(CHECKED),
         way("ALTER TABLE parent RENAME CONSTRAINT positive TO positive2")
             .after(format!("{HEIR}; ALTER TABLE parent ADD CONSTRAINT positive CHECK (a > 0)"))
