@@ -109,6 +109,11 @@ impl<'cluster> Database<'cluster> {
         self.connect()?.batch_execute(sql).with_context(|| sql.to_owned())
     }
 
+    /// The server's major version.
+    pub fn major(&self) -> u32 {
+        self.cluster.sandbox().original.major
+    }
+
     /// Lets `role` (made if it is missing) log in to this database with a password over TCP. The cluster must have been
     /// started with the loopback setting.
     ///

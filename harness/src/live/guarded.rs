@@ -19,7 +19,7 @@ pub const TESTS: &[LiveTest] = &[
 
 /// A database whose server `far`, of the wrapper of that name, leads to another database by a scram password; both go
 /// when they are dropped.
-fn reaching<'c>(cluster: &'c Cluster, name: &str, wrapper: &str) -> Result<(Database<'c>, Remote<'c>)> {
+pub fn reaching<'c>(cluster: &'c Cluster, name: &str, wrapper: &str) -> Result<(Database<'c>, Remote<'c>)> {
     let role = format!("{name}_reader");
     let remote = cluster.database(&format!("{name}_far"))?.remote(&role, "autumn")?;
     remote.database.execute(&format!(

@@ -6,6 +6,7 @@
 mod bad_input;
 mod changed_delegates;
 mod effective;
+mod effects;
 mod encodings;
 mod forms;
 mod frames;
@@ -48,6 +49,7 @@ fn all() -> Vec<LiveTest> {
         bad_input::TESTS,
         changed_delegates::TESTS,
         effective::TESTS,
+        effects::TESTS,
         encodings::TESTS,
         forms::TESTS,
         frames::TESTS,

@@ -1,0 +1,327 @@
+//! What the page ALTER FOREIGN TABLE states of each form, seen through postgres_fdw and file_fdw and through guarded
+//! wrappers over them: the plain wrappers show that the tables tell PostgreSQL's own story, the guarded ones that nothing
+//! of it is lost. Each effect is tried in a transaction that is rolled back.
+
+mod columns;
+mod constraints;
+mod definition;
+mod statistics;
+mod triggers;
+
+use anyhow::{Context, Result, bail};
+use postgres::{Client, SimpleQueryMessage};
+
+use super::{LiveTest, same};
+use crate::cluster::Cluster;
+use crate::database::{Database, Notices, Remote, SUPERUSER, quote_literal};
+use crate::fields::DbFields;
+use crate::live::guarded::reaching;
+
+pub const TESTS: &[LiveTest] = &[
+    LiveTest { name: "effects::of_each_form_on_postgres_fdw", run: |cluster| on_remote(cluster, "postgres_fdw") },
+    LiveTest {
+        name: "effects::of_each_form_on_a_guarded_postgres_fdw",
+        run: |cluster| on_remote(cluster, "guarded_postgres_fdw"),
+    },
+    LiveTest { name: "effects::of_each_form_on_file_fdw", run: |cluster| on_files(cluster, "file_fdw") },
+    LiveTest {
+        name: "effects::of_each_form_on_a_guarded_file_fdw",
+        run: |cluster| on_files(cluster, "guarded_file_fdw"),
+    },
+];
+
+/// What the page states of a form, and what shows it.
+#[derive(Debug)]
+pub struct Effect {
+    /// In the words of the page's synopsis.
+    pub form: &'static str,
+    /// What the page states.
+    pub states: &'static str,
+    /// The first version whose page states it.
+    pub since: u32,
+    /// The last version in which it is so.
+    pub until: u32,
+    /// What is done first.
+    pub given: &'static str,
+    /// Statements of the form.
+    pub change: &'static str,
+    /// What the last of them says: nothing, notices, or an error.
+    pub says: &'static str,
+    /// What is asked before the change and after it.
+    pub query: &'static str,
+    /// What it must answer.
+    pub seen: Seen,
+}
+
+/// What shows an effect, as [`said`] gives it: before the change and after it.
+#[derive(Debug)]
+pub enum Seen {
+    /// Through either wrapper.
+    Both(&'static str, &'static str),
+    /// The same through either wrapper, before and after.
+    Unchanged(&'static str),
+    /// Through postgres_fdw, and through file_fdw.
+    Each([&'static str; 2], [&'static str; 2]),
+    /// Through postgres_fdw alone, and why not through file_fdw.
+    Remote([&'static str; 2], &'static str),
+    /// Through file_fdw alone, and why not through postgres_fdw.
+    File([&'static str; 2], &'static str),
+}
+
+/// The delegates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delegate {
+    Postgres,
+    File,
+}
+
+/// An effect with nothing in it: what a row leaves out.
+const EFFECT: Effect = Effect {
+    form: "",
+    states: "",
+    since: 15,
+    until: u32::MAX,
+    given: "",
+    change: "",
+    says: "",
+    query: "",
+    seen: Seen::Unchanged(""),
+};
+
+const NO_WRITING: &str = "file_fdw writes nothing; that it refuses to is an effect of its own";
+const OTHER_OPTION: &str = "the option is the other wrapper's, and a row beside this one has its own";
+
+/// Makes a foreign table below `ware`.
+const DESCEND: &str = "SELECT descend()";
+
+/// Every effect.
+pub fn effects() -> impl Iterator<Item = &'static Effect> {
+    [columns::EFFECTS, constraints::EFFECTS, definition::EFFECTS, statistics::EFFECTS, triggers::EFFECTS]
+        .into_iter()
+        .flatten()
+}
+
+impl Effect {
+    /// What the query must answer through a wrapper over `delegate`, before the change and after it, or why nothing can
+    /// be seen there.
+    pub fn through(&self, delegate: Delegate) -> std::result::Result<[&'static str; 2], &'static str> {
+        match (&self.seen, delegate) {
+            (Seen::Both(before, after), _) => Ok([before, after]),
+            (Seen::Unchanged(answer), _) => Ok([answer, answer]),
+            (Seen::Each(answers, _) | Seen::Remote(answers, _), Delegate::Postgres)
+            | (Seen::Each(_, answers) | Seen::File(answers, _), Delegate::File) => Ok(*answers),
+            (Seen::Remote(_, why), Delegate::File) | (Seen::File(_, why), Delegate::Postgres) => Err(why),
+        }
+    }
+
+    fn show(&self, session: &mut Session, delegate: Delegate) -> Result<()> {
+        let Ok([before, after]) = self.through(delegate) else { return Ok(()) };
+        session.client.batch_execute("BEGIN")?;
+        let shown = self.in_transaction(session, before, after);
+        session.client.batch_execute("ROLLBACK")?;
+        shown.with_context(|| format!("{}: {}", self.form, self.states))
+    }
+
+    fn in_transaction(&self, session: &mut Session, before: &str, after: &str) -> Result<()> {
+        session.client.batch_execute(self.given).with_context(|| self.given.to_owned())?;
+        session.notices.take();
+        same("before", session.said_and_undone(self.query)?.as_str(), before)?;
+        same("the change says", session.said(self.change)?.as_str(), self.says)?;
+        same("after", session.said_and_undone(self.query)?.as_str(), after)
+    }
+}
+
+/// A connection, and what it is told.
+pub struct Session {
+    pub client: Client,
+    notices: Notices,
+}
+
+impl Session {
+    pub fn of(database: &Database<'_>) -> Result<Self> {
+        let (client, notices) = database.connect_noting(SUPERUSER)?;
+        Ok(Self { client, notices })
+    }
+
+    /// What a statement of a transaction says: notices, rows, or an error, which leaves the transaction as it was.
+    pub fn said(&mut self, sql: &str) -> Result<String> {
+        self.answer(sql, "RELEASE here")
+    }
+
+    /// The same, and nothing of what the statement did stays.
+    pub fn said_and_undone(&mut self, sql: &str) -> Result<String> {
+        self.answer(sql, "ROLLBACK TO here; RELEASE here")
+    }
+
+    fn answer(&mut self, sql: &str, end: &str) -> Result<String> {
+        self.client.batch_execute("SAVEPOINT here")?;
+        let said = match self.client.simple_query(sql) {
+            Ok(messages) => {
+                let rows = rows(&messages);
+                self.client.batch_execute(end)?;
+                rows
+            }
+            Err(error) => {
+                let fields = error.as_db_error().map(DbFields::from).context("the connection broke")?;
+                self.client.batch_execute("ROLLBACK TO here; RELEASE here")?;
+                vec![line(&fields)]
+            }
+        };
+        let notices = self.notices.take();
+        Ok(notices.iter().map(line).chain(said).collect::<Vec<_>>().join("; "))
+    }
+}
+
+fn line(fields: &DbFields) -> String {
+    format!("{} {} {}", fields.severity, fields.sqlstate, fields.message)
+}
+
+fn rows(messages: &[SimpleQueryMessage]) -> Vec<String> {
+    let row = |message: &SimpleQueryMessage| match message {
+        SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|column| row.get(column).unwrap_or("NULL")).collect::<Vec<_>>().join("|"))
+        }
+        _ => None,
+    };
+    messages.iter().filter_map(row).collect()
+}
+
+/// Rules of which none is violated here, one for each type of object: what passes has passed a rule.
+pub const HARMLESS_RULES: &str = "INSERT INTO fdw_guard.rule (name, object_type, options, forms) SELECT 'harmless ' || \
+    object_type, object_type, '{\"properties\": {\"nonsense\": false}}', CASE WHEN object_type <> 'foreign table column' THEN '{DROP}'::text[] ELSE '{}' END FROM unnest(ARRAY['foreign-data wrapper', \
+    'server', 'user mapping', 'foreign table', 'foreign table column']) AS object_type";
+
+/// What both worlds have beside the foreign tables `ware` and `goods`, and `shape`, which reads what the remote end says
+/// of `ware`, or the bare file.
+const LOCAL: &str = "CREATE TABLE stock (id int, name text, price numeric); \
+    CREATE VIEW names AS SELECT attname AS column_name, attnum, attrelid::regclass::text AS table_name FROM pg_attribute \
+        WHERE attnum > 0 AND NOT attisdropped";
+
+/// A function that makes a foreign table with such options below `ware`.
+fn descend(options: &str) -> String {
+    format!(
+        "CREATE FUNCTION descend() RETURNS void LANGUAGE sql AS \
+         $$ CREATE FOREIGN TABLE kin () INHERITS (ware) SERVER far OPTIONS ({options}) $$"
+    )
+}
+
+/// A database whose server `far`, of `wrapper`, leads to another with the same rows as [`files`].
+pub fn remote<'c>(cluster: &'c Cluster, wrapper: &str) -> Result<(Database<'c>, Remote<'c>)> {
+    let (database, remote) = reaching(cluster, &format!("effects_{wrapper}"), wrapper)?;
+    remote.database.execute(&format!(
+        "CREATE TABLE ware (id int PRIMARY KEY, name text, price numeric, colour text DEFAULT 'grey'); \
+         INSERT INTO ware VALUES (1, 'pen', 9.50, 'red'), (2, 'Ink', 20.25, 'blue'), (3, NULL, 3, 'white'); \
+         CREATE VIEW shape AS SELECT attname || ' ' || atttypid::regtype || ' ' || attnotnull AS line FROM pg_attribute \
+             WHERE attrelid = 'ware'::regclass AND attnum > 0; \
+         GRANT ALL ON ware, shape TO {}",
+        remote.role
+    ))?;
+    database.execute(&format!(
+        "{LOCAL}; CREATE FOREIGN TABLE ware (id int, name text, price numeric) SERVER far; \
+         CREATE FOREIGN TABLE goods (id int) SERVER far; CREATE FOREIGN TABLE shape (line text) SERVER far; {}; {HARMLESS_RULES}",
+        descend("table_name 'ware'")
+    ))?;
+    Ok((database, remote))
+}
+
+/// A database whose server `far`, of `wrapper`, reads files with the same rows as [`remote`].
+pub fn files<'c>(cluster: &'c Cluster, wrapper: &str) -> Result<Database<'c>> {
+    let database = cluster.guarded_database(&format!("effects_{wrapper}"))?;
+    let file = |name: &str| cluster.directory().join(format!("{wrapper}-{name}.csv")).to_string_lossy().into_owned();
+    let [ware, goods] = ["ware", "goods"].map(|name| quote_literal(&file(name)));
+    database.execute(&format!(
+        "CREATE EXTENSION file_fdw; SELECT fdw_guard.create_wrapper('guarded_file_fdw', 'file_fdw'); {LOCAL}; \
+         COPY (VALUES (1, 'pen', 9.50), (2, 'Ink', 20.25), (3, NULL, 3)) TO {ware} (FORMAT csv); \
+         COPY (SELECT generate_series(1, 100)) TO {goods}; CREATE SERVER far FOREIGN DATA WRAPPER {wrapper}; \
+         CREATE FOREIGN TABLE ware (id int, name text, price numeric) SERVER far OPTIONS (filename {ware}, format 'csv'); \
+         CREATE FOREIGN TABLE goods (id int) SERVER far OPTIONS (filename {goods}); \
+         CREATE FOREIGN TABLE shape (line text) SERVER far OPTIONS (filename {ware}); {}; {HARMLESS_RULES}",
+        descend(&format!("filename {ware}, format 'csv'"))
+    ))?;
+    Ok(database)
+}
+
+fn on_remote(cluster: &Cluster, wrapper: &str) -> Result<()> {
+    let (database, _remote) = remote(cluster, wrapper)?;
+    show_all(&database, Delegate::Postgres)
+}
+
+fn on_files(cluster: &Cluster, wrapper: &str) -> Result<()> {
+    show_all(&files(cluster, wrapper)?, Delegate::File)
+}
+
+/// Tries every effect and tells all that do not show.
+fn show_all(database: &Database<'_>, delegate: Delegate) -> Result<()> {
+    let major = database.major();
+    let mut session = Session::of(database)?;
+    // What EXPLAIN adds for guarded wrappers is shown elsewhere.
+    session.client.batch_execute("SET fdw_guard.explain = off")?;
+    let failures: Vec<_> = effects()
+        .filter(|effect| (effect.since..=effect.until).contains(&major))
+        .filter_map(|effect| effect.show(&mut session, delegate).err())
+        .map(|error| format!("{error:#}"))
+        .collect();
+    if !failures.is_empty() {
+        bail!("{}", failures.join("\n"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The synopsis of ALTER FOREIGN TABLE.
+    const PAGE: &[&str] = &[
+        "ADD COLUMN",
+        "DROP COLUMN",
+        "SET DATA TYPE",
+        "SET DEFAULT",
+        "DROP DEFAULT",
+        "SET NOT NULL",
+        "DROP NOT NULL",
+        "SET STATISTICS",
+        "SET (attribute_option)",
+        "RESET (attribute_option)",
+        "SET STORAGE",
+        "OPTIONS",
+        "ADD table_constraint",
+        "VALIDATE CONSTRAINT",
+        "DROP CONSTRAINT",
+        "DISABLE TRIGGER",
+        "ENABLE TRIGGER",
+        "ENABLE REPLICA TRIGGER",
+        "ENABLE ALWAYS TRIGGER",
+        "SET WITHOUT OIDS",
+        "INHERIT",
+        "NO INHERIT",
+        "OWNER TO",
+        "RENAME COLUMN",
+        "RENAME TO",
+        "SET SCHEMA",
+    ];
+
+    fn rows_of(form: &str) -> Vec<&'static Effect> {
+        effects().filter(|effect| effect.form == form).collect()
+    }
+
+    #[test]
+    fn every_form_of_the_page_is_seen_through_both_delegates_or_it_is_said_why_not() {
+        for form in PAGE {
+            for delegate in [Delegate::Postgres, Delegate::File] {
+                let told = |effect: &&Effect| effect.through(delegate).map_or_else(|why| !why.is_empty(), |_| true);
+                assert!(rows_of(form).iter().any(told), "{form}: {delegate:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_effect_is_of_a_form_of_the_page_and_says_what_it_shows() {
+        for effect in effects() {
+            assert!(PAGE.contains(&effect.form), "{effect:?}");
+            assert!(!effect.states.is_empty() && !effect.change.is_empty(), "{effect:?}");
+            let shown = matches!(effect.seen, Seen::Unchanged("")) && effect.says.is_empty();
+            assert!(!shown, "{effect:?} can never fail");
+        }
+    }
+}
