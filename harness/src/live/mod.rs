@@ -14,12 +14,14 @@ mod guarded;
 mod load_order;
 mod loading;
 mod locked_out;
+mod mappings;
 mod mysql_fdw;
 mod packs;
 mod passthrough;
 mod policy_file;
 mod readme;
 mod rejected_alter;
+mod rights;
 mod standing_aside;
 
 use std::sync::Arc;
@@ -57,12 +59,14 @@ fn all() -> Vec<LiveTest> {
         load_order::TESTS,
         loading::TESTS,
         locked_out::TESTS,
+        mappings::TESTS,
         mysql_fdw::TESTS,
         packs::TESTS,
         passthrough::TESTS,
         policy_file::TESTS,
         readme::TESTS,
         rejected_alter::TESTS,
+        rights::TESTS,
         standing_aside::TESTS,
     ]
     .concat()

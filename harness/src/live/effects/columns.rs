@@ -224,10 +224,10 @@ pub const EFFECTS: &[Effect] = &[
     },
     Effect {
         form: "SET DATA TYPE",
-        states: "COLLATE: values are compared by the new collation",
-        change: "ALTER FOREIGN TABLE ware ALTER name TYPE text COLLATE \"en-x-icu\"",
-        query: "SELECT name < 'a', pg_collation_for(name) FROM ware WHERE id = 2",
-        seen: Both("t|\"default\"", "f|\"en-x-icu\""),
+        states: "COLLATE: values are compared by the new collation, if it goes with the other value's",
+        change: "ALTER FOREIGN TABLE ware ALTER name TYPE text COLLATE \"POSIX\"",
+        query: "SELECT name < column_name FROM ware, names WHERE id = 2 AND table_name = 'goods'",
+        seen: Both("t", "ERROR 42P22 could not determine which collation to use for string comparison"),
         ..EFFECT
     },
     Effect {
@@ -277,6 +277,13 @@ pub const EFFECTS: &[Effect] = &[
         change: "ALTER FOREIGN TABLE ware ALTER name SET STORAGE PLAIN, ALTER price SET STORAGE MAIN",
         query: ALL,
         seen: Unchanged(WHOLE),
+        ..EFFECT
+    },
+    Effect {
+        form: "SET STORAGE",
+        states: "what is of fixed length can only be PLAIN (ALTER TABLE)",
+        change: "ALTER FOREIGN TABLE ware ALTER id SET STORAGE MAIN",
+        says: "ERROR 0A000 column data type integer can only have storage PLAIN",
         ..EFFECT
     },
     Effect {

@@ -74,6 +74,15 @@ pub const EFFECTS: &[Effect] = &[
     },
     Effect {
         form: "ADD table_constraint",
+        states: "is assumed where a parent is read, whatever constraint_exclusion has by default",
+        given: "ALTER FOREIGN TABLE ware INHERIT stock",
+        change: "ALTER FOREIGN TABLE ware ADD CHECK (price < 10)",
+        query: "SELECT count(*) FROM stock WHERE price > 10",
+        seen: Both("1", "0"),
+        ..EFFECT
+    },
+    Effect {
+        form: "ADD table_constraint",
         states: "is not enforced on what is written either",
         change: "ALTER FOREIGN TABLE ware ADD CHECK (price < 10)",
         query: "INSERT INTO ware (id, price) VALUES (9, 99) RETURNING price",
@@ -185,6 +194,13 @@ pub const EFFECTS: &[Effect] = &[
         change: "ALTER FOREIGN TABLE ware VALIDATE CONSTRAINT cheap",
         query: "SELECT convalidated FROM pg_constraint WHERE conname = 'cheap'",
         seen: Both("f", "t"),
+        ..EFFECT
+    },
+    Effect {
+        form: "VALIDATE CONSTRAINT",
+        states: "the constraint must exist",
+        change: "ALTER FOREIGN TABLE ware VALIDATE CONSTRAINT cheap",
+        says: "ERROR 42704 constraint \"cheap\" of relation \"ware\" does not exist",
         ..EFFECT
     },
     Effect {

@@ -92,7 +92,7 @@ const NO_WRITING: &str = "file_fdw writes nothing; that it refuses to is an effe
 const OTHER_OPTION: &str = "the option is the other wrapper's, and a row beside this one has its own";
 
 /// Makes a foreign table below `ware`.
-const DESCEND: &str = "SELECT descend()";
+pub const DESCEND: &str = "SELECT descend()";
 
 /// Every effect.
 pub fn effects() -> impl Iterator<Item = &'static Effect> {
@@ -102,6 +102,11 @@ pub fn effects() -> impl Iterator<Item = &'static Effect> {
 }
 
 impl Effect {
+    /// Whether it is so in a major version.
+    pub fn is_of(&self, major: u32) -> bool {
+        (self.since..=self.until).contains(&major)
+    }
+
     /// What the query must answer through a wrapper over `delegate`, before the change and after it, or why nothing can
     /// be seen there.
     pub fn through(&self, delegate: Delegate) -> std::result::Result<[&'static str; 2], &'static str> {
@@ -186,10 +191,13 @@ fn rows(messages: &[SimpleQueryMessage]) -> Vec<String> {
     messages.iter().filter_map(row).collect()
 }
 
-/// Rules of which none is violated here, one for each type of object: what passes has passed a rule.
-pub const HARMLESS_RULES: &str = "INSERT INTO fdw_guard.rule (name, object_type, options, forms) SELECT 'harmless ' || \
-    object_type, object_type, '{\"properties\": {\"nonsense\": false}}', CASE WHEN object_type <> 'foreign table column' THEN '{DROP}'::text[] ELSE '{}' END FROM unnest(ARRAY['foreign-data wrapper', \
-    'server', 'user mapping', 'foreign table', 'foreign table column']) AS object_type";
+/// Rules of which none is violated here, for each type of object: what passes has passed rules.
+pub const HARMLESS_RULES: &str = "INSERT INTO fdw_guard.rule (name, object_type, options) \
+    SELECT 'harmless ' || t, t, '{\"properties\": {\"nonsense\": false}}' FROM unnest(ARRAY['foreign-data wrapper', 'server', \
+        'user mapping', 'foreign table', 'foreign table column']) AS t; \
+    INSERT INTO fdw_guard.rule (name, object_type, forms, roles) \
+    SELECT 'others ' || t, t, '{CREATE, DROP, OPTIONS}', '{pg_monitor}' FROM unnest(ARRAY['foreign-data wrapper', 'server', \
+        'user mapping', 'foreign table', 'foreign table column']) AS t";
 
 /// What both worlds have beside the foreign tables `ware` and `goods`, and `shape`, which reads what the remote end says
 /// of `ware`, or the bare file.
@@ -205,20 +213,24 @@ fn descend(options: &str) -> String {
     )
 }
 
-/// A database whose server `far`, of `wrapper`, leads to another with the same rows as [`files`].
+/// A database whose server `far`, of `wrapper`, leads to another with the same rows as [`files`]. Roles of the other are
+/// `effects_one` with the password `spring` and `effects_two` with `winter`.
 pub fn remote<'c>(cluster: &'c Cluster, wrapper: &str) -> Result<(Database<'c>, Remote<'c>)> {
     let (database, remote) = reaching(cluster, &format!("effects_{wrapper}"), wrapper)?;
+    let mapped = remote.role.clone();
+    let remote = remote.database.remote("effects_one", "spring")?.database.remote("effects_two", "winter")?;
     remote.database.execute(&format!(
         "CREATE TABLE ware (id int PRIMARY KEY, name text, price numeric, colour text DEFAULT 'grey'); \
          INSERT INTO ware VALUES (1, 'pen', 9.50, 'red'), (2, 'Ink', 20.25, 'blue'), (3, NULL, 3, 'white'); \
          CREATE VIEW shape AS SELECT attname || ' ' || atttypid::regtype || ' ' || attnotnull AS line FROM pg_attribute \
              WHERE attrelid = 'ware'::regclass AND attnum > 0; \
-         GRANT ALL ON ware, shape TO {}",
-        remote.role
+         CREATE VIEW me AS SELECT current_user::text AS name; \
+         GRANT ALL ON ware, shape, me TO {mapped}, effects_one, effects_two"
     ))?;
     database.execute(&format!(
         "{LOCAL}; CREATE FOREIGN TABLE ware (id int, name text, price numeric) SERVER far; \
-         CREATE FOREIGN TABLE goods (id int) SERVER far; CREATE FOREIGN TABLE shape (line text) SERVER far; {}; {HARMLESS_RULES}",
+         CREATE FOREIGN TABLE goods (id int) SERVER far; CREATE FOREIGN TABLE shape (line text) SERVER far; \
+         CREATE FOREIGN TABLE me (name text) SERVER far; {}; {HARMLESS_RULES}",
         descend("table_name 'ware'")
     ))?;
     Ok((database, remote))
@@ -257,7 +269,7 @@ fn show_all(database: &Database<'_>, delegate: Delegate) -> Result<()> {
     // What EXPLAIN adds for guarded wrappers is shown elsewhere.
     session.client.batch_execute("SET fdw_guard.explain = off")?;
     let failures: Vec<_> = effects()
-        .filter(|effect| (effect.since..=effect.until).contains(&major))
+        .filter(|effect| effect.is_of(major))
         .filter_map(|effect| effect.show(&mut session, delegate).err())
         .map(|error| format!("{error:#}"))
         .collect();

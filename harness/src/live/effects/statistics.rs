@@ -36,6 +36,25 @@ pub const EFFECTS: &[Effect] = &[
         ..EFFECT
     },
     Effect {
+        form: "SET STATISTICS",
+        states: "DEFAULT is the system's default as well (ALTER TABLE)",
+        since: 17,
+        given: "ALTER FOREIGN TABLE goods ALTER id SET STATISTICS 10",
+        change: "ALTER FOREIGN TABLE goods ALTER id SET STATISTICS DEFAULT",
+        query: HISTOGRAM,
+        seen: Both("11", "100"),
+        ..EFFECT
+    },
+    Effect {
+        form: "SET STATISTICS",
+        states: "the range is 0 to 10000 (ALTER TABLE)",
+        change: "ALTER FOREIGN TABLE goods ALTER id SET STATISTICS 20000",
+        says: "WARNING 22023 lowering statistics target to 10000",
+        query: "SELECT attstattarget FROM pg_attribute WHERE attrelid = 'goods'::regclass AND attname = 'id' AND attstattarget > 0",
+        seen: Both("", "10000"),
+        ..EFFECT
+    },
+    Effect {
         form: "SET (attribute_option)",
         states: "n_distinct overrides the number that ANALYZE makes",
         change: "ALTER FOREIGN TABLE goods ALTER id SET (n_distinct = 7)",
