@@ -13,6 +13,7 @@ use crate::judge;
 use crate::policy_in_force;
 use crate::settings::{self, CheckMode, Enforcement};
 use fdw_guard_policy::form::Form;
+use fdw_guard_policy::inside::without_trigger;
 use fdw_guard_policy::model::{Attributes, ObjectState, ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
 use pgrx::pg_sys::Oid;
@@ -92,8 +93,9 @@ pub struct Touch {
     pub columns: BTreeSet<i16>,
     /// The forms that the statement names, whether they change anything or not.
     pub named: Vec<NamedForm>,
-    /// Only something by whose name it is known was touched; if it still has the same, nobody has done anything to it.
-    pub by_name_only: bool,
+    /// Only something beside it was touched, by whose name it is known, or of which PostgreSQL alone knows why; if it is
+    /// as it was, or gone, nobody has done anything to it.
+    pub aside: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
     subtransaction: Subtransaction,
 }
@@ -104,8 +106,10 @@ enum How {
     Made,
     /// It or the column with that number; 0 is the object itself.
     Changed(i16),
-    /// Something by whose name it is known.
-    ByName,
+    /// It has got that trigger.
+    Trigger(Oid),
+    /// Something beside it.
+    Aside,
 }
 
 impl How {
@@ -113,7 +117,8 @@ impl How {
         match self {
             Self::Made => Some(0),
             Self::Changed(column) => Some(column),
-            Self::ByName => None,
+            Self::Trigger(_) => Some(0),
+            Self::Aside => None,
         }
     }
 }
@@ -123,7 +128,7 @@ impl Touch {
     fn of(key: Key, old: Option<Scene>) -> Self {
         let subtransaction = session::subtransaction();
         let columns = BTreeSet::from([0]);
-        Self { key, old, knows_inside: false, columns, named: Vec::new(), by_name_only: false, subtransaction }
+        Self { key, old, knows_inside: false, columns, named: Vec::new(), aside: false, subtransaction }
     }
 }
 
@@ -142,7 +147,7 @@ impl Touched {
     fn note_again(&mut self, key: Key, how: How) -> bool {
         let Some(touch) = self.find(key) else { return false };
         touch.columns.extend(how.column());
-        touch.by_name_only &= how == How::ByName;
+        touch.aside &= how == How::Aside;
         true
     }
 
@@ -150,7 +155,7 @@ impl Touched {
         if let Some(known) = self.find(touch.key) {
             known.columns.extend(touch.columns);
             known.named.extend(touch.named);
-            known.by_name_only &= touch.by_name_only;
+            known.aside &= touch.aside;
         } else {
             self.places.insert(touch.key.order(), self.touches.len());
             self.touches.push(touch);
@@ -406,17 +411,22 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
             scan::foreign_tables()
                 .into_iter()
                 .filter(of_schema)
-                .for_each(|table| note(Class::Relation, table, How::ByName));
+                .for_each(|table| note(Class::Relation, table, How::Aside));
         }
         (Catalog::Role, Access::Alter) if counts(ObjectType::UserMapping) => {
-            scan::user_mappings_for(row).into_iter().for_each(|mapping| note(Class::UserMapping, mapping, How::ByName));
+            scan::user_mappings_for(row).into_iter().for_each(|mapping| note(Class::UserMapping, mapping, How::Aside));
         }
         (Catalog::Schema | Catalog::Role, _) => {}
         _ => {
             let Some((class, oid)) = owner_of(catalog, row, access) else { return };
             let column = i16::try_from(sub_object).unwrap_or_default();
-            let is_new = access == Access::Create && column == 0 && Class::of_main(catalog).is_some();
-            note(class, oid, if is_new { How::Made } else { How::Changed(column) });
+            match (access, catalog) {
+                (Access::DropAside, _) if Class::of_main(catalog).is_some() => {}
+                (Access::DropAside, _) => note(class, oid, How::Aside),
+                (Access::Create, Catalog::Trigger) => note(class, oid, How::Trigger(row)),
+                (Access::Create, _) if column == 0 && Class::of_main(catalog).is_some() => note(class, oid, How::Made),
+                _ => note(class, oid, How::Changed(column)),
+            }
         }
     }
 }
@@ -431,9 +441,9 @@ fn note(class: Class, oid: Oid, how: How) {
     let _scratch = Scratch::new();
     let knows_inside = is_new || inside_counts(class);
     let read = if knows_inside { scene } else { scene_from_outside };
-    let old = if is_new { None } else { read(class, oid) };
+    let old = if is_new { None } else { read(class, oid).map(|scene| scene.before(how)) };
     let columns = how.column().into_iter().collect();
-    let touch = Touch { knows_inside, columns, by_name_only: how == How::ByName, ..Touch::of(key, old) };
+    let touch = Touch { knows_inside, columns, aside: how == How::Aside, ..Touch::of(key, old) };
     with_open(|open| open.innermost().add(touch));
 }
 
@@ -461,7 +471,7 @@ fn owner_of(catalog: Catalog, row: Oid, access: Access) -> Option<(Class, Oid)> 
     let table = match catalog {
         Catalog::Constraint => scan::relation_of_constraint(row)?,
         Catalog::Trigger => inside::table_of_trigger(row)?,
-        Catalog::Default if access == Access::Drop => inside::table_of_default(row)?,
+        Catalog::Default if access != Access::Create => inside::table_of_default(row)?,
         Catalog::Schema | Catalog::Role => return None,
         _ => row,
     };
@@ -512,6 +522,18 @@ pub fn scene_from_outside(class: Class, oid: Oid) -> Option<Scene> {
 impl Scene {
     fn outside(situation: Situation) -> Self {
         Self { situation, columns: Vec::new(), inside: Attributes::new() }
+    }
+
+    /// The scene before the touch. PostgreSQL tells of a new trigger when it can be seen already.
+    fn before(self, how: How) -> Self {
+        let How::Trigger(trigger) = how else { return self };
+        let Some(name) = inside::trigger_name(trigger) else { return self };
+        Self { inside: without_trigger(self.inside, &name), ..self }
+    }
+
+    /// Whether nothing of it differs, inside and outside, but what is above it.
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.situation.object == other.situation.object && self.columns == other.columns && self.inside == other.inside
     }
 
     /// The same object from outside, with other things above it.

@@ -52,7 +52,7 @@ impl Judge<'_> {
         let read = if inside_counts { guard::scene } else { guard::scene_from_outside };
         let now = read(touch.key.class, touch.key.oid);
         let (old, new) = (touch.old.as_ref(), now.as_ref());
-        if (old.is_none() && new.is_none()) || (touch.by_name_only && object_of(old) == object_of(new)) {
+        if (old.is_none() && new.is_none()) || (touch.aside && nothing_happened(touch, old, new)) {
             return None;
         }
         // A rule that nobody knew when the statement began does not bind it.
@@ -62,21 +62,29 @@ impl Judge<'_> {
         if old.is_some() && new.is_some() {
             forms.extend(inside_before.zip(new).map(|(old, new)| forms_inside(touch, old, new)).unwrap_or_default());
             forms.extend(forms_of_columns(&columns));
-            forms.extend(named_for_table(touch));
         }
+        let named = named_without_trace(touch, &forms);
+        forms.extend(named_for_table(&named));
         self.evaluate(touch.key.actor, situation_of(old), situation_of(new), forms, true);
-        self.columns(touch, old, new, &columns);
+        self.columns(touch, &named, old, new, &columns);
         let carries = matches!(touch.key.class, Class::Wrapper | Class::Server);
         let (old, new) = old.zip(now).filter(|_| carries)?;
         (old.situation.object != new.situation.object).then(|| Changed { key: touch.key, old: old.clone(), new })
     }
 
     /// The columns that changed or were touched, and all of them where a rule on columns looks at the table.
-    fn columns(&mut self, touch: &Touch, old: Option<&Scene>, new: Option<&Scene>, columns: &Columns) {
+    fn columns(
+        &mut self,
+        touch: &Touch,
+        named: &[&NamedForm],
+        old: Option<&Scene>,
+        new: Option<&Scene>,
+        columns: &Columns,
+    ) {
         let table_changed = object_of(old) != object_of(new)
             && self.policy.looks_above(ObjectType::ForeignTableColumn, ObjectType::ForeignTable);
         for (number, (old_column, new_column)) in columns {
-            let named: Vec<Form> = named_for_column(touch, new_column).collect();
+            let named: Vec<Form> = named_for_column(named, new_column).collect();
             let touched = old_column != new_column || touch.columns.contains(number) || !named.is_empty();
             if touched || table_changed {
                 let mut forms = form::forms_between(old_column.as_deref(), new_column.as_deref());
@@ -183,6 +191,15 @@ fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
     pairs
 }
 
+/// Whether an object beside which something was touched is as it was, or is gone.
+fn nothing_happened(touch: &Touch, old: Option<&Scene>, new: Option<&Scene>) -> bool {
+    match old.zip(new) {
+        Some((old, new)) if touch.knows_inside => old.is_as(new),
+        Some((old, new)) => old.situation.object == new.situation.object,
+        None => true,
+    }
+}
+
 /// The forms by which what is inside the object changed.
 fn forms_inside(touch: &Touch, old: &Scene, new: &Scene) -> BTreeSet<Form> {
     let now = match touch.key.class {
@@ -199,19 +216,21 @@ fn forms_of_columns(columns: &Columns) -> impl Iterator<Item = Form> {
     columns.values().flat_map(|(old, new)| form::table_forms_of_column(old.as_deref(), new.as_deref()))
 }
 
-/// The forms that the statement names, as far as the table has them; the OPTIONS of a column are not the table's.
-fn named_for_table(touch: &Touch) -> impl Iterator<Item = Form> {
-    let of_table = |named: &&NamedForm| named.form != Form::Options || named.column.is_none();
-    touch.named.iter().filter(of_table).map(|named| named.form)
+/// The forms that the statement names and that left no trace. Where it changed something, the catalogs say better what that
+/// was: SET DEFAULT NULL drops the default.
+fn named_without_trace<'t>(touch: &'t Touch, traces: &BTreeSet<Form>) -> Vec<&'t NamedForm> {
+    let left_none = |named: &&NamedForm| traces.is_empty() || named.form == Form::SetWithoutOids;
+    touch.named.iter().filter(left_none).collect()
 }
 
-fn named_for_column(touch: &Touch, column: &Column) -> impl Iterator<Item = Form> {
+/// The OPTIONS of a column are not the table's.
+fn named_for_table(named: &[&NamedForm]) -> impl Iterator<Item = Form> {
+    named.iter().filter(|named| named.form != Form::Options || named.column.is_none()).map(|named| named.form)
+}
+
+fn named_for_column(named: &[&NamedForm], column: &Column) -> impl Iterator<Item = Form> {
     let name = column.as_ref().map(|column| column.name());
-    touch
-        .named
-        .iter()
-        .filter(move |named| named.column.is_some() && named.column.as_deref() == name)
-        .map(|named| named.form)
+    named.iter().filter(move |named| named.column.is_some() && named.column.as_deref() == name).map(|named| named.form)
 }
 
 fn object_of(scene: Option<&Scene>) -> Option<&ObjectState> {

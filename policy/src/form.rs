@@ -289,9 +289,19 @@ fn changes(old: &ObjectState, new: &ObjectState) -> BTreeSet<Form> {
 
 /// The forms by which some attributes of an object became others.
 pub fn forms_of_attributes(object_type: ObjectType, old: &Attributes, new: &Attributes) -> BTreeSet<Form> {
+    // A parent's triggers come with it, and go with it.
+    let has_other_parents = old.get(&Attribute::Parents) != new.get(&Attribute::Parents);
+    let counted = |attribute: Attribute, text: Option<&String>| match attribute {
+        Attribute::Triggers if has_other_parents => inside::own_triggers(text.map(String::as_str)),
+        _ => text.cloned(),
+    };
     let of_row = |row: &AttributeRow| {
         let (old, new) = (old.get(&row.attribute), new.get(&row.attribute));
-        if old == new { Vec::new() } else { (row.forms)(object_type, old.map(String::as_str), new.map(String::as_str)) }
+        if old == new {
+            return Vec::new();
+        }
+        let (old, new) = (counted(row.attribute, old), counted(row.attribute, new));
+        (row.forms)(object_type, old.as_deref(), new.as_deref())
     };
     let mut forms: BTreeSet<Form> =
         ATTRIBUTES.iter().flat_map(of_row).filter(|form| form.applies_to(object_type)).collect();

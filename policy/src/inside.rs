@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::form::Form;
+use crate::model::{Attribute, Attributes};
 
 /// A constraint of a foreign table.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct Trigger {
     /// As `pg_get_triggerdef` gives it.
     pub definition: String,
     pub enabled: Enabled,
+    /// It came from the table that this one is a partition of.
+    pub inherited: bool,
 }
 
 /// When a trigger fires.
@@ -63,6 +66,21 @@ impl Enabled {
 /// Elements as the text of an attribute, None for none.
 pub fn to_attribute<T: Serialize>(elements: &[T]) -> Option<String> {
     if elements.is_empty() { None } else { serde_json::to_string(elements).ok() }
+}
+
+/// The triggers without those that come and go with a parent.
+pub(crate) fn own_triggers(triggers: Option<&str>) -> Option<String> {
+    let own: Vec<Trigger> = elements(triggers).into_iter().filter(|trigger: &Trigger| !trigger.inherited).collect();
+    to_attribute(&own)
+}
+
+/// The attributes as they were before that trigger was made.
+pub fn without_trigger(mut attributes: Attributes, name: &str) -> Attributes {
+    let triggers: Vec<Trigger> = elements(attributes.get(&Attribute::Triggers).map(String::as_str));
+    let others: Vec<Trigger> = triggers.into_iter().filter(|trigger| trigger.name != name).collect();
+    attributes.remove(&Attribute::Triggers);
+    attributes.extend(to_attribute(&others).map(|text| (Attribute::Triggers, text)));
+    attributes
 }
 
 fn elements<T: DeserializeOwned>(attribute: Option<&str>) -> Vec<T> {
@@ -217,7 +235,12 @@ mod tests {
 
     #[test]
     fn a_trigger_is_enabled_in_four_ways() {
-        let trigger = |name: &str, enabled| Trigger { name: name.to_owned(), definition: "d".to_owned(), enabled };
+        let trigger = |name: &str, enabled| Trigger {
+            name: name.to_owned(),
+            definition: "d".to_owned(),
+            enabled,
+            inherited: name == "i",
+        };
         let all = [
             ('O', Enabled::Origin, Form::EnableTrigger),
             ('D', Enabled::Disabled, Form::DisableTrigger),
@@ -237,6 +260,13 @@ mod tests {
         assert_eq!(between(&[], &[trigger("t", Enabled::Origin)]), [Form::Other]);
         assert_eq!(between(&[trigger("t", Enabled::Origin)], &[trigger("u", Enabled::Origin)]), [Form::Other]);
         assert_eq!(between(&[trigger("t", Enabled::Origin)], &[]), [Form::Other]);
+        let both = to_attribute(&[trigger("t", Enabled::Origin), trigger("i", Enabled::Origin)]);
+        let own = to_attribute(&[trigger("t", Enabled::Origin)]);
+        assert_eq!(own_triggers(both.as_deref()), own);
+        let attributes: Attributes = both.map(|text| (Attribute::Triggers, text)).into_iter().collect();
+        assert_eq!(without_trigger(attributes.clone(), "i").remove(&Attribute::Triggers), own);
+        let none = without_trigger(without_trigger(attributes, "i"), "t");
+        assert!(none.is_empty());
     }
 
     #[test]

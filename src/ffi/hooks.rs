@@ -172,11 +172,13 @@ pub enum Access {
     Create,
     Alter,
     Drop,
+    /// PostgreSQL itself drops it, in the course of something else: a default that gets another expression, a temporary
+    /// table at the end of its session, which no rule may deny.
+    DropAside,
 }
 
 impl Access {
-    /// None for what changes nothing, and for deletions that PostgreSQL itself does (a temporary table at the end of its
-    /// session), which no rule may deny.
+    /// None for what changes nothing.
     ///
     /// # Safety
     /// `argument` is what PostgreSQL gave to the hook for this kind of access.
@@ -187,7 +189,8 @@ impl Access {
             pg_sys::ObjectAccessType::OAT_DROP => {
                 // SAFETY: for OAT_DROP the argument is an ObjectAccessDrop (objectaccess.h).
                 let flags = unsafe { (*argument.cast::<pg_sys::ObjectAccessDrop>()).dropflags };
-                (flags & pg_sys::PERFORM_DELETION_INTERNAL as c_int == 0).then_some(Self::Drop)
+                let by_itself = flags & pg_sys::PERFORM_DELETION_INTERNAL as c_int != 0;
+                Some(if by_itself { Self::DropAside } else { Self::Drop })
             }
             _ => None,
         }

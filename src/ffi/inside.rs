@@ -89,6 +89,7 @@ fn triggers(table: Oid) -> Vec<Trigger> {
                 name: row.name(c"tgname"),
                 definition: trigger_definition(row.oid(c"oid")),
                 enabled: Enabled::from_catalog(row.letter(c"tgenabled")),
+                inherited: row.oid(c"tgparentid") != Oid::INVALID,
             });
         }
     });
@@ -193,6 +194,12 @@ fn grants_of(list: Option<Datum>, object_type: pg_sys::ObjectType::Type, owner: 
 pub fn table_of_trigger(trigger: Oid) -> Option<Oid> {
     // SAFETY: the index is that of pg_trigger's oid.
     unsafe { scan::row_of_oid(pg_sys::TriggerRelationId, TRIGGERS_BY_OID, trigger, |row| row.oid(c"tgrelid")) }
+}
+
+/// The name of a trigger, also of one that the running command has just made.
+pub fn trigger_name(trigger: Oid) -> Option<String> {
+    // SAFETY: the index is that of pg_trigger's oid.
+    unsafe { scan::row_of_oid(pg_sys::TriggerRelationId, TRIGGERS_BY_OID, trigger, |row| row.name(c"tgname")) }
 }
 
 /// The table of a default.

@@ -102,7 +102,7 @@ impl Way {
     pub fn object(&self, object_type: ObjectType) -> String {
         let Self { name, column, .. } = self;
         match object_type {
-            USER_MAPPING if *name == "public" => format!("user mapping for PUBLIC on server \"s\""),
+            USER_MAPPING if *name == "public" => "user mapping for PUBLIC on server \"s\"".to_owned(),
             USER_MAPPING => format!("user mapping for \"{name}\" on server \"s\""),
             COLUMN => format!("column \"{column}\" of foreign table \"{name}\""),
             _ => format!("{object_type} \"{name}\""),
