@@ -30,6 +30,9 @@ const SPELLINGS: [(&str, &str); 6] = [
 
 const WHOSE: [&str; 4] = ["mapped_current", "mapped_named", "mapped_session", "public"];
 
+/// The options of a mapping before it is changed.
+const OLD: Option<&str> = Some("{user=old}");
+
 /// What is done to a mapping with `user 'old'`, and its options then.
 const CHANGES: [(&str, &str); 4] = [
     ("password 'x'", "{user=old,password=x}"),
@@ -67,37 +70,69 @@ fn tried(session: &mut Session, given: &str, statement: &str) -> Result<Tried> {
     Ok(Tried { said, mappings: rows.iter().map(|row| (row.get(0), row.get(1))).collect() })
 }
 
-/// The mappings where all have `user 'old'` but one, which is as `options` says, or is not there.
+/// The mappings where all have their old options but one, which has `options` or is not there.
 fn all_old_but(one: &str, options: Option<&str>) -> Vec<(String, String)> {
-    let of = |whose: &str| match options {
-        _ if whose != one => Some("{user=old}".to_owned()),
-        options => options.map(str::to_owned),
-    };
-    WHOSE.iter().filter_map(|whose| Some(((*whose).to_owned(), of(whose)?))).collect()
+    let of = |whose: &str| if whose == one { options } else { OLD };
+    WHOSE.iter().filter_map(|whose| Some(((*whose).to_owned(), of(whose)?.to_owned()))).collect()
+}
+
+/// A statement that changes one mapping, and the options of it before and after, where it is there.
+struct Attempt {
+    form: &'static str,
+    given: String,
+    statement: String,
+    options: [Option<&'static str>; 2],
+}
+
+/// Every statement that changes the mapping `whose` in this spelling.
+fn attempts(spelling: &str, whose: &str) -> Vec<Attempt> {
+    let mapping = format!("USER MAPPING FOR {spelling} SERVER far");
+    let without = format!("{MAPPINGS}; DROP USER MAPPING FOR {whose} SERVER far");
+    let altered = CHANGES.iter().map(|(change, options)| Attempt {
+        form: "OPTIONS",
+        given: MAPPINGS.to_owned(),
+        statement: format!("ALTER {mapping} OPTIONS ({change})"),
+        options: [OLD, Some(*options)],
+    });
+    let created = ["CREATE", "CREATE IF NOT EXISTS"].map(|verb| Attempt {
+        form: "CREATE",
+        given: without.clone(),
+        statement: statement(verb, &mapping),
+        options: [None, Some("NULL")],
+    });
+    let dropped = ["DROP", "DROP IF EXISTS"].map(|verb| Attempt {
+        form: "DROP",
+        given: MAPPINGS.to_owned(),
+        statement: statement(verb, &mapping),
+        options: [OLD, None],
+    });
+    altered.chain(created).chain(dropped).collect()
 }
 
 fn each_spelling(cluster: &Cluster) -> Result<()> {
     let (database, _remote) = remote(cluster, "guarded_postgres_fdw")?;
     let mut session = Session::of(&database)?;
     for (spelling, whose) in SPELLINGS {
-        for (change, options) in CHANGES {
-            let statement = format!("ALTER USER MAPPING FOR {spelling} SERVER far OPTIONS ({change})");
-            expect(&mut session, MAPPINGS, &statement, "", all_old_but(whose, Some(options)))?;
+        for Attempt { given, statement, options: [_, after], .. } in attempts(spelling, whose) {
+            expect(&mut session, &given, &statement, "", all_old_but(whose, after))?;
         }
-        let create = format!("USER MAPPING FOR {spelling} SERVER far");
-        let without = format!("{MAPPINGS}; DROP USER MAPPING FOR {whose} SERVER far");
-        for (verb, given, says, options) in [
-            ("CREATE", without.as_str(), String::new(), Some("NULL")),
-            ("CREATE IF NOT EXISTS", &without, String::new(), Some("NULL")),
-            ("CREATE", MAPPINGS, exists("ERROR", whose, ""), Some("{user=old}")),
-            ("CREATE IF NOT EXISTS", MAPPINGS, exists("NOTICE", whose, ", skipping"), Some("{user=old}")),
-            ("DROP", MAPPINGS, String::new(), None),
-            ("DROP IF EXISTS", MAPPINGS, String::new(), None),
-            ("DROP", &without, missing("ERROR 42704", whose, ""), None),
-            ("DROP IF EXISTS", &without, missing("NOTICE 00000", whose, ", skipping"), None),
-        ] {
-            expect(&mut session, given, &statement(verb, &create), &says, all_old_but(whose, options))?;
-        }
+        nothing_to_do(&mut session, spelling, whose, "")?;
+    }
+    Ok(())
+}
+
+/// What CREATE says where the mapping is there, and DROP where it is not.
+fn nothing_to_do(session: &mut Session, spelling: &str, whose: &str, rule: &str) -> Result<()> {
+    let there = format!("{MAPPINGS}; {rule}");
+    let gone = format!("{MAPPINGS}; DROP USER MAPPING FOR {whose} SERVER far; {rule}");
+    let mapping = format!("USER MAPPING FOR {spelling} SERVER far");
+    for (verb, severity, more) in [("CREATE", "ERROR", ""), ("CREATE IF NOT EXISTS", "NOTICE", ", skipping")] {
+        let says = format!("{severity} 42710 user mapping for \"{whose}\" already exists for server \"far\"{more}");
+        expect(session, &there, &statement(verb, &mapping), &says, all_old_but(whose, OLD))?;
+    }
+    for (verb, severity, more) in [("DROP", "ERROR 42704", ""), ("DROP IF EXISTS", "NOTICE 00000", ", skipping")] {
+        let says = format!("{severity} user mapping for \"{whose}\" does not exist for server \"far\"{more}");
+        expect(session, &gone, &statement(verb, &mapping), &says, all_old_but(whose, None))?;
     }
     Ok(())
 }
@@ -106,14 +141,6 @@ fn each_spelling(cluster: &Cluster) -> Result<()> {
 fn statement(verb: &str, mapping: &str) -> String {
     let (verb, clause) = verb.split_once(' ').unwrap_or((verb, ""));
     mapping.replacen("USER MAPPING", &format!("{verb} USER MAPPING {clause}"), 1)
-}
-
-fn exists(severity: &str, whose: &str, more: &str) -> String {
-    format!("{severity} 42710 user mapping for \"{whose}\" already exists for server \"far\"{more}")
-}
-
-fn missing(severity: &str, whose: &str, more: &str) -> String {
-    format!("{severity} user mapping for \"{whose}\" does not exist for server \"far\"{more}")
 }
 
 fn expect(session: &mut Session, given: &str, statement: &str, says: &str, then: Vec<(String, String)>) -> Result<()> {
@@ -128,87 +155,37 @@ fn each_spelling_is_governed(cluster: &Cluster) -> Result<()> {
     let mut session = Session::of(&database)?;
     for bound in WHOSE {
         for (spelling, whose) in SPELLINGS {
-            for (change, options) in CHANGES {
-                let statement = format!("ALTER USER MAPPING FOR {spelling} SERVER far OPTIONS ({change})");
-                governed(
-                    &mut session,
-                    [bound, whose],
-                    "OPTIONS",
-                    MAPPINGS,
-                    &statement,
-                    [Some("{user=old}"), Some(options)],
-                )?;
-            }
-            let mapping = format!("USER MAPPING FOR {spelling} SERVER far");
-            let without = format!("{MAPPINGS}; DROP USER MAPPING FOR {whose} SERVER far");
-            for verb in ["CREATE", "CREATE IF NOT EXISTS"] {
-                governed(
-                    &mut session,
-                    [bound, whose],
-                    "CREATE",
-                    &without,
-                    &statement(verb, &mapping),
-                    [None, Some("NULL")],
-                )?;
-            }
-            for verb in ["DROP", "DROP IF EXISTS"] {
-                governed(
-                    &mut session,
-                    [bound, whose],
-                    "DROP",
-                    MAPPINGS,
-                    &statement(verb, &mapping),
-                    [Some("{user=old}"), None],
-                )?;
+            for attempt in attempts(spelling, whose) {
+                governed(&mut session, bound, whose, &attempt)
+                    .with_context(|| format!("{}, with a rule on {bound}", attempt.statement))?;
             }
         }
-        harmless(&mut session, bound)?;
     }
-    Ok(())
+    // Where there is nothing to do, no rule is violated.
+    SPELLINGS
+        .iter()
+        .try_for_each(|(spelling, whose)| nothing_to_do(&mut session, spelling, whose, &rule(whose, "CREATE, DROP")))
 }
 
-/// What IF EXISTS and IF NOT EXISTS find nothing to do for violates no rule.
-fn harmless(session: &mut Session, whose: &str) -> Result<()> {
-    let (create, drop) = (rule(whose, "CREATE"), rule(whose, "DROP"));
-    let mapping = format!("USER MAPPING FOR {whose} SERVER far");
-    let gone = format!("{MAPPINGS}; DROP {mapping}; {drop}");
-    let there = format!("{MAPPINGS}; {create}");
-    let (statement_there, statement_gone) =
-        (statement("CREATE IF NOT EXISTS", &mapping), statement("DROP IF EXISTS", &mapping));
-    let says = exists("NOTICE", whose, ", skipping");
-    expect(session, &there, &statement_there, &says, all_old_but(whose, Some("{user=old}")))?;
-    let says = missing("NOTICE 00000", whose, ", skipping");
-    expect(session, &gone, &statement_gone, &says, all_old_but(whose, None))
-}
-
-fn rule(whose: &str, form: &str) -> String {
+fn rule(whose: &str, forms: &str) -> String {
     format!(
         "INSERT INTO fdw_guard.rule (name, object_type, role, forms) \
-         VALUES ('bound', 'user mapping', '{{{whose}}}', '{{{form}}}')"
+         VALUES ('bound', 'user mapping', '{{{whose}}}', '{{{forms}}}')"
     )
 }
 
-/// `[whom the rule binds, whom the statement means]`, and the options of the latter's mapping if the rule denies the
-/// statement and if it does not.
-fn governed(
-    session: &mut Session,
-    [bound, whose]: [&str; 2],
-    form: &str,
-    given: &str,
-    statement: &str,
-    [denied, passed]: [Option<&str>; 2],
-) -> Result<()> {
-    let rule = rule(bound, form);
-    let tried = tried(session, &format!("{given}; {rule}"), statement)?;
-    let what = || format!("{statement}, with a rule on {bound}");
-    if bound == whose {
-        let named = if whose == "public" { "PUBLIC".to_owned() } else { format!("\"{whose}\"") };
-        ensure!(tried.said.contains(&format!("rule \"bound\" does not allow {form} on")), "{}: {}", what(), tried.said);
-        ensure!(tried.said.contains(&named), "{}: {}", what(), tried.said);
-        return same(&what(), tried.mappings, all_old_but(whose, denied));
+fn governed(session: &mut Session, bound: &str, whose: &str, attempt: &Attempt) -> Result<()> {
+    let Attempt { form, given, statement, options: [before, after] } = attempt;
+    let tried = tried(session, &format!("{given}; {}", rule(bound, form)), statement)?;
+    if bound != whose {
+        same("what it says", tried.said.as_str(), "")?;
+        return same("mappings", tried.mappings, all_old_but(whose, *after));
     }
-    same(&what(), tried.said.as_str(), "")?;
-    same(&what(), tried.mappings, all_old_but(whose, passed))
+    let named = if whose == "public" { "PUBLIC".to_owned() } else { format!("\"{whose}\"") };
+    let refusal =
+        format!("ERROR 42501 rule \"bound\" does not allow {form} on user mapping for {named} on server \"far\"");
+    same("what it says", tried.said, refusal)?;
+    same("mappings", tried.mappings, all_old_but(whose, *before))
 }
 
 /// What a superuser does, who asks then, and who that is at the remote end; nothing if there is no way there.

@@ -7,15 +7,16 @@ mod constraints;
 mod definition;
 mod statistics;
 mod triggers;
+mod worlds;
 
 use anyhow::{Context, Result, bail};
 use postgres::{Client, SimpleQueryMessage};
 
 use super::{LiveTest, same};
 use crate::cluster::Cluster;
-use crate::database::{Database, Notices, Remote, SUPERUSER, quote_literal};
+use crate::database::{Database, Notices, SUPERUSER};
 use crate::fields::DbFields;
-use crate::live::guarded::reaching;
+pub use worlds::{files, remote};
 
 pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "effects::of_each_form_on_postgres_fdw", run: |cluster| on_remote(cluster, "postgres_fdw") },
@@ -43,9 +44,9 @@ pub struct Effect {
     pub until: u32,
     /// What is done first.
     pub given: &'static str,
-    /// Statements of the form.
+    /// One statement of the form, or several.
     pub change: &'static str,
-    /// What the last of them says: nothing, notices, or an error.
+    /// What they say: nothing, notices, or an error, which undoes them.
     pub says: &'static str,
     /// What is asked before the change and after it.
     pub query: &'static str,
@@ -53,7 +54,7 @@ pub struct Effect {
     pub seen: Seen,
 }
 
-/// What shows an effect, as [`said`] gives it: before the change and after it.
+/// What shows an effect, as [`Session::said`] gives it: before the change and after it.
 #[derive(Debug)]
 pub enum Seen {
     /// Through either wrapper.
@@ -93,6 +94,36 @@ const OTHER_OPTION: &str = "the option is the other wrapper's, and a row beside 
 
 /// Makes a foreign table below `ware`.
 pub const DESCEND: &str = "SELECT descend()";
+
+/// The synopsis of ALTER FOREIGN TABLE.
+pub const PAGE: &[&str] = &[
+    "ADD COLUMN",
+    "DROP COLUMN",
+    "SET DATA TYPE",
+    "SET DEFAULT",
+    "DROP DEFAULT",
+    "SET NOT NULL",
+    "DROP NOT NULL",
+    "SET STATISTICS",
+    "SET (attribute_option)",
+    "RESET (attribute_option)",
+    "SET STORAGE",
+    "OPTIONS",
+    "ADD table_constraint",
+    "VALIDATE CONSTRAINT",
+    "DROP CONSTRAINT",
+    "DISABLE TRIGGER",
+    "ENABLE TRIGGER",
+    "ENABLE REPLICA TRIGGER",
+    "ENABLE ALWAYS TRIGGER",
+    "SET WITHOUT OIDS",
+    "INHERIT",
+    "NO INHERIT",
+    "OWNER TO",
+    "RENAME COLUMN",
+    "RENAME TO",
+    "SET SCHEMA",
+];
 
 /// Every effect.
 pub fn effects() -> impl Iterator<Item = &'static Effect> {
@@ -191,68 +222,6 @@ fn rows(messages: &[SimpleQueryMessage]) -> Vec<String> {
     messages.iter().filter_map(row).collect()
 }
 
-/// Rules of which none is violated here, for each type of object: what passes has passed rules.
-pub const HARMLESS_RULES: &str = "INSERT INTO fdw_guard.rule (name, object_type, options) \
-    SELECT 'harmless ' || t, t, '{\"properties\": {\"nonsense\": false}}' FROM unnest(ARRAY['foreign-data wrapper', 'server', \
-        'user mapping', 'foreign table', 'foreign table column']) AS t; \
-    INSERT INTO fdw_guard.rule (name, object_type, forms, roles) \
-    SELECT 'others ' || t, t, '{CREATE, DROP, OPTIONS}', '{pg_monitor}' FROM unnest(ARRAY['foreign-data wrapper', 'server', \
-        'user mapping', 'foreign table', 'foreign table column']) AS t";
-
-/// What both worlds have beside the foreign tables `ware` and `goods`, and `shape`, which reads what the remote end says
-/// of `ware`, or the bare file.
-const LOCAL: &str = "CREATE TABLE stock (id int, name text, price numeric); \
-    CREATE VIEW names AS SELECT attname AS column_name, attnum, attrelid::regclass::text AS table_name FROM pg_attribute \
-        WHERE attnum > 0 AND NOT attisdropped";
-
-/// A function that makes a foreign table with such options below `ware`.
-fn descend(options: &str) -> String {
-    format!(
-        "CREATE FUNCTION descend() RETURNS void LANGUAGE sql AS \
-         $$ CREATE FOREIGN TABLE kin () INHERITS (ware) SERVER far OPTIONS ({options}) $$"
-    )
-}
-
-/// A database whose server `far`, of `wrapper`, leads to another with the same rows as [`files`]. Roles of the other are
-/// `effects_one` with the password `spring` and `effects_two` with `winter`.
-pub fn remote<'c>(cluster: &'c Cluster, wrapper: &str) -> Result<(Database<'c>, Remote<'c>)> {
-    let (database, remote) = reaching(cluster, &format!("effects_{wrapper}"), wrapper)?;
-    let mapped = remote.role.clone();
-    let remote = remote.database.remote("effects_one", "spring")?.database.remote("effects_two", "winter")?;
-    remote.database.execute(&format!(
-        "CREATE TABLE ware (id int PRIMARY KEY, name text, price numeric, colour text DEFAULT 'grey'); \
-         INSERT INTO ware VALUES (1, 'pen', 9.50, 'red'), (2, 'Ink', 20.25, 'blue'), (3, NULL, 3, 'white'); \
-         CREATE VIEW shape AS SELECT attname || ' ' || atttypid::regtype || ' ' || attnotnull AS line FROM pg_attribute \
-             WHERE attrelid = 'ware'::regclass AND attnum > 0; \
-         CREATE VIEW me AS SELECT current_user::text AS name; \
-         GRANT ALL ON ware, shape, me TO {mapped}, effects_one, effects_two"
-    ))?;
-    database.execute(&format!(
-        "{LOCAL}; CREATE FOREIGN TABLE ware (id int, name text, price numeric) SERVER far; \
-         CREATE FOREIGN TABLE goods (id int) SERVER far; CREATE FOREIGN TABLE shape (line text) SERVER far; \
-         CREATE FOREIGN TABLE me (name text) SERVER far; {}; {HARMLESS_RULES}",
-        descend("table_name 'ware'")
-    ))?;
-    Ok((database, remote))
-}
-
-/// A database whose server `far`, of `wrapper`, reads files with the same rows as [`remote`].
-pub fn files<'c>(cluster: &'c Cluster, wrapper: &str) -> Result<Database<'c>> {
-    let database = cluster.guarded_database(&format!("effects_{wrapper}"))?;
-    let file = |name: &str| cluster.directory().join(format!("{wrapper}-{name}.csv")).to_string_lossy().into_owned();
-    let [ware, goods] = ["ware", "goods"].map(|name| quote_literal(&file(name)));
-    database.execute(&format!(
-        "CREATE EXTENSION file_fdw; SELECT fdw_guard.create_wrapper('guarded_file_fdw', 'file_fdw'); {LOCAL}; \
-         COPY (VALUES (1, 'pen', 9.50), (2, 'Ink', 20.25), (3, NULL, 3)) TO {ware} (FORMAT csv); \
-         COPY (SELECT generate_series(1, 100)) TO {goods}; CREATE SERVER far FOREIGN DATA WRAPPER {wrapper}; \
-         CREATE FOREIGN TABLE ware (id int, name text, price numeric) SERVER far OPTIONS (filename {ware}, format 'csv'); \
-         CREATE FOREIGN TABLE goods (id int) SERVER far OPTIONS (filename {goods}); \
-         CREATE FOREIGN TABLE shape (line text) SERVER far OPTIONS (filename {ware}); {}; {HARMLESS_RULES}",
-        descend(&format!("filename {ware}, format 'csv'"))
-    ))?;
-    Ok(database)
-}
-
 fn on_remote(cluster: &Cluster, wrapper: &str) -> Result<()> {
     let (database, _remote) = remote(cluster, wrapper)?;
     show_all(&database, Delegate::Postgres)
@@ -264,13 +233,9 @@ fn on_files(cluster: &Cluster, wrapper: &str) -> Result<()> {
 
 /// Tries every effect and tells all that do not show.
 fn show_all(database: &Database<'_>, delegate: Delegate) -> Result<()> {
-    let major = database.major();
-    let mut session = Session::of(database)?;
-    // What EXPLAIN adds for guarded wrappers is shown elsewhere.
-    session.client.batch_execute("SET fdw_guard.explain = off")?;
-    let failures: Vec<_> = effects()
-        .filter(|effect| effect.is_of(major))
-        .filter_map(|effect| effect.show(&mut session, delegate).err())
+    let failures: Vec<_> = trials(database, delegate)?
+        .into_iter()
+        .filter_map(|(_, trial)| trial.err())
         .map(|error| format!("{error:#}"))
         .collect();
     if !failures.is_empty() {
@@ -279,39 +244,16 @@ fn show_all(database: &Database<'_>, delegate: Delegate) -> Result<()> {
     Ok(())
 }
 
+/// The forms whose effects can be seen through a wrapper over `delegate`, and whether they are: a form has several.
+pub fn trials(database: &Database<'_>, delegate: Delegate) -> Result<Vec<(&'static str, Result<()>)>> {
+    let mut session = Session::of(database)?;
+    let seen = effects().filter(|effect| effect.is_of(database.major()) && effect.through(delegate).is_ok());
+    Ok(seen.map(|effect| (effect.form, effect.show(&mut session, delegate))).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The synopsis of ALTER FOREIGN TABLE.
-    const PAGE: &[&str] = &[
-        "ADD COLUMN",
-        "DROP COLUMN",
-        "SET DATA TYPE",
-        "SET DEFAULT",
-        "DROP DEFAULT",
-        "SET NOT NULL",
-        "DROP NOT NULL",
-        "SET STATISTICS",
-        "SET (attribute_option)",
-        "RESET (attribute_option)",
-        "SET STORAGE",
-        "OPTIONS",
-        "ADD table_constraint",
-        "VALIDATE CONSTRAINT",
-        "DROP CONSTRAINT",
-        "DISABLE TRIGGER",
-        "ENABLE TRIGGER",
-        "ENABLE REPLICA TRIGGER",
-        "ENABLE ALWAYS TRIGGER",
-        "SET WITHOUT OIDS",
-        "INHERIT",
-        "NO INHERIT",
-        "OWNER TO",
-        "RENAME COLUMN",
-        "RENAME TO",
-        "SET SCHEMA",
-    ];
 
     fn rows_of(form: &str) -> Vec<&'static Effect> {
         effects().filter(|effect| effect.form == form).collect()

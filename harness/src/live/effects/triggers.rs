@@ -1,6 +1,6 @@
 //! Which triggers fire, and when.
 
-use super::Seen::Remote;
+use super::Seen::{Both, Remote, Unchanged};
 use super::{EFFECT, Effect};
 
 /// Two triggers, each of which adds its letter to the name. They fire in the order of their names.
@@ -62,12 +62,21 @@ pub const EFFECTS: &[Effect] = &[
     },
     Effect {
         form: "DISABLE TRIGGER",
-        states: "a disabled trigger is still known",
+        states: "a disabled trigger is still known (ALTER TABLE)",
         given: PLAIN,
-        change: "ALTER FOREIGN TABLE ware DISABLE TRIGGER a; ALTER FOREIGN TABLE ware DISABLE TRIGGER missing",
+        change: "ALTER FOREIGN TABLE ware DISABLE TRIGGER a",
+        query: "SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'ware'::regclass ORDER BY 1",
+        seen: Both("a|O; b|O", "a|D; b|O"),
+        ..EFFECT
+    },
+    Effect {
+        form: "DISABLE TRIGGER",
+        states: "the trigger must exist",
+        given: PLAIN,
+        change: "ALTER FOREIGN TABLE ware DISABLE TRIGGER a, DISABLE TRIGGER missing",
         says: "ERROR 42704 trigger \"missing\" for table \"ware\" does not exist",
         query: "SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'ware'::regclass ORDER BY 1",
-        seen: super::Seen::Unchanged("a|O; b|O"),
+        seen: Unchanged("a|O; b|O"),
         ..EFFECT
     },
     Effect {
