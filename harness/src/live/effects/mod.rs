@@ -19,15 +19,23 @@ use crate::fields::DbFields;
 pub use worlds::{files, remote};
 
 pub const TESTS: &[LiveTest] = &[
-    LiveTest { name: "effects::of_each_form_on_postgres_fdw", run: |cluster| on_remote(cluster, "postgres_fdw") },
+    LiveTest { name: "effects::of_each_form_on_postgres_fdw", run: |cluster| on_remote(cluster, "postgres_fdw", "") },
     LiveTest {
         name: "effects::of_each_form_on_a_guarded_postgres_fdw",
-        run: |cluster| on_remote(cluster, "guarded_postgres_fdw"),
+        run: |cluster| on_remote(cluster, "guarded_postgres_fdw", ""),
     },
-    LiveTest { name: "effects::of_each_form_on_file_fdw", run: |cluster| on_files(cluster, "file_fdw") },
+    LiveTest {
+        name: "effects::of_each_form_on_postgres_fdw_guarded_in_place",
+        run: |cluster| on_remote(cluster, "postgres_fdw", "SELECT fdw_guard.guard_wrapper('postgres_fdw')"),
+    },
+    LiveTest { name: "effects::of_each_form_on_file_fdw", run: |cluster| on_files(cluster, "file_fdw", "") },
     LiveTest {
         name: "effects::of_each_form_on_a_guarded_file_fdw",
-        run: |cluster| on_files(cluster, "guarded_file_fdw"),
+        run: |cluster| on_files(cluster, "guarded_file_fdw", ""),
+    },
+    LiveTest {
+        name: "effects::of_each_form_on_file_fdw_guarded_in_place",
+        run: |cluster| on_files(cluster, "file_fdw", "SELECT fdw_guard.guard_wrapper('file_fdw')"),
     },
 ];
 
@@ -222,13 +230,16 @@ fn rows(messages: &[SimpleQueryMessage]) -> Vec<String> {
     messages.iter().filter_map(row).collect()
 }
 
-fn on_remote(cluster: &Cluster, wrapper: &str) -> Result<()> {
+fn on_remote(cluster: &Cluster, wrapper: &str, guard: &str) -> Result<()> {
     let (database, _remote) = remote(cluster, wrapper)?;
+    database.execute(guard)?;
     show_all(&database, Delegate::Postgres)
 }
 
-fn on_files(cluster: &Cluster, wrapper: &str) -> Result<()> {
-    show_all(&files(cluster, wrapper)?, Delegate::File)
+fn on_files(cluster: &Cluster, wrapper: &str, guard: &str) -> Result<()> {
+    let database = files(cluster, wrapper)?;
+    database.execute(guard)?;
+    show_all(&database, Delegate::File)
 }
 
 /// Tries every effect and tells all that do not show.

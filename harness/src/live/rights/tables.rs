@@ -264,8 +264,15 @@ pub fn every_form_is_the_owners(cluster: &Cluster) -> Result<()> {
     let mut session = Session::of(&database)?;
     let mut forms = BTreeSet::new();
     let known = effects().filter(|effect| effect.is_of(database.major()));
+    // Whoever lacks the right hears that from PostgreSQL, although a rule would refuse it too.
+    let rule = format!(
+        "INSERT INTO fdw_guard.rule (name, object_type, forms, roles) \
+         VALUES ('not for anyone', 'foreign table', '{{{}}}', '{{rights_anyone}}')",
+        PAGE.join(", ")
+    );
     for effect in known.filter(plain) {
-        session.client.batch_execute(&format!("BEGIN; CREATE ROLE rights_anyone; {OWN_ALL}; {}", effect.given))?;
+        let given = format!("BEGIN; CREATE ROLE rights_anyone; {OWN_ALL} {rule}; {}", effect.given);
+        session.client.batch_execute(&given)?;
         let tried = owners_alone(&mut session, effect.change, effect.says);
         session.client.batch_execute("ROLLBACK")?;
         tried.with_context(|| effect.change.to_owned())?;
