@@ -15,6 +15,26 @@ use crate::project;
 /// The versions that the matrix is about.
 pub const MAJORS: [u32; 4] = [15, 16, 17, 18];
 
+/// What is held of each form of each type of object, in the order in which the matrix shows it.
+pub const CHECKS: [(&str, &str); 10] = [
+    ("deny", "by every way: error `42501`, the rule's name as constraint name, the object's name; nothing has changed"),
+    ("warn", "a warning that says the same; the statement stands"),
+    ("audit", "a line in the server log that says the same, and nothing else"),
+    ("other forms", "by every way: a rule that names all other forms of the type makes no difference"),
+    ("roles", "`roles` and `except_roles` decide"),
+    ("condition", "a condition on the wrapper decides, and one on the session"),
+    (
+        "patterns",
+        "each pattern decides, of what is renamed by the old name and by the new one; a rule keeps what it matches",
+    ),
+    ("carriers", "prepared statements, cached plans, `DO`, functions, extension scripts, …: the same refusal"),
+    ("deferred", "the same refusal before commit"),
+    (WITHOUT_RULES, "by every way, right or wrong: every field of every message and the catalogs are PostgreSQL's own"),
+];
+
+/// The check that compares two servers.
+pub const WITHOUT_RULES: &str = "without rules";
+
 /// The file that lists the forms that rules can name, of every type of object.
 const LIST: &str = "list";
 
@@ -42,18 +62,18 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins anew for `test` in version `major`; `heading` names the server and the time.
+    /// Begins anew for `test` in version `major`, called `version` in full.
     ///
     /// # Errors
     /// When there can be no such file.
-    pub fn new(major: u32, test: &str, heading: &str) -> Result<Self> {
+    pub fn new(major: u32, test: &str, version: &str, time: &str) -> Result<Self> {
         let folder = folder(major);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let path = folder.join(test);
         if path.exists() {
             fs::remove_file(&path)?;
         }
-        Ok(Self { path, text: format!("{heading}\n"), failures: Vec::new() })
+        Ok(Self { path, text: format!("{version}{SEPARATOR}{time}\n"), failures: Vec::new() })
     }
 
     /// Notes the trials of a check.
@@ -92,7 +112,7 @@ pub fn leave_list(forms: &Forms) -> Result<()> {
     fs::write(root.join(LIST), text).context("cannot write the list of forms")
 }
 
-/// Prints the matrix. Says whether all of it was run and passed.
+/// Prints the matrix. Says whether nothing of what was run has failed.
 ///
 /// # Errors
 /// When results cannot be read.
@@ -105,7 +125,7 @@ pub fn print() -> Result<bool> {
     let results = MAJORS.iter().map(|major| Ok((*major, Results::read(*major)?))).collect::<Result<_>>()?;
     let matrix = Matrix { forms, results };
     print!("{}\n{}\n{}", matrix.heading(), matrix.in_full(), matrix.summary());
-    Ok(matrix.is_complete())
+    Ok(!matrix.has_failures())
 }
 
 fn root() -> PathBuf {
@@ -124,8 +144,9 @@ fn parse_list(text: &str) -> Forms {
 /// The results of one version.
 #[derive(Debug, Default)]
 struct Results {
-    /// The first lines of the files.
-    headings: BTreeSet<String>,
+    version: String,
+    /// When the tests began.
+    times: BTreeSet<String>,
     /// By form, type of object and check.
     counts: BTreeMap<(String, String, String), Count>,
 }
@@ -144,7 +165,9 @@ impl Results {
 
     fn add(&mut self, text: &str) -> Result<()> {
         let mut lines = text.lines();
-        self.headings.extend(lines.next().map(str::to_owned));
+        let (version, time) = lines.next().and_then(|line| line.split_once(SEPARATOR)).context("no heading")?;
+        version.clone_into(&mut self.version);
+        self.times.insert(time.to_owned());
         for line in lines {
             let fields: Vec<&str> = line.split(SEPARATOR).collect();
             let [form, object_type, check, passed, failed] = fields.as_slice() else { bail!("no result: {line}") };
@@ -156,10 +179,6 @@ impl Results {
 
     fn count(&self, form: &str, object_type: &str, check: &str) -> Option<Count> {
         self.counts.get(&(form.to_owned(), object_type.to_owned(), check.to_owned())).copied()
-    }
-
-    fn checks(&self) -> BTreeSet<&str> {
-        self.counts.keys().map(|(_, _, check)| check.as_str()).collect()
     }
 }
 
@@ -175,9 +194,9 @@ impl Matrix {
     fn heading(&self) -> String {
         let mut text = String::new();
         for (major, results) in &self.results {
-            let said = match (results.headings.first(), results.headings.last()) {
-                (Some(first), Some(last)) if first == last => first.clone(),
-                (Some(first), Some(last)) => format!("{first} to {last}"),
+            let said = match (results.times.first(), results.times.last()) {
+                (Some(first), Some(last)) if first == last => format!("{}: {first}", results.version),
+                (Some(first), Some(last)) => format!("{}: {first} to {last}", results.version),
                 _ => format!("PostgreSQL {major}: not run"),
             };
             text += &(said + "\n");
@@ -187,15 +206,14 @@ impl Matrix {
 
     /// A line for each form of a type of object, a column for each check; in it the versions side by side.
     fn in_full(&self) -> String {
-        let checks: BTreeSet<&str> = self.results.values().flat_map(Results::checks).collect();
         let mut text = format!(
             "In each column, side by side, {}: trials that passed, all of them (+), not all (-), none yet (.)\n\n",
             MAJORS.map(|major| major.to_string()).join(", ")
         );
-        let _ = writeln!(text, "{:<26}{:<22}{}", "form", "object type", headings(&checks));
+        let _ = writeln!(text, "{:<26}{:<22}{}", "form", "object type", headings());
         for (form, object_type) in &self.forms {
             let cells: String =
-                checks.iter().map(|check| format!("  {}", self.cell(form, object_type, check))).collect();
+                CHECKS.iter().map(|(check, _)| format!("  {}", self.cell(form, object_type, check))).collect();
             let _ = writeln!(text, "{form:<26}{object_type:<22}{cells}");
         }
         text
@@ -217,8 +235,7 @@ impl Matrix {
 
     fn verdict(&self, form: &str, object_types: &[&str], major: u32) -> &'static str {
         let Some(results) = self.results.get(&major) else { return NOT_RUN };
-        let every: BTreeSet<&str> = self.results.values().flat_map(Results::checks).collect();
-        let cells = object_types.iter().flat_map(|object_type| every.iter().map(move |check| (object_type, check)));
+        let cells = object_types.iter().flat_map(|object_type| CHECKS.map(|(check, _)| (object_type, check)));
         let counts: Vec<Option<Count>> =
             cells.map(|(object_type, check)| results.count(form, object_type, check)).collect();
         if counts.iter().flatten().any(|count| count.failed > 0) {
@@ -230,9 +247,8 @@ impl Matrix {
         }
     }
 
-    fn is_complete(&self) -> bool {
-        let all = by_form(&self.forms);
-        all.iter().all(|(form, types)| MAJORS.iter().all(|major| self.verdict(form, types, *major) == PASSED))
+    fn has_failures(&self) -> bool {
+        self.results.values().flat_map(|results| results.counts.values()).any(|count| count.failed > 0)
     }
 }
 
@@ -240,7 +256,7 @@ const PASSED: &str = "passed";
 const NOT_RUN: &str = "not run";
 
 /// How wide a cell is.
-const CELL: usize = 12;
+const CELL: usize = 13;
 
 fn sign(count: Option<Count>) -> char {
     match count {
@@ -250,8 +266,8 @@ fn sign(count: Option<Count>) -> char {
     }
 }
 
-fn headings(checks: &BTreeSet<&str>) -> String {
-    checks.iter().map(|check| format!("  {check:<CELL$}")).collect()
+fn headings() -> String {
+    CHECKS.iter().map(|(check, _)| format!("  {check:<CELL$}")).collect()
 }
 
 /// The types of object of each form.
@@ -281,6 +297,12 @@ pub fn all_passed(forms: &Forms) -> String {
     summary(forms, |_, _, _| PASSED)
 }
 
+/// The checks as the README lists them.
+pub fn list_of_checks() -> String {
+    let rows: String = CHECKS.iter().map(|(check, what)| format!("| {check} | {what} |\n")).collect();
+    format!("| Check | What holds |\n| --- | --- |\n{rows}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,22 +319,29 @@ mod tests {
         Matrix { forms: forms(), results: BTreeMap::from(all) }
     }
 
+    /// Results of version 18 in which `object_type` has passed all checks of CREATE.
+    fn passed(object_type: &str) -> String {
+        CHECKS.map(|(check, _)| format!("CREATE\t{object_type}\t{check}\t2\t0\n")).concat()
+    }
+
     #[test]
     fn a_form_has_passed_if_every_check_of_every_type_has() {
-        let half = "PostgreSQL 18\nCREATE\tserver\tdeny\t2\t0\n";
-        assert_eq!(matrix(half).verdict("CREATE", &["server"], 18), PASSED);
-        assert_eq!(matrix(half).verdict("CREATE", &["server", "foreign table"], 18), NOT_RUN);
-        assert_eq!(matrix(half).verdict("CREATE", &["server"], 17), NOT_RUN);
-        let wrong = format!("{half}CREATE\tforeign table\tdeny\t1\t1\n");
+        let half = format!("PostgreSQL 18.1\ttoday\n{}", passed("server"));
+        assert_eq!(matrix(&half).verdict("CREATE", &["server"], 18), PASSED);
+        assert_eq!(matrix(&half).verdict("CREATE", &["server", "foreign table"], 18), NOT_RUN);
+        assert_eq!(matrix(&half).verdict("CREATE", &["server"], 17), NOT_RUN);
+        let whole = half + &passed("foreign table");
+        assert_eq!(matrix(&whole).verdict("CREATE", &["server", "foreign table"], 18), PASSED);
+        let wrong = whole.replace("server\tdeny\t2\t0", "server\tdeny\t1\t1");
         assert_eq!(matrix(&wrong).verdict("CREATE", &["server", "foreign table"], 18), "failed");
-        assert!(!matrix(&wrong).is_complete());
+        assert!(matrix(&wrong).has_failures() && !matrix(&whole).has_failures());
     }
 
     #[test]
     fn what_was_not_run_is_said() {
-        let matrix = matrix("PostgreSQL 18.1, today\nCREATE\tserver\tdeny\t2\t0\n");
+        let matrix = matrix("PostgreSQL 18.1\ttoday\nCREATE\tserver\tdeny\t2\t0\n");
         assert!(matrix.heading().starts_with("PostgreSQL 15: not run\n"));
-        assert!(matrix.heading().ends_with("PostgreSQL 18.1, today\n"));
+        assert!(matrix.heading().ends_with("PostgreSQL 18.1: today\n"));
         assert!(matrix.in_full().contains("  2 ...+"), "{}", matrix.in_full());
         assert!(matrix.summary().contains("| `INHERIT` | foreign table | not run |"));
     }
@@ -325,6 +354,6 @@ mod tests {
 
     #[test]
     fn what_is_no_result_is_an_error() {
-        assert!(Results::default().add("PostgreSQL 18\nCREATE\tserver\n").is_err());
+        assert!(Results::default().add("PostgreSQL 18\ttoday\nCREATE\tserver\n").is_err());
     }
 }

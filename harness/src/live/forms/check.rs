@@ -23,12 +23,13 @@ pub struct Check {
 /// All but "without rules", which compares two servers, and "audit", which reads a log.
 pub const CHECKS: &[Check] = &[
     Check { name: "deny", run: |tester, row| tester.by_every_way(row, Tester::denies) },
-    Check { name: "warn", run: |tester, row| tester.by_every_way(row, Tester::warns) },
+    Check { name: "warn", run: |tester, row| tester.by_first_way(row, Tester::warns) },
     Check { name: "other forms", run: |tester, row| tester.by_every_way(row, Tester::lets_other_forms_be) },
     Check { name: "roles", run: roles },
     Check { name: "condition", run: conditions },
     Check { name: "patterns", run: patterns },
     Check { name: "carriers", run: carriers },
+    Check { name: "deferred", run: |tester, row| tester.by_first_way(row, Tester::denies_before_commit) },
 ];
 
 /// The rule's name in all checks but that of the log.
@@ -88,6 +89,11 @@ impl<'a> Tester<'a> {
         self.ways(row).map(|way| check(self, row, way).with_context(|| way.statement.clone())).collect()
     }
 
+    /// What does not depend on the way.
+    fn by_first_way(&mut self, row: &Row, check: impl Fn(&mut Self, &Row, &Way) -> Result<()>) -> Vec<Result<()>> {
+        row.ways.iter().take(1).map(|way| check(self, row, way).with_context(|| way.statement.clone())).collect()
+    }
+
     fn denies(&mut self, row: &Row, way: &Way) -> Result<()> {
         self.denies_under(row, way, under(governing(row, RULE, &[])))
     }
@@ -97,6 +103,12 @@ impl<'a> Tester<'a> {
         let Some(error) = outcome.error else { bail!("was let through under {}", trial.under) };
         check_said(&error, RULE, row, way)?;
         same("state after the refusal", &outcome.state, &self.unruled(way)?.0)
+    }
+
+    /// Rules that are checked before commit know what was done all the same.
+    fn denies_before_commit(&mut self, row: &Row, way: &Way) -> Result<()> {
+        let error = self.stage.try_deferred(way, &governing(row, RULE, &[]))?;
+        check_said(&error.context("was let through")?, RULE, row, way)
     }
 
     fn warns(&mut self, row: &Row, way: &Way) -> Result<()> {
@@ -113,8 +125,12 @@ impl<'a> Tester<'a> {
         check_said(warning.with_context(|| format!("no warning that r{about}, but {ours:?}"))?, RULE, row, way)
     }
 
-    /// Nothing but the server's log tells.
-    pub fn audits(&mut self, row: &Row, way: &Way, name: &str) -> Result<()> {
+    /// Nothing but the server's log tells of the row's first way.
+    ///
+    /// # Errors
+    /// When anything else does.
+    pub fn audits(&mut self, row: &Row, name: &str) -> Result<()> {
+        let way = row.ways.first().context("the row has no way")?;
         let (_, expected) = self.unruled(way)?;
         let trial = under(governing(row, name, &[("mode", "'audit'".to_owned())]));
         same("outcome", self.stage.try_out(way, &trial)?, expected)
@@ -221,7 +237,8 @@ fn found_by(tester: &mut Tester<'_>, row: &Row, field: &'static str, pattern: &s
         // The object is found by its other name, or has another place.
         return Ok(());
     }
-    tester.turns_on(row, field, "ARRAY['*']", &format!("ARRAY['*', '!{pattern}']"))
+    let way = row.ways.first().context("the row has no way")?;
+    tester.passes(way, under(governing(row, RULE, &[(field, format!("ARRAY['*', '!{pattern}']"))])))
 }
 
 /// What takes the object out of a rule's patterns is refused, whatever forms the rule names.

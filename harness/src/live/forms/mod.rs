@@ -13,15 +13,15 @@ mod without_rules;
 use std::collections::BTreeSet;
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use postgres::Client;
 
 use super::LiveTest;
 use crate::cluster::Cluster;
-use crate::forms::{Forms, Recorder, all_passed, leave_list};
+use crate::forms::{self, Forms, Recorder};
 use crate::project;
 use check::{CHECKS, Tester, about};
-use row::{COLUMN, OBJECT_TYPES, ObjectType, Row, SERVER, TABLE, USER_MAPPING, WRAPPER, Way};
+use row::{COLUMN, OBJECT_TYPES, ObjectType, Row, SERVER, TABLE, USER_MAPPING, WRAPPER};
 use stage::Stage;
 
 pub const TESTS: &[LiveTest] = &[
@@ -53,26 +53,14 @@ fn of(cluster: &Cluster, object_type: ObjectType) -> Result<()> {
 
 /// Audits leave nothing but a line in the server's log, which is read once for all of them.
 fn audit(tester: &mut Tester<'_>, rows: &[Row], cluster: &Cluster, recorder: &mut Recorder) {
-    let ways = |row: &Row, major: u32| -> Vec<Way> {
-        row.ways.iter().filter(|way| way.majors.contains(&major)).cloned().collect()
-    };
-    let mut found = Vec::new();
-    for (number, row) in rows.iter().enumerate() {
-        for (place, way) in ways(row, tester.major).into_iter().enumerate() {
-            let name = format!("audit {number} {place} {}", std::process::id());
-            let outcome = tester.audits(row, &way, &name).with_context(|| way.statement.clone());
-            found.push((row, about(&name, row, &way), outcome));
-        }
-    }
+    let name = |number: usize| format!("audit {number} of {}", std::process::id());
+    let audited: Vec<_> = rows.iter().enumerate().map(|(number, row)| tester.audits(row, &name(number))).collect();
     let log = cluster.log_text();
-    for row in rows {
-        let trials = found.iter_mut().filter(|(of, _, _)| std::ptr::eq(*of, row)).map(|(_, about, outcome)| {
-            std::mem::replace(outcome, Ok(())).and_then(|()| {
-                ensure!(log.contains(&format!("LOG:  r{about}")), "not in the log: r{about}");
-                Ok(())
-            })
-        });
-        recorder.note(row.form, row.object_type, "audit", trials.collect());
+    for ((number, row), outcome) in rows.iter().enumerate().zip(audited) {
+        let line = row.ways.first().map(|way| format!("LOG:  r{}", about(&name(number), row, way)));
+        let is_logged = line.is_some_and(|line| log.contains(&line));
+        let outcome = outcome.and_then(|()| if is_logged { Ok(()) } else { bail!("the log has no line of it") });
+        recorder.note(row.form, row.object_type, "audit", vec![outcome]);
     }
 }
 
@@ -81,10 +69,10 @@ fn major_of(cluster: &Cluster) -> u32 {
 }
 
 fn recorder(stage: &Stage<'_>, cluster: &Cluster, test: &str) -> Result<Recorder> {
-    let heading = "SELECT format('PostgreSQL %s, %s UTC', split_part(current_setting('server_version'), ' ', 1), \
-                   to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))";
-    let heading: String = stage.connect()?.query_one(heading, &[])?.get(0);
-    Recorder::new(major_of(cluster), test, &heading)
+    let now = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'";
+    let now: String = stage.connect()?.query_one(now, &[])?.get(0);
+    let installation = &cluster.sandbox().mirror.installation;
+    Recorder::new(installation.major, test, &format!("PostgreSQL {}", installation.number()), &now)
 }
 
 /// The forms that rules on each type of object can name: those that a rule is not refused for.
@@ -117,7 +105,7 @@ fn applies(client: &mut Client, form: &str, object_type: &str) -> Result<bool> {
 fn every_form_has_a_row(cluster: &Cluster) -> Result<()> {
     let database = cluster.guarded_database("forms")?;
     let forms = forms_of_product(&mut database.connect()?)?;
-    leave_list(&forms)?;
+    forms::leave_list(&forms)?;
     let there: BTreeSet<(&str, &str)> = forms.iter().map(|(form, of)| (form.as_str(), of.as_str())).collect();
     let rows = table::rows();
     let listed: BTreeSet<(&str, &str)> = rows.iter().map(|row| (row.form, row.object_type)).collect();
@@ -128,8 +116,12 @@ fn every_form_has_a_row(cluster: &Cluster) -> Result<()> {
         missing.is_empty() && unknown.is_empty(),
         "forms without a row: {missing:?}, rows without a form: {unknown:?}"
     );
+    readme_shows(&forms::all_passed(&forms))?;
+    readme_shows(&forms::list_of_checks())
+}
+
+fn readme_shows(table: &str) -> Result<()> {
     let readme = fs::read_to_string(project::root().join("README.md")).context("the project has no README.md")?;
-    let matrix = all_passed(&forms);
-    ensure!(readme.contains(&matrix), "README.md does not show what make forms prints when all has passed:\n{matrix}");
+    ensure!(readme.contains(table), "README.md does not show this table:\n{table}");
     Ok(())
 }

@@ -79,6 +79,21 @@ impl<'cluster> Stage<'cluster> {
         outcome
     }
 
+    /// Goes the way with rules checked before commit, and gives what is said then. Nothing is committed.
+    ///
+    /// # Errors
+    /// As [`Stage::try_out`].
+    pub fn try_deferred(&mut self, way: &Way, rule: &str) -> Result<Option<DbFields>> {
+        self.batch(&begin(way, &way.before))?;
+        self.batch(&format!("{rule}; SET LOCAL fdw_guard.check_mode = deferred"))?;
+        // What runs before a transaction is prepared is what runs before it is committed.
+        let outcome = self.client.batch_execute(&way.statement);
+        let outcome = outcome.and_then(|()| self.client.batch_execute("PREPARE TRANSACTION 'forms'"));
+        let error = failure(outcome)?;
+        self.batch(if error.is_some() { "ROLLBACK" } else { "ROLLBACK PREPARED 'forms'" })?;
+        Ok(error)
+    }
+
     /// What the catalogs say before the way's statement.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_array(relname, nspname, relowner::regrole, srvname, ftoptions,
             pg_get_expr(relpartbound, t.oid),
             (SELECT jsonb_agg(jsonb_build_array(attnum, attname, format_type(atttypid, atttypmod),
-                              attcollation::regcollation, attnotnull, coalesce(attstattarget, -1), attstorage,
+                              CASE WHEN NOT attisdropped THEN attcollation::regcollation END, attnotnull, coalesce(attstattarget, -1), attstorage,
                               attidentity, attgenerated, attfdwoptions, pg_get_expr(adbin, adrelid),
                               -- Debian's 15 writes pg_attver there.
                               (SELECT jsonb_agg(o) FROM unnest(attoptions) o WHERE o NOT LIKE 'pg_attver=%'))

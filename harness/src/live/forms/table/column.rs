@@ -39,6 +39,14 @@ pub fn more_drops() -> Vec<Way> {
         by_type("DROP SCHEMA typing CASCADE"),
         by_type("DROP OWNED BY forms_owner CASCADE"),
         way("DROP DOMAIN positive CASCADE").after(DOMAIN).of("t").column("mood"),
+        way("DROP TABLE kind CASCADE")
+            .after("CREATE TABLE kind (x integer); ALTER FOREIGN TABLE t ADD COLUMN mood kind")
+            .of("t")
+            .column("mood"),
+        way("DROP COLLATION own CASCADE")
+            .after("CREATE COLLATION own FROM \"C\"; ALTER FOREIGN TABLE t ADD COLUMN mood text COLLATE own")
+            .of("t")
+            .column("mood"),
     ]
 }
 
@@ -93,16 +101,20 @@ fn defaults(object_type: ObjectType) -> Vec<Row> {
         action(object_type, "DROP DEFAULT", "ALTER COLUMN c DROP DEFAULT")
             .after(has_default)
             .and([
-                way("ALTER FOREIGN TABLE t ALTER c SET DEFAULT NULL").after(has_default),
+                way("ALTER FOREIGN TABLE t ALTER c SET DEFAULT NULL").after(has_default).also(&["SET DEFAULT"]),
                 way("DROP SEQUENCE numbers CASCADE").after(
                     "CREATE SEQUENCE numbers; ALTER FOREIGN TABLE t ALTER c SET DEFAULT nextval('numbers')::text",
+                ),
+                way("DROP TYPE mood CASCADE").after(
+                    "CREATE TYPE mood AS ENUM ('fine'); ALTER FOREIGN TABLE t ALTER c SET DEFAULT 'fine'::mood::text",
                 ),
                 way("DROP FUNCTION usual() CASCADE").after(
                     "CREATE FUNCTION usual() RETURNS text LANGUAGE sql AS 'SELECT 1::text'; \
                      ALTER FOREIGN TABLE t ALTER c SET DEFAULT usual()",
                 ),
             ])
-            .by_parent("ALTER COLUMN c DROP DEFAULT", "ALTER TABLE parent ALTER COLUMN c SET DEFAULT 'x'"),
+            .by_parent("ALTER COLUMN c DROP DEFAULT", "ALTER TABLE parent ALTER COLUMN c SET DEFAULT 'x'")
+            .by_parent("ALTER COLUMN c SET DEFAULT NULL", "ALTER TABLE parent ALTER COLUMN c SET DEFAULT 'x'"),
     ]
 }
 

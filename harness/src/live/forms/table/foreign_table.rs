@@ -9,6 +9,7 @@ const PARENT: &str = "CREATE TABLE parent (a integer, c text)";
 const PARTITIONED: &str = "CREATE TABLE parent (a integer, c text) PARTITION BY LIST (a)";
 const CHECKED: &str = "ALTER FOREIGN TABLE t ADD CONSTRAINT positive CHECK (a > 0)";
 const NOT_VALID: &str = "ALTER FOREIGN TABLE t ADD CONSTRAINT positive CHECK (a > 0) NOT VALID";
+const NOT_NULL_NOT_VALID: &str = "ALTER FOREIGN TABLE t ADD CONSTRAINT filled NOT NULL c NOT VALID";
 const TRIGGER: &str = "CREATE TRIGGER fires BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION fires()";
 const PARENT_TRIGGER: &str = "CREATE TRIGGER fires AFTER INSERT ON parent FOR EACH ROW EXECUTE FUNCTION fires()";
 
@@ -66,6 +67,8 @@ fn drop() -> Row {
             way("DROP FOREIGN DATA WRAPPER w CASCADE"),
             way("DROP SCHEMA elsewhere CASCADE").after("ALTER FOREIGN TABLE t SET SCHEMA elsewhere"),
             way("DROP OWNED BY forms_owner").after(OWNED),
+            way("DROP EXTENSION fdw_forms_empty")
+                .after("CREATE EXTENSION fdw_forms_empty; ALTER EXTENSION fdw_forms_empty ADD FOREIGN TABLE t"),
             way("DROP OWNED BY forms_owner CASCADE").after(SERVER_OWNED),
             way("DROP TABLE parent CASCADE").after(HEIR).of("child"),
             way("DROP TABLE parent").after(PARTITION).of("child"),
@@ -143,14 +146,26 @@ fn constraints() -> Vec<Row> {
                 way("ALTER FOREIGN TABLE t ADD CONSTRAINT positive CHECK (a > 0) NO INHERIT"),
                 way("ALTER FOREIGN TABLE t ADD CONSTRAINT positive CHECK (a > 0), VALIDATE CONSTRAINT positive")
                     .also(&["VALIDATE CONSTRAINT"]),
+                way("ALTER FOREIGN TABLE t ADD CONSTRAINT positive CHECK (a > 0) NOT ENFORCED").since(18),
+                way("ALTER FOREIGN TABLE t ADD COLUMN d integer CHECK (d > 0)").also(&["ADD COLUMN"]),
             ])
             .by_parent("ADD CONSTRAINT positive CHECK (a > 0)", ""),
-        action(TABLE, "VALIDATE CONSTRAINT", "VALIDATE CONSTRAINT positive").after(NOT_VALID).by_parents(
-            "VALIDATE CONSTRAINT positive",
-            "ALTER TABLE parent ADD CONSTRAINT positive CHECK (a > 0) NOT VALID",
-            &[HEIR],
-        ),
+        action(TABLE, "VALIDATE CONSTRAINT", "VALIDATE CONSTRAINT positive")
+            .after(NOT_VALID)
+            .by_parents(
+                "VALIDATE CONSTRAINT positive",
+                "ALTER TABLE parent ADD CONSTRAINT positive CHECK (a > 0) NOT VALID",
+                &[HEIR],
+            )
+            .and([
+                way("ALTER FOREIGN TABLE t VALIDATE CONSTRAINT filled").after(NOT_NULL_NOT_VALID).since(18),
+                way("ALTER FOREIGN TABLE t ALTER COLUMN c SET NOT NULL")
+                    .after(NOT_NULL_NOT_VALID)
+                    .also(&["SET NOT NULL"])
+                    .since(18),
+            ]),
         action(TABLE, "DROP CONSTRAINT", "DROP CONSTRAINT positive")
+            .and([way("ALTER FOREIGN TABLE t DROP COLUMN a").also(&["DROP COLUMN"])])
             .after(CHECKED)
             .and([
                 way("ALTER FOREIGN TABLE t DROP CONSTRAINT IF EXISTS positive CASCADE").after(CHECKED),
@@ -187,6 +202,11 @@ fn triggers() -> Vec<Row> {
     ]
 }
 
+/// As DETACH PARTITION … CONCURRENTLY leaves it when it is cancelled.
+const HALF_DETACHED: &str = "CREATE TABLE parent (a integer, c text) PARTITION BY LIST (a); \
+     CREATE FOREIGN TABLE child PARTITION OF parent FOR VALUES IN (1) SERVER s; \
+     UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'child'::regclass";
+
 fn parents() -> Vec<Row> {
     let partition = format!("{PARTITIONED}; ALTER TABLE parent ATTACH PARTITION t FOR VALUES IN (1)");
     let detach_removal = "DROP TABLE parent CASCADE; DROP FOREIGN TABLE IF EXISTS child";
@@ -194,11 +214,19 @@ fn parents() -> Vec<Row> {
         action(TABLE, "INHERIT", "INHERIT parent").after(PARENT).and([
             way("ALTER TABLE parent ATTACH PARTITION t FOR VALUES IN (1)").after(PARTITIONED),
             way("ALTER TABLE parent ATTACH PARTITION t DEFAULT").after(PARTITIONED),
+            way("ALTER TABLE parent ATTACH PARTITION t DEFAULT")
+                .after(format!("{PARTITIONED}; {PARENT_TRIGGER}"))
+                .also(&["OTHER"]),
         ]),
         action(TABLE, "NO INHERIT", "NO INHERIT parent")
             .after(&format!("{PARENT}; ALTER FOREIGN TABLE t INHERIT parent"))
             .and([
                 way("ALTER TABLE parent DETACH PARTITION t").after(partition),
+                way("ALTER TABLE parent DETACH PARTITION child")
+                    .after(format!("{PARTITION}; {PARENT_TRIGGER}"))
+                    .of("child")
+                    .also(&["OTHER"]),
+                way("ALTER TABLE parent DETACH PARTITION child FINALIZE").after(HALF_DETACHED).of("child"),
                 way("ALTER TABLE parent DETACH PARTITION child CONCURRENTLY")
                     .after(PARTITION)
                     .of("child")
@@ -226,6 +254,7 @@ fn other() -> Row {
         way(TRIGGER),
         way(PARENT_TRIGGER).after(PARTITION).of("child"),
         way("CREATE OR REPLACE TRIGGER fires AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION fires()").after(TRIGGER),
+        way("CREATE TRIGGER fires_too BEFORE INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION fires()").after(TRIGGER),
         way("DROP TRIGGER fires ON t").after(TRIGGER),
         way("DROP FUNCTION fires() CASCADE").after(TRIGGER),
         way("ALTER TRIGGER fires ON t RENAME TO fires2").after(TRIGGER),

@@ -33,6 +33,10 @@ fn existence() -> Vec<Row> {
         way("DROP FOREIGN DATA WRAPPER w CASCADE"),
         way("DROP OWNED BY forms_owner CASCADE").after(OWNED),
         way("DROP OWNED BY forms_super CASCADE").after(WRAPPER_OWNED),
+        way("DROP FUNCTION usual() CASCADE").after(
+            "CREATE FUNCTION usual() RETURNS fdw_handler LANGUAGE c AS '$libdir/postgres_fdw', 'postgres_fdw_handler'; \
+             ALTER FOREIGN DATA WRAPPER w HANDLER usual",
+        ),
         way("DROP EXTENSION file_fdw CASCADE")
             .of("files")
             .after("CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw"),
@@ -101,6 +105,7 @@ fn rights() -> Vec<Row> {
                 way("GRANT ALL ON FOREIGN SERVER s TO forms_mapped WITH GRANT OPTION"),
                 way("GRANT USAGE ON FOREIGN SERVER s TO PUBLIC"),
                 way("GRANT USAGE ON FOREIGN SERVER loopback, s TO forms_mapped"),
+                way("CREATE SCHEMA made GRANT USAGE ON FOREIGN SERVER s TO forms_mapped"),
                 way("GRANT USAGE ON FOREIGN SERVER s TO forms_mapped WITH GRANT OPTION")
                     .after("GRANT USAGE ON FOREIGN SERVER s TO forms_mapped"),
             ],

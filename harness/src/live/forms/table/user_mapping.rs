@@ -52,6 +52,7 @@ fn drop() -> Row {
             way("DROP SERVER s CASCADE"),
             way("DROP FOREIGN DATA WRAPPER w CASCADE"),
             way("DROP OWNED BY forms_mapped"),
+            way("DROP OWNED BY forms_super CASCADE").after("ALTER FOREIGN DATA WRAPPER w OWNER TO forms_super"),
             way("DROP OWNED BY forms_owner CASCADE")
                 .after("GRANT USAGE ON FOREIGN DATA WRAPPER w TO forms_owner; ALTER SERVER s OWNER TO forms_owner"),
         ],

@@ -141,6 +141,7 @@ fn rights() -> Vec<Row> {
                 way("GRANT ALL PRIVILEGES ON FOREIGN DATA WRAPPER w TO forms_mapped WITH GRANT OPTION"),
                 way("GRANT USAGE ON FOREIGN DATA WRAPPER w TO PUBLIC"),
                 way("GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw, w TO forms_mapped"),
+                way("CREATE SCHEMA made GRANT USAGE ON FOREIGN DATA WRAPPER w TO forms_mapped"),
                 way("GRANT USAGE ON FOREIGN DATA WRAPPER w TO forms_mapped WITH GRANT OPTION")
                     .after("GRANT USAGE ON FOREIGN DATA WRAPPER w TO forms_mapped"),
             ],
