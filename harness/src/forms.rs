@@ -16,7 +16,7 @@ use crate::project;
 pub const MAJORS: [u32; 4] = [15, 16, 17, 18];
 
 /// What is held of each form of each type of object, in the order in which the matrix shows it.
-pub const CHECKS: [(&str, &str); 10] = [
+pub const CHECKS: [(&str, &str); 11] = [
     ("deny", "by every way: error `42501`, the rule's name as constraint name, the object's name; nothing has changed"),
     ("warn", "a warning that says the same; the statement stands"),
     ("audit", "a line in the server log that says the same, and nothing else"),
@@ -28,6 +28,7 @@ pub const CHECKS: [(&str, &str); 10] = [
         "each pattern decides, of what is renamed by the old name and by the new one; a rule keeps what it matches",
     ),
     ("carriers", "prepared statements, cached plans, `DO`, functions, extension scripts, …: the same refusal"),
+    ("table_state", "by every way to a form of a table or a column: `table_state` shows the change"),
     ("deferred", "the same refusal before commit"),
     (WITHOUT_RULES, "by every way, right or wrong: every field of every message and the catalogs are PostgreSQL's own"),
 ];
@@ -261,6 +262,8 @@ const CELL: usize = 13;
 fn sign(count: Option<Count>) -> char {
     match count {
         None => '.',
+        // There was nothing to try.
+        Some(Count { passed: 0, failed: 0 }) => ' ',
         Some(Count { failed: 0, .. }) => '+',
         Some(_) => '-',
     }

@@ -29,6 +29,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "condition", run: conditions },
     Check { name: "patterns", run: patterns },
     Check { name: "carriers", run: carriers },
+    Check { name: "table_state", run: table_state },
     Check { name: "deferred", run: |tester, row| tester.by_first_way(row, Tester::denies_before_commit) },
 ];
 
@@ -261,6 +262,20 @@ fn carriers(tester: &mut Tester<'_>, row: &Row) -> Vec<Result<()>> {
         .map(|carrier| {
             let trial = Trial { carrier, ..under(governing(row, RULE, &[])) };
             tester.denies_under(row, way, trial).with_context(|| format!("{carrier:?}"))
+        })
+        .collect()
+}
+
+/// What a form changes of a foreign table, its description shows.
+fn table_state(tester: &mut Tester<'_>, row: &Row) -> Vec<Result<()>> {
+    let ways: Vec<&Way> = tester.ways(row).filter(|_| matches!(row.object_type, TABLE | COLUMN)).collect();
+    let descriptions =
+        ways.iter().filter_map(|way| tester.stage.descriptions(way).transpose().map(|found| (way, found)));
+    descriptions
+        .map(|(way, found)| {
+            let (before, after) = found?;
+            ensure!((before != after) == way.changes, "{}: {before} became {after}", way.statement);
+            Ok(())
         })
         .collect()
 }

@@ -94,6 +94,26 @@ impl<'cluster> Stage<'cluster> {
         Ok(error)
     }
 
+    /// What `table_state` says of the way's foreign table before its statement and after it; nothing if the table is not
+    /// there on both sides.
+    ///
+    /// # Errors
+    /// When anything fails.
+    pub fn descriptions(&mut self, way: &Way) -> Result<Option<(String, String)>> {
+        self.batch(&begin(way, &way.before))?;
+        let table: Option<u32> = self.client.query_one("SELECT to_regclass($1)::oid", &[&way.name])?.get(0);
+        let before = self.description(table)?;
+        self.batch(&way.statement)?;
+        let after = self.description(table)?;
+        self.clean_up(way)?;
+        Ok(before.zip(after))
+    }
+
+    fn description(&mut self, table: Option<u32>) -> Result<Option<String>> {
+        let query = "SELECT fdw_guard.table_state(ftrelid)::text FROM pg_foreign_table WHERE ftrelid = $1";
+        Ok(self.client.query_opt(query, &[&table])?.map(|row| row.get(0)))
+    }
+
     /// What the catalogs say before the way's statement.
     ///
     /// # Errors
