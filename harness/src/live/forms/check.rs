@@ -119,7 +119,7 @@ impl<'a> Tester<'a> {
         let (ours, others): (Vec<_>, Vec<_>) =
             found.notices.into_iter().partition(|notice| notice.constraint.as_deref() == Some(RULE));
         found.notices = others;
-        same("outcome but for the warnings", found, expected)?;
+        found.check(expected)?;
         ensure!(ours.iter().all(|warning| warning.severity == "WARNING"), "{ours:?}");
         let about = about(RULE, row, way);
         let warning = ours.iter().find(|warning| warning.message.contains(&about));
@@ -134,7 +134,7 @@ impl<'a> Tester<'a> {
         let way = row.ways.first().context("the row has no way")?;
         let (_, expected) = self.unruled(way)?;
         let trial = under(governing(row, name, &[("mode", "'audit'".to_owned())]));
-        same("outcome", self.stage.try_out(way, &trial)?, expected)
+        self.stage.try_out(way, &trial)?.check(expected)
     }
 
     fn lets_other_forms_be(&mut self, row: &Row, way: &Way) -> Result<()> {
@@ -146,7 +146,7 @@ impl<'a> Tester<'a> {
 
     fn passes(&mut self, way: &Way, trial: Trial) -> Result<()> {
         let (_, expected) = self.unruled(way)?;
-        same("outcome", self.stage.try_out(way, &trial)?, expected).with_context(|| trial.under)
+        self.stage.try_out(way, &trial)?.check(expected).with_context(|| trial.under)
     }
 
     /// The state before, and what PostgreSQL does by itself, which must be what the way is there for.

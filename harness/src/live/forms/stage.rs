@@ -11,6 +11,7 @@ use super::row::Way;
 use crate::cluster::Cluster;
 use crate::database::{Database, Notices, SUPERUSER};
 use crate::fields::DbFields;
+use crate::live::same;
 
 const OBJECTS: &str = include_str!("stage.sql");
 const STATE: &str = include_str!("state.sql");
@@ -46,6 +47,18 @@ pub struct Outcome {
     pub notices: Vec<DbFields>,
     /// What the catalogs say then; after a failure, with the statement rolled back.
     pub state: String,
+}
+
+impl Outcome {
+    /// Fails where it is not `expected`.
+    ///
+    /// # Errors
+    /// Names the first part that differs.
+    pub fn check(self, expected: Self) -> Result<()> {
+        same("error", self.error, expected.error)?;
+        same("notices", self.notices, expected.notices)?;
+        same("catalogs", self.state, expected.state)
+    }
 }
 
 impl<'cluster> Stage<'cluster> {

@@ -9,7 +9,6 @@ use super::stage::{Stage, Trial};
 use super::{major_of, recorder, table};
 use crate::cluster::Cluster;
 use crate::forms::WITHOUT_RULES;
-use crate::live::same;
 use crate::settings::Settings;
 
 pub fn nothing_changes(cluster: &Cluster) -> Result<()> {
@@ -52,7 +51,7 @@ impl Pair<'_> {
 
     fn compare_one(&mut self, way: &Way, trial: &Trial) -> Result<()> {
         let found = self.guarded.try_out(way, trial)?;
-        same("outcome", found, self.bare.try_out(way, trial)?).with_context(|| format!("{} {trial:?}", way.statement))
+        found.check(self.bare.try_out(way, trial)?).with_context(|| format!("{} {trial:?}", way.statement))
     }
 }
 
