@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::carrier::Carrier;
-use super::row::{COLUMN, Row, TABLE, Way};
+use super::row::{COLUMN, OBJECT_TYPES, Row, TABLE, Way};
 use super::stage::{Outcome, Stage, Trial};
 use crate::database::quote_literal;
 use crate::fields::DbFields;
@@ -24,7 +24,7 @@ pub struct Check {
 pub const CHECKS: &[Check] = &[
     Check { name: "deny", run: |tester, row| tester.by_every_way(row, Tester::denies) },
     Check { name: "warn", run: |tester, row| tester.by_first_way(row, Tester::warns) },
-    Check { name: "other forms", run: |tester, row| tester.by_every_way(row, Tester::lets_other_forms_be) },
+    Check { name: "other forms", run: other_forms },
     Check { name: "roles", run: roles },
     Check { name: "condition", run: conditions },
     Check { name: "patterns", run: patterns },
@@ -193,6 +193,12 @@ pub fn about(rule: &str, row: &Row, way: &Way) -> String {
     format!("ule \"{rule}\" does not allow {} on {}", row.form, way.object(row.object_type))
 }
 
+fn other_forms(tester: &mut Tester<'_>, row: &Row) -> Vec<Result<()>> {
+    let mut outcomes = tester.by_every_way(row, Tester::lets_other_forms_be);
+    outcomes.extend(row.lookalikes.iter().map(|way| tester.passes(way, under(governing(row, RULE, &[])))));
+    outcomes
+}
+
 fn roles(tester: &mut Tester<'_>, row: &Row) -> Vec<Result<()>> {
     let [us, somebody] = ["ARRAY['postgres']", "ARRAY['forms_stranger']"];
     vec![tester.turns_on(row, "roles", us, somebody), tester.turns_on(row, "except_roles", somebody, us)]
@@ -242,16 +248,27 @@ fn found_by(tester: &mut Tester<'_>, row: &Row, field: &'static str, pattern: &s
     tester.passes(way, under(governing(row, RULE, &[(field, format!("ARRAY['*', '!{pattern}']"))])))
 }
 
-/// What takes the object out of a rule's patterns is refused, whatever forms the rule names.
+/// What takes an object out of a rule's patterns is refused, whatever forms the rule names; so it is where the rule finds
+/// other objects by the name of this one.
 fn leaving(tester: &mut Tester<'_>, row: &Row, field: &str, pattern: &str) -> Result<()> {
     let way = row.ways.first().context("the row has no way")?;
-    let dropping = |pattern: &str| {
-        under(rule(RULE, row.object_type, &["DROP".to_owned()], &[(field, format!("ARRAY['{pattern}']"))]))
-    };
-    let outcome = tester.stage.try_out(way, &dropping(pattern))?;
-    let error = outcome.error.with_context(|| format!("left {field} {pattern} of a rule about DROP"))?;
-    ensure!(error.constraint.as_deref() == Some(RULE), "{error}");
-    tester.passes(way, dropping("*"))
+    for object_type in found_through(row.object_type, field) {
+        let dropping = |pattern: &str| {
+            under(rule(RULE, object_type, &["DROP".to_owned()], &[(field, format!("ARRAY['{pattern}']"))]))
+        };
+        let outcome = tester.stage.try_out(way, &dropping(pattern))?;
+        let error =
+            outcome.error.with_context(|| format!("{object_type}: left {field} {pattern} of a rule on DROP"))?;
+        ensure!(error.constraint.as_deref() == Some(RULE), "{error}");
+        tester.passes(way, dropping("*"))?;
+    }
+    Ok(())
+}
+
+/// The types of object that rules find by this field of an object of that type.
+fn found_through(object_type: &str, field: &str) -> Vec<&'static str> {
+    let from = OBJECT_TYPES.into_iter().skip_while(|known| *known != object_type);
+    from.filter(|known| field != "relation" || matches!(*known, TABLE | COLUMN)).collect()
 }
 
 fn carriers(tester: &mut Tester<'_>, row: &Row) -> Vec<Result<()>> {

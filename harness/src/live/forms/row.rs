@@ -24,7 +24,9 @@ pub struct Row {
     pub ways: Vec<Way>,
     /// Patterns that find the object of the first way, each alone: a field of the rule, and the pattern.
     pub patterns: Vec<(&'static str, &'static str)>,
-    /// Of those, the one that no longer finds the object once the first way has been gone.
+    /// Statements that look like the form and are not.
+    pub lookalikes: Vec<Way>,
+    /// Of the patterns, the one that no longer finds the object once the first way has been gone.
     pub left: Option<(&'static str, &'static str)>,
 }
 
@@ -112,7 +114,15 @@ impl Way {
 
 /// A row with `ways`, to a form of the object that the stage has of this type.
 pub fn row(object_type: ObjectType, form: &'static str, ways: impl IntoIterator<Item = Way>) -> Row {
-    Row { object_type, form, ways: Vec::new(), patterns: usual_patterns(object_type), left: None }.and(ways)
+    Row {
+        object_type,
+        form,
+        ways: Vec::new(),
+        patterns: usual_patterns(object_type),
+        lookalikes: Vec::new(),
+        left: None,
+    }
+    .and(ways)
 }
 
 /// A row for an action of ALTER FOREIGN TABLE, which can be spelt in several ways.
@@ -162,6 +172,23 @@ impl Row {
             .map(|parent| way(format!("ALTER TABLE parent {action}")).after(format!("{parent}; {before}")).of("child"))
             .collect();
         self.and(ways)
+    }
+
+    /// Adds the first way once more, when it has nothing left to change: a statement that names the form has it all the
+    /// same.
+    pub fn repeated(self) -> Self {
+        let again = |first: &Way| {
+            let before = format!("{}; {}", first.before, first.statement);
+            Way { before, changes: false, ..first.clone() }
+        };
+        let repeated: Vec<Way> = self.ways.iter().take(1).map(again).collect();
+        self.and(repeated)
+    }
+
+    /// Adds a statement that has none of the rule's forms.
+    pub fn unlike(mut self, lookalike: Way) -> Self {
+        self.lookalikes.push(lookalike);
+        self
     }
 
     /// Changes every way so far.

@@ -21,6 +21,7 @@ fn existence() -> Vec<Row> {
         ],
     )
     .each(|way| way.of("made"))
+    .unlike(way("CREATE SERVER IF NOT EXISTS s FOREIGN DATA WRAPPER w").changing_nothing())
     .found_only_by(&[("server", "made"), ("wrapper", "w")]);
     let drop = row(
         SERVER,
@@ -41,6 +42,8 @@ fn existence() -> Vec<Row> {
             .of("files")
             .after("CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw"),
     ])
+    .unlike(way("DROP SERVER IF EXISTS no_such").changing_nothing())
+    .unlike(way("DROP USER MAPPING FOR forms_mapped SERVER s"))
     .found_only_by(&[("server", "gone"), ("wrapper", "w")]);
     vec![create, drop]
 }

@@ -25,6 +25,7 @@ fn create() -> Row {
         ],
     )
     .and(NAMES.map(|(name, role)| way(format!("CREATE USER MAPPING FOR {name} SERVER s OPTIONS (a '1')")).of(role)))
+    .unlike(way("CREATE USER MAPPING IF NOT EXISTS FOR forms_mapped SERVER s").changing_nothing())
     .found_only_by(&[("role", "forms_heir"), ("server", "s"), ("wrapper", "w")])
 }
 
@@ -58,6 +59,7 @@ fn drop() -> Row {
         ],
     )
     .and(on_each("DROP USER MAPPING FOR", ""))
+    .unlike(way("DROP USER MAPPING IF EXISTS FOR forms_heir SERVER s").changing_nothing())
 }
 
 /// The statement for the mapping of each role that has a word of its own.
