@@ -46,6 +46,7 @@ fn existence() -> Vec<Row> {
         ],
     )
     .each(|way| way.of("made"))
+    .unlike(way("CREATE FOREIGN TABLE IF NOT EXISTS t (a integer) SERVER s").changing_nothing())
     .and([
         way("IMPORT FOREIGN SCHEMA far_away FROM SERVER loopback INTO public").of("far"),
         way("IMPORT FOREIGN SCHEMA far_away LIMIT TO (far) FROM SERVER loopback INTO elsewhere").of("far"),
@@ -74,6 +75,8 @@ fn drop() -> Row {
             way("DROP TABLE parent").after(PARTITION).of("child"),
         ],
     )
+    .unlike(way("DROP FOREIGN TABLE IF EXISTS no_such").changing_nothing())
+    .unlike(way("ALTER FOREIGN TABLE t DROP COLUMN c"))
 }
 
 fn attributes() -> Vec<Row> {
@@ -152,6 +155,7 @@ fn constraints() -> Vec<Row> {
             .by_parent("ADD CONSTRAINT positive CHECK (a > 0)", ""),
         action(TABLE, "VALIDATE CONSTRAINT", "VALIDATE CONSTRAINT positive")
             .after(NOT_VALID)
+            .repeated()
             .by_parents(
                 "VALIDATE CONSTRAINT positive",
                 "ALTER TABLE parent ADD CONSTRAINT positive CHECK (a > 0) NOT VALID",
@@ -182,7 +186,7 @@ fn triggers() -> Vec<Row> {
     let disabled = format!("{TRIGGER}; ALTER FOREIGN TABLE t DISABLE TRIGGER fires");
     let parent_disabled = format!("{PARENT_TRIGGER}; ALTER TABLE parent DISABLE TRIGGER fires");
     let switched = |form, verb: &str, before: &str, parent: &str| {
-        action(TABLE, form, &format!("{verb} fires")).after(before).by_parents(
+        action(TABLE, form, &format!("{verb} fires")).after(before).repeated().by_parents(
             &format!("{verb} fires"),
             parent,
             &[PARTITION],
@@ -207,6 +211,10 @@ const HALF_DETACHED: &str = "CREATE TABLE parent (a integer, c text) PARTITION B
      CREATE FOREIGN TABLE child PARTITION OF parent FOR VALUES IN (1) SERVER s; \
      UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'child'::regclass";
 
+/// From 17 on, partitions take their parent's identity columns over.
+const IDENTITY_ABOVE: &str = "CREATE TABLE parent (a integer GENERATED ALWAYS AS IDENTITY, c text) PARTITION BY LIST (a); \
+     CREATE FOREIGN TABLE child PARTITION OF parent FOR VALUES IN (1) SERVER s";
+
 fn parents() -> Vec<Row> {
     let partition = format!("{PARTITIONED}; ALTER TABLE parent ATTACH PARTITION t FOR VALUES IN (1)");
     let detach_removal = "DROP TABLE parent CASCADE; DROP FOREIGN TABLE IF EXISTS child";
@@ -226,6 +234,11 @@ fn parents() -> Vec<Row> {
                     .after(format!("{PARTITION}; {PARENT_TRIGGER}"))
                     .of("child")
                     .also(&["OTHER"]),
+                way("ALTER TABLE parent DETACH PARTITION child")
+                    .after(IDENTITY_ABOVE)
+                    .of("child")
+                    .also(&["OTHER"])
+                    .since(17),
                 way("ALTER TABLE parent DETACH PARTITION child FINALIZE").after(HALF_DETACHED).of("child"),
                 way("ALTER TABLE parent DETACH PARTITION child CONCURRENTLY")
                     .after(PARTITION)
@@ -256,6 +269,10 @@ fn other() -> Row {
         way("CREATE OR REPLACE TRIGGER fires AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION fires()").after(TRIGGER),
         way("CREATE TRIGGER fires_too BEFORE INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION fires()").after(TRIGGER),
         way("DROP TRIGGER fires ON t").after(TRIGGER),
+        way("DROP TRIGGER fires ON parent").after(format!("{PARTITION}; {PARENT_TRIGGER}")).of("child"),
+        way("CREATE OR REPLACE TRIGGER fires AFTER DELETE ON parent FOR EACH ROW EXECUTE FUNCTION fires()")
+            .after(format!("{PARTITION}; {PARENT_TRIGGER}"))
+            .of("child"),
         way("DROP FUNCTION fires() CASCADE").after(TRIGGER),
         way("ALTER TRIGGER fires ON t RENAME TO fires2").after(TRIGGER),
         way("ALTER TRIGGER fires ON parent RENAME TO fires2")
