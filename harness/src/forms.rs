@@ -20,7 +20,11 @@ pub const CHECKS: [(&str, &str); 11] = [
     ("deny", "by every way: error `42501`, the rule's name as constraint name, the object's name; nothing has changed"),
     ("warn", "a warning that says the same; the statement stands"),
     ("audit", "a line in the server log that says the same, and nothing else"),
-    ("other forms", "by every way: a rule that names all other forms of the type makes no difference"),
+    (
+        "other forms",
+        "by every way: a rule that names all other forms of the type makes no difference, nor does one that names the form \
+         to a statement that only looks like it",
+    ),
     ("roles", "`roles` and `except_roles` decide"),
     ("condition", "a condition on the wrapper decides, and one on the session"),
     (

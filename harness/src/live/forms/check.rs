@@ -188,7 +188,7 @@ fn check_said(said: &DbFields, rule: &str, row: &Row, way: &Way) -> Result<()> {
     Ok(())
 }
 
-/// The part of every message that names rule, form and object.
+/// The part of every message that names rule, form and object, without its first letter: DETAIL begins with a capital.
 pub fn about(rule: &str, row: &Row, way: &Way) -> String {
     format!("ule \"{rule}\" does not allow {} on {}", row.form, way.object(row.object_type))
 }

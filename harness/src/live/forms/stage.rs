@@ -113,13 +113,17 @@ impl<'cluster> Stage<'cluster> {
     /// # Errors
     /// When anything fails.
     pub fn descriptions(&mut self, way: &Way) -> Result<Option<(String, String)>> {
+        let found = self.describe(way).with_context(|| way.statement.clone());
+        self.clean_up(way)?;
+        found
+    }
+
+    fn describe(&mut self, way: &Way) -> Result<Option<(String, String)>> {
         self.batch(&begin(way, &way.before))?;
         let table: Option<u32> = self.client.query_one("SELECT to_regclass($1)::oid", &[&way.name])?.get(0);
         let before = self.description(table)?;
         self.batch(&way.statement)?;
-        let after = self.description(table)?;
-        self.clean_up(way)?;
-        Ok(before.zip(after))
+        Ok(before.zip(self.description(table)?))
     }
 
     fn description(&mut self, table: Option<u32>) -> Result<Option<String>> {
