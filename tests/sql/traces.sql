@@ -1,0 +1,43 @@
+-- Forms that leave little trace, and changes that only look like a form: one rule for each form says which are seen.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE EXTENSION fdw_guard;
+CREATE ROLE given;
+CREATE FOREIGN DATA WRAPPER w;
+CREATE SERVER s FOREIGN DATA WRAPPER w;
+CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE SCHEMA elsewhere;
+CREATE TABLE p (a int, b text DEFAULT 'x', c int) PARTITION BY LIST (a);
+CREATE FOREIGN TABLE p1 PARTITION OF p FOR VALUES IN (1) SERVER s;
+CREATE FOREIGN TABLE t (a serial, b text DEFAULT 'x', c int) SERVER s;
+DO $$
+DECLARE
+    type text;
+    form text;
+BEGIN
+    FOREACH type IN ARRAY '{server,foreign table,foreign table column}'::text[] LOOP
+        FOR form IN SELECT jsonb_array_elements_text(fdw_guard.policy_schema() #> '{$defs,rule,properties,forms,items,enum}') LOOP
+            BEGIN
+                INSERT INTO fdw_guard.rule (name, object_type, forms, mode, message)
+                VALUES (type || ': ' || form, type, ARRAY[form], 'warn', type || ': ' || form);
+            EXCEPTION WHEN check_violation THEN
+                -- No form of that type.
+            END;
+        END LOOP;
+    END LOOP;
+END $$;
+
+-- The first trigger of a table, and one that is put in the place of its like.
+CREATE TRIGGER fires BEFORE UPDATE OF a ON t FOR EACH ROW WHEN (new.a > 1) EXECUTE FUNCTION fires();
+CREATE OR REPLACE TRIGGER fires BEFORE UPDATE OF a ON t FOR EACH ROW WHEN (new.a > 1) EXECUTE FUNCTION fires();
+CREATE TRIGGER fires AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION fires();
+ALTER TABLE p DETACH PARTITION p1;
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
+
+DELETE FROM fdw_guard.rule;
+DROP EXTENSION fdw_guard;
+DROP TABLE p;
+DROP FOREIGN DATA WRAPPER w CASCADE;
+DROP SCHEMA elsewhere;
+DROP FUNCTION fires();
+DROP ROLE given;
