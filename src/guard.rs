@@ -60,7 +60,7 @@ pub struct Scene {
     pub situation: Situation,
     /// Of a foreign table, by number.
     pub columns: Vec<(i16, Rc<ObjectState>)>,
-    /// What [`fdw_guard_policy::inside`] is about: of a table always, of a wrapper or server where grants count.
+    /// What [`fdw_guard_policy::inside`] says is inside a table.
     pub inside: Attributes,
 }
 
@@ -96,6 +96,8 @@ pub struct Touch {
     /// Only something beside it was touched, by whose name it is known, or of which PostgreSQL alone knows why; if it is
     /// as it was, or gone, nobody has done anything to it.
     pub aside: bool,
+    /// Of a wrapper or a server whose grants changed, what they were; no grant at all is something else than unknown ones.
+    pub grants: Option<Attributes>,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
     subtransaction: Subtransaction,
 }
@@ -128,7 +130,8 @@ impl Touch {
     fn of(key: Key, old: Option<Scene>) -> Self {
         let subtransaction = session::subtransaction();
         let columns = BTreeSet::from([0]);
-        Self { key, old, knows_inside: false, columns, named: Vec::new(), aside: false, subtransaction }
+        let (knows_inside, named, aside, grants) = (false, Vec::new(), false, None);
+        Self { key, old, knows_inside, columns, named, aside, grants, subtransaction }
     }
 }
 
@@ -156,6 +159,7 @@ impl Touched {
             known.columns.extend(touch.columns);
             known.named.extend(touch.named);
             known.aside &= touch.aside;
+            known.grants = known.grants.take().or(touch.grants);
         } else {
             self.places.insert(touch.key.order(), self.touches.len());
             self.touches.push(touch);
@@ -324,8 +328,7 @@ fn add_granted(touched: &mut Touched, before: Vec<(Class, Oid, Attributes)>) {
     for (class, oid, grants) in before {
         let key = Key { class, oid, actor: session::current_role() };
         if grants_on(key) != grants {
-            let old = scene_from_outside(class, oid).map(|scene| Scene { inside: grants, ..scene });
-            touched.add(Touch { knows_inside: true, ..Touch::of(key, old) });
+            touched.add(Touch { grants: Some(grants), ..Touch::of(key, scene_from_outside(class, oid)) });
         }
     }
 }

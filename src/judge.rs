@@ -202,13 +202,11 @@ fn nothing_happened(touch: &Touch, old: Option<&Scene>, new: Option<&Scene>) -> 
 
 /// The forms by which what is inside the object changed.
 fn forms_inside(touch: &Touch, old: &Scene, new: &Scene) -> BTreeSet<Form> {
-    let now = match touch.key.class {
-        Class::Relation => new.inside.clone(),
-        // Grants were compared when the statement had run, and are in the old scene alone.
-        Class::Wrapper | Class::Server if !old.inside.is_empty() => guard::grants_on(touch.key),
-        Class::Wrapper | Class::Server | Class::UserMapping => return BTreeSet::new(),
-    };
-    form::forms_of_attributes(new.situation.object.object_type, &old.inside, &now)
+    let object_type = new.situation.object.object_type;
+    match &touch.grants {
+        Some(grants) => form::forms_of_attributes(object_type, grants, &guard::grants_on(touch.key)),
+        None => form::forms_of_attributes(object_type, &old.inside, &new.inside),
+    }
 }
 
 /// What is done to columns is done to their table as well.

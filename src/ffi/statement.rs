@@ -2,7 +2,7 @@
 
 use crate::ffi::text;
 use fdw_guard_policy::form::Form;
-use pgrx::pg_sys::{self, AlterTableType, NodeTag, Oid};
+use pgrx::pg_sys::{self, AlterTableType, NodeTag, ObjectType, Oid};
 use std::ffi::c_int;
 use std::ptr;
 
@@ -117,10 +117,13 @@ pub unsafe fn said(tree: *mut pg_sys::Node) -> Said {
             NodeTag::T_AlterTableStmt => {
                 Said { named: named(tree.cast()), foretold: foretold(tree), ..Said::default() }
             }
-            // GRANT may stand within CREATE SCHEMA.
-            NodeTag::T_GrantStmt | NodeTag::T_DropOwnedStmt | NodeTag::T_CreateSchemaStmt => {
-                Said { may_grant: true, ..Said::default() }
+            NodeTag::T_GrantStmt => {
+                let objects = (*tree.cast::<pg_sys::GrantStmt>()).objtype;
+                let may_grant = matches!(objects, ObjectType::OBJECT_FDW | ObjectType::OBJECT_FOREIGN_SERVER);
+                Said { may_grant, ..Said::default() }
             }
+            // GRANT may stand within CREATE SCHEMA.
+            NodeTag::T_DropOwnedStmt | NodeTag::T_CreateSchemaStmt => Said { may_grant: true, ..Said::default() },
             _ => Said::default(),
         }
     }

@@ -34,6 +34,19 @@ CREATE TRIGGER fires AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION fires();
 ALTER TABLE p DETACH PARTITION p1;
 ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
 
+-- Grants where there were none, not even the owner's; and, in deferred mode, on a server that has been changed before.
+REVOKE ALL ON FOREIGN SERVER s FROM CURRENT_USER;
+GRANT USAGE ON FOREIGN SERVER s TO given;
+GRANT SELECT ON t TO given;
+DROP OWNED BY given;
+SET fdw_guard.check_mode = deferred;
+BEGIN;
+ALTER SERVER s OPTIONS (ADD host 'h');
+GRANT USAGE ON FOREIGN SERVER s TO given;
+ALTER SERVER s OPTIONS (SET host 'i');
+COMMIT;
+SET fdw_guard.check_mode = immediate;
+
 DELETE FROM fdw_guard.rule;
 DROP EXTENSION fdw_guard;
 DROP TABLE p;
