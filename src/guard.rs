@@ -98,6 +98,9 @@ pub struct Touch {
     pub aside: bool,
     /// Of a wrapper or a server whose grants changed, what they were; no grant at all is something else than unknown ones.
     pub grants: Option<Attributes>,
+    /// The forms that the statement names of whatever table, of which those that reach down to partitions and heirs are
+    /// this one's too; None if it was touched by more than one statement, or by none.
+    pub said: Option<Rc<[NamedForm]>>,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
     subtransaction: Subtransaction,
 }
@@ -131,7 +134,7 @@ impl Touch {
         let subtransaction = session::subtransaction();
         let columns = BTreeSet::from([0]);
         let (knows_inside, named, aside, grants) = (false, Vec::new(), false, None);
-        Self { key, old, knows_inside, columns, named, aside, grants, subtransaction }
+        Self { key, old, knows_inside, columns, named, aside, grants, said: None, subtransaction }
     }
 }
 
@@ -160,6 +163,7 @@ impl Touched {
             known.named.extend(touch.named);
             known.aside &= touch.aside;
             known.grants = known.grants.take().or(touch.grants);
+            known.said = None;
         } else {
             self.places.insert(touch.key.order(), self.touches.len());
             self.touches.push(touch);
@@ -181,6 +185,14 @@ impl Touched {
                 let kept = mem::take(self).touches.into_iter().filter(|touch| touch.subtransaction != ended);
                 kept.for_each(|touch| self.add(touch));
             }
+        }
+    }
+
+    /// All of it comes from a statement that names these forms.
+    fn say(&mut self, forms: &[NamedForm]) {
+        if !self.is_empty() {
+            let said: Rc<[NamedForm]> = forms.into();
+            self.touches.iter_mut().for_each(|touch| touch.said = Some(Rc::clone(&said)));
         }
     }
 
@@ -291,6 +303,7 @@ pub fn abandon_frame() {
 pub fn close_frame() -> Vec<Report> {
     let Some(frame) = with_open(|open| open.frames.pop()) else { return Vec::new() };
     let Frame { mut touched, named, grants, .. } = frame;
+    touched.say(named.as_ref().map(|named| named.forms.as_slice()).unwrap_or_default());
     add_named(&mut touched, named);
     add_granted(&mut touched, grants);
     if touched.is_empty() {

@@ -11,11 +11,13 @@ use crate::report;
 use crate::settings::{self, Enforcement};
 use fdw_guard_policy::evaluate::Change;
 use fdw_guard_policy::form::{self, Form};
+use fdw_guard_policy::inside;
 use fdw_guard_policy::model::{ObjectState, ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::mem;
 use std::rc::Rc;
 
 /// The reports to raise for all that was touched, warnings first.
@@ -59,14 +61,16 @@ impl Judge<'_> {
         let inside_before = if touch.knows_inside { old } else { new };
         let columns = if inside_counts { paired_columns(inside_before, new) } else { Columns::new() };
         let mut forms = form::forms_between(object_of(old), object_of(new));
+        let column_forms = forms_of_columns(touch, &forms, &columns);
         if old.is_some() && new.is_some() {
-            forms.extend(inside_before.zip(new).map(|(old, new)| forms_inside(touch, old, new)).unwrap_or_default());
-            forms.extend(forms_of_columns(&columns));
+            forms.extend(column_forms.values().flat_map(form::for_table));
+            let inside = inside_before.zip(new).map(|(old, new)| forms_inside(touch, &forms, old, new));
+            forms.extend(inside.unwrap_or_default());
         }
         let named = named_without_trace(touch, &forms);
         forms.extend(named_for_table(&named));
         self.evaluate(touch.key.actor, situation_of(old), situation_of(new), forms, true);
-        self.columns(touch, &named, old, new, &columns);
+        self.columns(touch, &named, old, new, &columns, column_forms);
         let carries = matches!(touch.key.class, Class::Wrapper | Class::Server);
         let (old, new) = old.zip(now).filter(|_| carries)?;
         (old.situation.object != new.situation.object).then(|| Changed { key: touch.key, old: old.clone(), new })
@@ -80,6 +84,7 @@ impl Judge<'_> {
         old: Option<&Scene>,
         new: Option<&Scene>,
         columns: &Columns,
+        mut forms: FormsOfColumns,
     ) {
         let table_changed = object_of(old) != object_of(new)
             && self.policy.looks_above(ObjectType::ForeignTableColumn, ObjectType::ForeignTable);
@@ -87,7 +92,7 @@ impl Judge<'_> {
             let named: Vec<Form> = named_for_column(named, new_column).collect();
             let touched = old_column != new_column || touch.columns.contains(number) || !named.is_empty();
             if touched || table_changed {
-                let mut forms = form::forms_between(old_column.as_deref(), new_column.as_deref());
+                let mut forms = forms.remove(number).unwrap_or_default();
                 forms.extend(named.into_iter().filter(|_| old_column.is_some()));
                 let old = old.zip(old_column.as_ref()).map(|(scene, column)| scene.column(column));
                 let new = new.zip(new_column.as_ref()).map(|(scene, column)| scene.column(column));
@@ -200,18 +205,39 @@ fn nothing_happened(touch: &Touch, old: Option<&Scene>, new: Option<&Scene>) -> 
     }
 }
 
-/// The forms by which what is inside the object changed.
-fn forms_inside(touch: &Touch, old: &Scene, new: &Scene) -> BTreeSet<Form> {
+/// The forms by which what is inside the object changed, given the other forms of the change.
+fn forms_inside(touch: &Touch, others: &BTreeSet<Form>, old: &Scene, new: &Scene) -> BTreeSet<Form> {
     let object_type = new.situation.object.object_type;
-    match &touch.grants {
-        Some(grants) => form::forms_of_attributes(object_type, grants, &guard::grants_on(touch.key)),
-        None => form::forms_of_attributes(object_type, &old.inside, &new.inside),
+    if let Some(grants) = &touch.grants {
+        return form::forms_of_attributes(object_type, grants, &guard::grants_on(touch.key));
+    }
+    let retells = |form: &Form| *form == Form::SetDataType || form::RENAMING.contains(form);
+    let redefines = |named: &NamedForm| matches!(named.form, Form::AddConstraint | Form::DropConstraint);
+    match &touch.said {
+        Some(said) if others.iter().any(retells) && !said.iter().any(redefines) => {
+            form::forms_of_attributes(object_type, &inside::retold(&old.inside, &new.inside), &new.inside)
+        }
+        _ => form::forms_of_attributes(object_type, &old.inside, &new.inside),
     }
 }
 
-/// What is done to columns is done to their table as well.
-fn forms_of_columns(columns: &Columns) -> impl Iterator<Item = Form> {
-    columns.values().flat_map(|(old, new)| form::table_forms_of_column(old.as_deref(), new.as_deref()))
+/// The forms of each column that changed, by its number.
+type FormsOfColumns = BTreeMap<i16, BTreeSet<Form>>;
+
+/// The forms of the columns, given those of their table, without what one change has brought with another.
+fn forms_of_columns(touch: &Touch, of_table: &BTreeSet<Form>, columns: &Columns) -> FormsOfColumns {
+    let between = |(old, new): &(Column, Column)| form::forms_between(old.as_deref(), new.as_deref());
+    let forms = columns.iter().map(|(number, pair)| (*number, between(pair)));
+    let mut forms: FormsOfColumns = forms.filter(|(_, forms)| !forms.is_empty()).collect();
+    if let Some(said) = &touch.said {
+        let of_all: BTreeSet<Form> = forms.values().flatten().chain(of_table).copied().collect();
+        for (number, own) in &mut forms {
+            let column = columns.get(number).and_then(|(_, new)| new.as_ref()).map(|column| column.name());
+            let names = |form| said.iter().any(|named| named.form == form && named.column.as_deref() == column);
+            *own = form::without_consequences(mem::take(own), &of_all, names);
+        }
+    }
+    forms
 }
 
 /// The forms that the statement names and that left no trace. Where it changed something, the catalogs say better what that

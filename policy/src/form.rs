@@ -303,26 +303,42 @@ pub fn forms_of_attributes(object_type: ObjectType, old: &Attributes, new: &Attr
         let (old, new) = (counted(row.attribute, old), counted(row.attribute, new));
         (row.forms)(object_type, old.as_deref(), new.as_deref())
     };
-    let mut forms: BTreeSet<Form> =
-        ATTRIBUTES.iter().flat_map(of_row).filter(|form| form.applies_to(object_type)).collect();
-    // Another type gives the default another cast. A statement that also sets the default says so itself.
-    if forms.contains(&Form::SetDataType) && old.contains_key(&Attribute::Default) {
-        forms.remove(&Form::SetDefault);
-    }
-    forms
+    ATTRIBUTES.iter().flat_map(of_row).filter(|form| form.applies_to(object_type)).collect()
 }
 
-/// What a column's change is for its table: its forms, save that OPTIONS of a column are not the table's.
-pub fn table_forms_of_column(old: Option<&ObjectState>, new: Option<&ObjectState>) -> BTreeSet<Form> {
-    forms_between(old, new)
-        .into_iter()
-        .filter_map(|form| match form {
-            Form::Create => Some(Form::AddColumn),
-            Form::Drop => Some(Form::DropColumn),
-            Form::Options => None,
-            other => Some(other),
-        })
-        .collect()
+/// Forms that expressions inside a table show although nobody has touched them: they name columns, tables and schemas.
+pub const RENAMING: &[Form] = &[Form::RenameColumn, Form::RenameTo, Form::SetSchema];
+
+/// The forms of a column that another form, of the column itself or of its table, has brought with it.
+fn brought_by(form: Form) -> &'static [Form] {
+    match form {
+        // Another type has its own storage, and gives the default, or what generates the column, another cast.
+        Form::SetDataType => &[Form::SetStorage, Form::SetDefault, Form::Other],
+        renaming if RENAMING.contains(&renaming) => &[Form::SetDefault, Form::Other],
+        _ => &[],
+    }
+}
+
+/// Leaves out the forms that one of the others, or one of its table, has brought with it, unless the statement names them.
+pub fn without_consequences(
+    forms: BTreeSet<Form>,
+    of_table: &BTreeSet<Form>,
+    names: impl Fn(Form) -> bool,
+) -> BTreeSet<Form> {
+    let renaming = of_table.iter().filter(|form| RENAMING.contains(form));
+    let brought: BTreeSet<Form> = forms.iter().chain(renaming).flat_map(|form| brought_by(*form)).copied().collect();
+    forms.into_iter().filter(|form| !brought.contains(form) || names(*form)).collect()
+}
+
+/// What a column's forms are for its table: the same, save that OPTIONS of a column are not the table's.
+pub fn for_table(of_column: &BTreeSet<Form>) -> BTreeSet<Form> {
+    let for_table = |form: &Form| match form {
+        Form::Create => Some(Form::AddColumn),
+        Form::Drop => Some(Form::DropColumn),
+        Form::Options => None,
+        other => Some(*other),
+    };
+    of_column.iter().filter_map(for_table).collect()
 }
 
 #[cfg(test)]
@@ -384,7 +400,23 @@ mod tests {
                 BTreeSet::from([form]),
                 "{attribute:?} {old:?} {new:?}"
             );
-            assert_eq!(table_forms_of_column(Some(&before), Some(&after)), BTreeSet::from([form]));
+            assert_eq!(for_table(&forms_between(Some(&before), Some(&after))), BTreeSet::from([form]));
+        }
+    }
+
+    #[test]
+    fn what_another_form_brings_with_it_counts_only_if_it_is_named() {
+        use Form::*;
+        let set = |forms: &[Form]| forms.iter().copied().collect::<BTreeSet<Form>>();
+        let left = |forms: &[Form], of_table: &[Form], named: &[Form]| {
+            without_consequences(set(forms), &set(of_table), |form| named.contains(&form))
+        };
+        let type_and_more = [SetDataType, SetStorage, SetDefault, Other, SetNotNull];
+        assert_eq!(left(&type_and_more, &[], &[]), set(&[SetDataType, SetNotNull]));
+        assert_eq!(left(&type_and_more, &[], &[SetDefault]), set(&[SetDataType, SetDefault, SetNotNull]));
+        assert_eq!(left(&[SetStorage, SetDefault], &[SetDataType], &[]), set(&[SetStorage, SetDefault]));
+        for renaming in [RenameColumn, RenameTo, SetSchema] {
+            assert_eq!(left(&[SetStorage, SetDefault, Other], &[renaming], &[]), set(&[SetStorage]));
         }
     }
 
@@ -399,12 +431,11 @@ mod tests {
     fn columns_come_and_go_for_their_table() {
         let column = column(&[]);
         assert_eq!(forms_between(None, Some(&column)), BTreeSet::from([Form::Create]));
-        assert_eq!(table_forms_of_column(None, Some(&column)), BTreeSet::from([Form::AddColumn]));
-        assert_eq!(table_forms_of_column(Some(&column), None), BTreeSet::from([Form::DropColumn]));
-        assert_eq!(table_forms_of_column(None, None), BTreeSet::new());
+        assert_eq!(for_table(&forms_between(None, Some(&column))), BTreeSet::from([Form::AddColumn]));
+        assert_eq!(for_table(&forms_between(Some(&column), None)), BTreeSet::from([Form::DropColumn]));
         let with_option = state(ForeignTableColumn, "c", &[("column_name", "x")]);
         assert_eq!(forms_between(Some(&column), Some(&with_option)), BTreeSet::from([Form::Options]));
-        assert_eq!(table_forms_of_column(Some(&column), Some(&with_option)), BTreeSet::new());
+        assert_eq!(for_table(&forms_between(Some(&column), Some(&with_option))), BTreeSet::new());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What stands inside an object without being an object that rules know: the constraints, triggers and parents of a
 //! foreign table, the grants on a wrapper or a server. Each kind is one attribute whose text is a JSON array.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -88,9 +88,10 @@ fn elements<T: DeserializeOwned>(attribute: Option<&str>) -> Vec<T> {
 }
 
 /// What constraints and triggers have in common.
-trait Part: DeserializeOwned {
+trait Part: DeserializeOwned + Serialize {
     fn name(&self) -> &str;
     fn definition(&self) -> &str;
+    fn redefine(&mut self, definition: &str);
     /// The form by which one of the same name became this one.
     fn forms_since(&self, old: &Self) -> Vec<Form>;
     fn form_of_adding(&self) -> Option<Form>;
@@ -113,6 +114,10 @@ impl Part for Constraint {
 
     fn definition(&self) -> &str {
         &self.definition
+    }
+
+    fn redefine(&mut self, definition: &str) {
+        definition.clone_into(&mut self.definition);
     }
 
     fn forms_since(&self, old: &Self) -> Vec<Form> {
@@ -140,6 +145,10 @@ impl Part for Trigger {
         &self.definition
     }
 
+    fn redefine(&mut self, definition: &str) {
+        definition.clone_into(&mut self.definition);
+    }
+
     fn forms_since(&self, old: &Self) -> Vec<Form> {
         let enabled = (self.enabled != old.enabled).then(|| self.enabled.form());
         let replaced = (self.definition != old.definition).then_some(Form::Other);
@@ -163,14 +172,41 @@ pub(crate) fn trigger_forms(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
     part_forms::<Trigger>(old, new)
 }
 
+/// What was inside a table as it would be told now, given what is inside it: where columns, tables or schemas were renamed,
+/// or types changed, PostgreSQL tells what is still the same in other words.
+pub fn retold(old: &Attributes, new: &Attributes) -> Attributes {
+    let pair = |attribute| (old.get(&attribute).map(String::as_str), new.get(&attribute).map(String::as_str));
+    let (constraints, triggers) = (pair(Attribute::Constraints), pair(Attribute::Triggers));
+    let told = [
+        (Attribute::Constraints, retold_parts::<Constraint>(constraints.0, constraints.1)),
+        (Attribute::Triggers, retold_parts::<Trigger>(triggers.0, triggers.1)),
+    ];
+    let told = told.into_iter().filter_map(|(attribute, text)| Some((attribute, text?)));
+    old.clone().into_iter().chain(told).collect()
+}
+
+fn retold_parts<P: Part>(old: Option<&str>, new: Option<&str>) -> Option<String> {
+    let (mut old, new) = (elements::<P>(old), elements::<P>(new));
+    let definitions: HashMap<&str, &str> = new.iter().map(|part| (part.name(), part.definition())).collect();
+    for part in &mut old {
+        if let Some(definition) = definitions.get(part.name()) {
+            part.redefine(definition);
+        }
+    }
+    to_attribute(&old)
+}
+
 /// Parts belong together by name; of what is left, an old and a new one of the same definition are one that was renamed.
 fn part_forms<P: Part>(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
+    if old == new {
+        return Vec::new();
+    }
     let (old, new) = (elements::<P>(old), elements::<P>(new));
-    let kept = |part: &P, others: &[P]| others.iter().any(|other| other.name() == part.name());
-    let mut gone: Vec<&P> = old.iter().filter(|part| !kept(part, &new)).collect();
+    let (before, now) = (by_name(&old), by_name(&new));
+    let mut gone: Vec<&P> = old.iter().filter(|part| !now.contains_key(part.name())).collect();
     let mut forms = Vec::new();
     for part in &new {
-        if let Some(before) = old.iter().find(|before| before.name() == part.name()) {
+        if let Some(before) = before.get(part.name()) {
             forms.extend(part.forms_since(before));
         } else if let Some(renamed) = gone.iter().position(|before| before.definition() == part.definition()) {
             gone.remove(renamed);
@@ -181,6 +217,10 @@ fn part_forms<P: Part>(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
     }
     forms.extend(gone.iter().filter_map(|part| part.form_of_dropping()));
     forms
+}
+
+fn by_name<P: Part>(parts: &[P]) -> HashMap<&str, &P> {
+    parts.iter().map(|part| (part.name(), part)).collect()
 }
 
 pub(crate) fn parent_forms(old: Option<&str>, new: Option<&str>) -> Vec<Form> {
@@ -223,6 +263,31 @@ mod tests {
         assert_eq!(forms(&[&valid], &[&renamed]), [Form::Other]);
         assert_eq!(forms(&[&valid, &renamed], &[&renamed]), [Form::DropConstraint]);
         assert_eq!(forms(&[&valid], &[]), [Form::DropConstraint]);
+    }
+
+    #[test]
+    fn what_is_told_in_other_words_is_the_same() {
+        let inside = |constraints: &[Constraint], enabled| {
+            let trigger = Trigger { name: "t".to_owned(), definition: format!("{enabled:?}"), enabled };
+            [(Attribute::Constraints, to_attribute(constraints)), (Attribute::Triggers, to_attribute(&[trigger]))]
+                .into_iter()
+                .filter_map(|(attribute, text)| Some((attribute, text?)))
+                .collect::<Attributes>()
+        };
+        let forms = |old: &Attributes, new: &Attributes| {
+            let told = retold(old, new);
+            let of = |attribute, forms: fn(Option<&str>, Option<&str>) -> Vec<Form>| {
+                forms(told.get(&attribute).map(String::as_str), new.get(&attribute).map(String::as_str))
+            };
+            [of(Attribute::Constraints, constraint_forms), of(Attribute::Triggers, trigger_forms)].concat()
+        };
+        let (old, told) = (constraint("a", "CHECK (x > 0)", false), constraint("a", "CHECK (y > 0)", false));
+        let (validated, other) = (constraint("a", "CHECK (y > 0)", true), constraint("b", "CHECK (y > 1)", true));
+        let before = inside(&[old], Enabled::Origin);
+        assert_eq!(forms(&before, &inside(&[told], Enabled::Origin)), []);
+        let after = inside(&[validated, other], Enabled::Always);
+        assert_eq!(forms(&before, &after), [Form::ValidateConstraint, Form::AddConstraint, Form::EnableAlwaysTrigger]);
+        assert_eq!(forms(&before, &inside(&[], Enabled::Origin)), [Form::DropConstraint]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a statement's parse tree says: whether it can reach SQL/MED objects, and what it leaves no trace of.
 
-use crate::ffi::text;
+use crate::ffi::{text, version};
 use fdw_guard_policy::form::Form;
 use pgrx::pg_sys::{self, AlterTableType, NodeTag, ObjectType, Oid};
 use std::ffi::c_int;
@@ -185,9 +185,11 @@ unsafe fn form_of(command: &pg_sys::AlterTableCmd) -> Option<(Form, bool)> {
         AlterTableType::AT_ResetOptions => of_column(Form::ResetAttributeOption),
         AlterTableType::AT_SetStorage => of_column(Form::SetStorage),
         AlterTableType::AT_AlterColumnGenericOptions => of_column(Form::Options),
-        AlterTableType::AT_AddIdentity | AlterTableType::AT_SetIdentity | AlterTableType::AT_DropIdentity => {
-            of_column(Form::Other)
-        }
+        AlterTableType::AT_AddIdentity
+        | AlterTableType::AT_SetIdentity
+        | AlterTableType::AT_DropIdentity
+        | AlterTableType::AT_DropExpression => of_column(Form::Other),
+        subtype if version::is_set_expression(subtype) => of_column(Form::Other),
         // SAFETY: the definition of such a command is a Constraint.
         AlterTableType::AT_AddConstraint => unsafe { of_constraint(command.def.cast()) },
         AlterTableType::AT_ValidateConstraint => of_table(Form::ValidateConstraint),

@@ -15,6 +15,18 @@ pub fn rights_of(item: &pg_sys::AclItem) -> (bool, bool) {
     (item.ai_privs & lower != 0, item.ai_privs >> half != 0)
 }
 
+/// Whether a command of ALTER TABLE is SET EXPRESSION, which came with 17.
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+pub fn is_set_expression(_: pg_sys::AlterTableType::Type) -> bool {
+    false
+}
+
+/// Whether a command of ALTER TABLE is SET EXPRESSION.
+#[cfg(not(any(feature = "pg15", feature = "pg16")))]
+pub fn is_set_expression(command: pg_sys::AlterTableType::Type) -> bool {
+    command == pg_sys::AlterTableType::AT_SetExpression
+}
+
 /// Whether the role has USAGE on the server. 16 replaced the functions for each kind of object by one.
 pub fn may_use_server(server: Oid, role: Oid) -> bool {
     let usage = pg_sys::AclMode::from(pg_sys::ACL_USAGE);

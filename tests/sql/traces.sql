@@ -47,6 +47,26 @@ ALTER SERVER s OPTIONS (SET host 'i');
 COMMIT;
 SET fdw_guard.check_mode = immediate;
 
+-- What is renamed, or gets another type, shows in expressions and triggers that nobody has touched.
+ALTER FOREIGN TABLE t ADD CONSTRAINT two CHECK (a < c AND b <> ''), ADD CONSTRAINT whole CHECK (t IS NOT NULL);
+ALTER FOREIGN TABLE t ADD g int GENERATED ALWAYS AS (c + 1) STORED;
+ALTER FOREIGN TABLE t RENAME COLUMN c TO c2;
+ALTER FOREIGN TABLE t RENAME TO t2;
+ALTER FOREIGN TABLE t2 SET SCHEMA elsewhere;
+ALTER TABLE elsewhere.t2 RENAME CONSTRAINT two TO pair;
+ALTER FOREIGN TABLE elsewhere.t2 ALTER b TYPE varchar(5);
+ALTER FOREIGN TABLE elsewhere.t2 ALTER g TYPE numeric;
+-- But what the statement names it does.
+ALTER FOREIGN TABLE elsewhere.t2 ALTER b TYPE varchar(6), ALTER g SET STORAGE main, DROP CONSTRAINT pair,
+    ADD CONSTRAINT pair CHECK (true);
+ALTER FOREIGN TABLE elsewhere.t2 ALTER b TYPE varchar(7), ADD d int CHECK (c2 > 5);
+-- Also where it reaches a partition.
+ALTER TABLE p ALTER b TYPE varchar(9);
+ALTER TABLE p ALTER b TYPE varchar(8), ALTER b SET DEFAULT 'y';
+ALTER TABLE p ALTER b TYPE text, ALTER c SET DEFAULT 1;
+ALTER TABLE p ADD CONSTRAINT positive CHECK (c > 0);
+ALTER TABLE p ALTER c TYPE bigint, DROP CONSTRAINT positive, ADD CONSTRAINT positive CHECK (c > 1);
+
 DELETE FROM fdw_guard.rule;
 DROP EXTENSION fdw_guard;
 DROP TABLE p;
