@@ -543,7 +543,7 @@ impl Scene {
     /// The scene before the touch. PostgreSQL tells of a new trigger when it can be seen already.
     fn before(self, how: How) -> Self {
         let How::Trigger(trigger) = how else { return self };
-        let Some(name) = inside::trigger_name(trigger) else { return self };
+        let Some(name) = inside::name_of_new_trigger(trigger) else { return self };
         Self { inside: without_trigger(self.inside, &name), ..self }
     }
 

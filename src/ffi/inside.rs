@@ -196,10 +196,16 @@ pub fn table_of_trigger(trigger: Oid) -> Option<Oid> {
     unsafe { scan::row_of_oid(pg_sys::TriggerRelationId, TRIGGERS_BY_OID, trigger, |row| row.oid(c"tgrelid")) }
 }
 
-/// The name of a trigger, also of one that the running command has just made.
-pub fn trigger_name(trigger: Oid) -> Option<String> {
-    // SAFETY: the index is that of pg_trigger's oid.
-    unsafe { scan::row_of_oid(pg_sys::TriggerRelationId, TRIGGERS_BY_OID, trigger, |row| row.name(c"tgname")) }
+/// The name of a trigger that the running command has made, if it shows already; None of one that is in the place of another,
+/// which still shows instead.
+pub fn name_of_new_trigger(trigger: Oid) -> Option<String> {
+    let shown = |snapshot| {
+        let read = |row: &Row| (row.place(), row.name(c"tgname"));
+        // SAFETY: the index is that of pg_trigger's oid; neither snapshot is ever unregistered.
+        unsafe { scan::row_as(pg_sys::TriggerRelationId, TRIGGERS_BY_OID, trigger, snapshot, read) }
+    };
+    let (place, name) = shown(&raw mut pg_sys::SnapshotSelfData)?;
+    (shown(ptr::null_mut())?.0 == place).then_some(name)
 }
 
 /// The table of a default.

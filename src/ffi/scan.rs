@@ -130,6 +130,13 @@ impl Row {
         (!is_null).then_some(datum)
     }
 
+    /// Where this version of the row stands: its block's number, in two halves, and its place there.
+    pub fn place(&self) -> (u16, u16, u16) {
+        // SAFETY: the tuple is one of a table's.
+        let place = unsafe { (*self.tuple).t_self };
+        (place.ip_blkid.bi_hi, place.ip_blkid.bi_lo, place.ip_posid)
+    }
+
     pub fn oid(&self, column: &CStr) -> Oid {
         self.datum(column).map_or(Oid::INVALID, |datum| Oid::from(datum.value() as u32))
     }
@@ -253,9 +260,24 @@ pub fn foreign_tables_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
 /// # Safety
 /// The index is one of the catalog's over its oid column alone.
 pub unsafe fn row_of_oid<T>(catalog: Oid, index: Oid, oid: Oid, read: impl Fn(&Row) -> T) -> Option<T> {
-    let mut found = None;
     // SAFETY: the caller's promise; SnapshotSelf is never unregistered.
-    let mut scan = unsafe { CatalogScan::by_index(catalog, index, [(c"oid", oid)], &raw mut pg_sys::SnapshotSelfData) };
+    unsafe { row_as(catalog, index, oid, &raw mut pg_sys::SnapshotSelfData, read) }
+}
+
+/// The only row with that oid as a snapshot shows it; with a null one as a catalog look-up would see it.
+///
+/// # Safety
+/// The index is one of the catalog's over its oid column alone; the snapshot is null or never unregistered.
+pub unsafe fn row_as<T>(
+    catalog: Oid,
+    index: Oid,
+    oid: Oid,
+    snapshot: pg_sys::Snapshot,
+    read: impl Fn(&Row) -> T,
+) -> Option<T> {
+    let mut found = None;
+    // SAFETY: the caller's promise.
+    let mut scan = unsafe { CatalogScan::by_index(catalog, index, [(c"oid", oid)], snapshot) };
     scan.for_each_row(|row| found = Some(read(row)));
     found
 }
