@@ -4,6 +4,7 @@
 //! as it is is read, and the policy judges the difference. Touches outside any frame (another extension's C code, a
 //! library loaded mid-statement) and those of `check_mode = deferred` wait for the end of the transaction.
 
+use crate::ffi::held::Held;
 use crate::ffi::hooks::{Access, Catalog};
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
@@ -18,7 +19,7 @@ use fdw_guard_policy::model::{Attributes, ObjectState, ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::rc::Rc;
 
@@ -504,15 +505,19 @@ fn concerns(class: Class, oid: Oid, is_new: bool) -> bool {
 
 /// The object as the catalogs show it now, with what is above it and inside it.
 pub fn scene(class: Class, oid: Oid) -> Option<Scene> {
+    if class != Class::Relation {
+        return scene_from_outside(class, oid);
+    }
+    // Expressions name functions and types, which nobody drops meanwhile, as that takes them out of the table as well.
+    let _held = Held::new(oid);
     let scene = scene_from_outside(class, oid)?;
-    Some(match class {
-        Class::Relation => {
-            let columns = catalog::columns(oid, scene.situation.object.identity());
-            let columns = columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect();
-            Scene { columns, inside: inside::of_table(oid), ..scene }
-        }
-        Class::Wrapper | Class::Server | Class::UserMapping => scene,
-    })
+    Some(Scene { inside: inside::of_table(oid), ..scene.with_columns(oid, inside::defaults(oid)) })
+}
+
+/// The object as far as rules look into it where it did not change itself: a table with its columns.
+pub fn scene_below(class: Class, oid: Oid) -> Option<Scene> {
+    let scene = scene_from_outside(class, oid)?;
+    Some(if class == Class::Relation { scene.with_columns(oid, HashMap::new()) } else { scene })
 }
 
 /// The object as the catalogs show it now, with what is above it.
@@ -538,6 +543,12 @@ pub fn scene_from_outside(class: Class, oid: Oid) -> Option<Scene> {
 impl Scene {
     fn outside(situation: Situation) -> Self {
         Self { situation, columns: Vec::new(), inside: Attributes::new() }
+    }
+
+    fn with_columns(self, table: Oid, defaults: HashMap<i16, String>) -> Self {
+        let columns = catalog::columns(table, self.situation.object.identity(), defaults);
+        let columns = columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect();
+        Self { columns, ..self }
     }
 
     /// The scene before the touch. PostgreSQL tells of a new trigger when it can be seen already.

@@ -146,7 +146,7 @@ impl Judge<'_> {
             return;
         }
         let _scratch = Scratch::new();
-        let Some(scene) = guard::scene(class, oid) else { return };
+        let Some(scene) = guard::scene_below(class, oid) else { return };
         let old = scene.on(&floor.old);
         let new = scene.on(&floor.new);
         for (_, column) in &scene.columns {

@@ -3,6 +3,7 @@
 use crate::ffi::{catalog, names};
 use fdw_guard_policy::suggest::nearest;
 use pgrx::pg_sys::Oid;
+use std::collections::HashMap;
 use thiserror::Error;
 
 /// The role of the PUBLIC mapping, and the name that stands for it.
@@ -60,7 +61,8 @@ pub fn foreign_table(relation: Oid) -> Result<Oid, Missing> {
 /// The number of the column of that name.
 pub fn column(table: Oid, name: &str) -> Result<i16, Missing> {
     names::column(table, name).ok_or_else(|| {
-        let known = catalog::columns(table, "").into_iter().map(|(_, column)| column.name().to_owned()).collect();
+        let columns = catalog::columns(table, "", HashMap::new()).into_iter();
+        let known = columns.map(|(_, column)| column.name().to_owned()).collect();
         let relation = names::of_relation(table).unwrap_or_default();
         Missing::Column { relation, name: name.to_owned(), near: near(name, known) }
     })

@@ -268,7 +268,8 @@ mod tests {
     #[test]
     fn what_is_told_in_other_words_is_the_same() {
         let inside = |constraints: &[Constraint], enabled| {
-            let trigger = Trigger { name: "t".to_owned(), definition: format!("{enabled:?}"), enabled };
+            let definition = format!("{enabled:?}");
+            let trigger = Trigger { name: "t".to_owned(), definition, enabled, inherited: false };
             [(Attribute::Constraints, to_attribute(constraints)), (Attribute::Triggers, to_attribute(&[trigger]))]
                 .into_iter()
                 .filter_map(|(attribute, text)| Some((attribute, text?)))

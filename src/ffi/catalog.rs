@@ -1,11 +1,12 @@
 //! What the catalogs say of one object, as the policy's owned values.
 
 use crate::ffi::delegates::{self, Functions};
+use crate::ffi::search_path::Pinned;
 use crate::ffi::tuple::{self, CachedTuple};
-use crate::ffi::{inside, kept, text};
+use crate::ffi::{kept, text};
 use fdw_guard_policy::model::{Attribute, Description, ObjectState, ObjectType, Options};
 use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::c_char;
 use std::rc::Rc;
 
@@ -162,12 +163,13 @@ fn foreign_table_identity(oid: Oid, schema: Option<&str>, name: &pg_sys::NameDat
     }
 }
 
-/// The columns of a foreign table by number, dropped ones left out.
-pub fn columns(table: Oid, table_identity: &str) -> Vec<(i16, ObjectState)> {
+/// The columns of a foreign table by number, dropped ones left out. `defaults` are those of [`crate::ffi::inside::defaults`], where
+/// they matter.
+pub fn columns(table: Oid, table_identity: &str, mut defaults: HashMap<i16, String>) -> Vec<(i16, ObjectState)> {
     let Some(relation) = CachedTuple::find(Cache::RELOID, &[table.into()]) else { return Vec::new() };
     // SAFETY: the cache is that of pg_class.
     let count = unsafe { relation.form::<pg_sys::FormData_pg_class>() }.relnatts;
-    let mut defaults = inside::defaults(table);
+    let _path = Pinned::new();
     let mut column = |number| column(table, number, table_identity, defaults.remove(&number));
     (1..=count).filter_map(|number| Some((number, column(number)?))).collect()
 }

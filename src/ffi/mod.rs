@@ -7,6 +7,7 @@ pub mod checked_setting;
 pub mod delegates;
 pub mod exports;
 pub mod function;
+pub mod held;
 pub mod hooks;
 pub mod inside;
 pub mod kept;

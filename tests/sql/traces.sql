@@ -78,10 +78,21 @@ ALTER FOREIGN TABLE elsewhere.t2 ALTER b SET DEFAULT NULL;
 CREATE FOREIGN TABLE pg_temp.passing (a int DEFAULT 1 CHECK (a > 0)) SERVER s;
 DISCARD TEMP;
 
+-- What a condition says of a column's type does not turn on the search path.
+DELETE FROM fdw_guard.rule;
+CREATE TYPE elsewhere.mood AS ENUM ('fine');
+CREATE FOREIGN TABLE moods (mood elsewhere.mood) SERVER s;
+INSERT INTO fdw_guard.rule (name, object_type, condition, forms, mode) VALUES
+    ('moods', 'foreign table column', '{"properties": {"column": {"properties": {"type": {"const": "elsewhere.mood"}}}}}', '{RENAME COLUMN}', 'warn');
+ALTER FOREIGN TABLE moods RENAME mood TO temper;
+SET search_path = elsewhere, public;
+ALTER FOREIGN TABLE moods RENAME temper TO mood;
+RESET search_path;
+
 DELETE FROM fdw_guard.rule;
 DROP EXTENSION fdw_guard;
 DROP TABLE p;
 DROP FOREIGN DATA WRAPPER w CASCADE;
-DROP SCHEMA elsewhere;
+DROP SCHEMA elsewhere CASCADE;
 DROP FUNCTION fires();
 DROP ROLE given;
