@@ -56,15 +56,19 @@ fn constraints(table: Oid) -> Vec<Constraint> {
 
 fn check_definition(row: &Row, table: Oid) -> Option<String> {
     let expression = deparsed(row.datum(c"conbin")?, table)?;
-    let no_inherit = if row.boolean(c"connoinherit") { " NO INHERIT" } else { "" };
-    Some(format!("CHECK ({expression}){no_inherit}"))
+    let not_enforced = if version::is_enforced(row) { "" } else { " NOT ENFORCED" };
+    Some(format!("CHECK ({expression}){}{not_enforced}", no_inherit(row)))
 }
 
 /// Its column is the only element of `conkey`.
 fn not_null_definition(row: &Row, table: Oid) -> Option<String> {
     // SAFETY: conkey is of type int2[].
     let number = unsafe { tuple::small_integers(row.datum(c"conkey")?) }.first().copied()?;
-    Some(format!("{NOT_NULL}{}", catalog::column_name(table, number)?))
+    Some(format!("{NOT_NULL}{}{}", catalog::column_name(table, number)?, no_inherit(row)))
+}
+
+fn no_inherit(row: &Row) -> &'static str {
+    if row.boolean(c"connoinherit") { " NO INHERIT" } else { "" }
 }
 
 /// An expression of the table's as SQL.

@@ -1,5 +1,6 @@
 //! Where PostgreSQL 15 to 18 differ.
 
+use crate::ffi::scan::Row;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::c_char;
 use std::ptr;
@@ -25,6 +26,18 @@ pub fn is_set_expression(_: pg_sys::AlterTableType::Type) -> bool {
 #[cfg(not(any(feature = "pg15", feature = "pg16")))]
 pub fn is_set_expression(command: pg_sys::AlterTableType::Type) -> bool {
     command == pg_sys::AlterTableType::AT_SetExpression
+}
+
+/// Whether a constraint, a row of pg_constraint, is enforced; before 18 each is.
+#[cfg(not(feature = "pg18"))]
+pub fn is_enforced(_: &Row) -> bool {
+    true
+}
+
+/// Whether a constraint, a row of pg_constraint, is enforced.
+#[cfg(feature = "pg18")]
+pub fn is_enforced(constraint: &Row) -> bool {
+    constraint.boolean(c"conenforced")
 }
 
 /// Whether the role has USAGE on the server. 16 replaced the functions for each kind of object by one.

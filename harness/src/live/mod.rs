@@ -22,6 +22,7 @@ mod policy_file;
 mod readme;
 mod rejected_alter;
 mod rights;
+mod side_by_side;
 mod standing_aside;
 
 use std::sync::Arc;
@@ -67,6 +68,7 @@ fn all() -> Vec<LiveTest> {
         readme::TESTS,
         rejected_alter::TESTS,
         rights::TESTS,
+        side_by_side::TESTS,
         standing_aside::TESTS,
     ]
     .concat()
