@@ -89,6 +89,20 @@ SET search_path = elsewhere, public;
 ALTER FOREIGN TABLE moods RENAME temper TO mood;
 RESET search_path;
 
+-- A constraint is told in full.
+CREATE FOREIGN TABLE told (a int CONSTRAINT own CHECK (a > 0) NO INHERIT) SERVER s;
+SELECT fdw_guard.table_state('told') -> 'constraints';
+DO $$
+BEGIN
+    IF current_setting('server_version_num')::integer >= 180000 THEN
+        EXECUTE 'ALTER FOREIGN TABLE told ADD CONSTRAINT filled NOT NULL a NO INHERIT';
+        EXECUTE 'ALTER FOREIGN TABLE told ADD CONSTRAINT hoped CHECK (a > 1) NOT ENFORCED';
+        ASSERT fdw_guard.table_state('told') -> 'constraints' @> '[
+            {"name": "filled", "definition": "NOT NULL a NO INHERIT"},
+            {"name": "hoped", "definition": "CHECK ((a > 1)) NOT ENFORCED"}]';
+    END IF;
+END $$;
+
 DELETE FROM fdw_guard.rule;
 DROP EXTENSION fdw_guard;
 DROP TABLE p;
