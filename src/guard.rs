@@ -4,7 +4,6 @@
 //! as it is is read, and the policy judges the difference. Touches outside any frame (another extension's C code, a
 //! library loaded mid-statement) and those of `check_mode = deferred` wait for the end of the transaction.
 
-use crate::ffi::held::Held;
 use crate::ffi::hooks::{Access, Catalog};
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
@@ -12,208 +11,15 @@ use crate::ffi::statement::{Foretold, Named, NamedForm, Said};
 use crate::ffi::{catalog, inside, scan, server, session};
 use crate::judge;
 use crate::policy_in_force;
+use crate::scene::{Class, scene, scene_from_outside};
 use crate::settings::{self, CheckMode, Enforcement};
+use crate::touched::{How, Key, Subtransaction, Touch, Touched};
 use fdw_guard_policy::form::Form;
-use fdw_guard_policy::inside::without_trigger;
-use fdw_guard_policy::model::{Attributes, ObjectState, ObjectType, Situation};
+use fdw_guard_policy::model::{Attributes, ObjectType};
 use fdw_guard_policy::policy::Policy;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
-use std::rc::Rc;
-
-/// The kinds of object that are touched.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Class {
-    Wrapper,
-    Server,
-    UserMapping,
-    /// A relation; it counts only if it is a foreign table.
-    Relation,
-}
-
-impl Class {
-    /// The kind of object whose main row stands in that catalog.
-    pub fn of_catalog(catalog: Oid) -> Option<Self> {
-        Self::of_main(Catalog::of(catalog)?)
-    }
-
-    fn of_main(catalog: Catalog) -> Option<Self> {
-        match catalog {
-            Catalog::Wrapper => Some(Self::Wrapper),
-            Catalog::Server => Some(Self::Server),
-            Catalog::UserMapping => Some(Self::UserMapping),
-            Catalog::Relation => Some(Self::Relation),
-            Catalog::Constraint
-            | Catalog::Trigger
-            | Catalog::Default
-            | Catalog::Inheritance
-            | Catalog::Schema
-            | Catalog::Role => None,
-        }
-    }
-}
-
-/// An object with all that is above it and, as far as it was looked into, what is inside it.
-#[derive(Clone, Debug)]
-pub struct Scene {
-    pub situation: Situation,
-    /// Of a foreign table, by number.
-    pub columns: Vec<(i16, Rc<ObjectState>)>,
-    /// What [`fdw_guard_policy::inside`] says is inside a table.
-    pub inside: Attributes,
-}
-
-/// Which object was touched, and by whom: one who sets a role for a while does not lend it his changes.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    pub class: Class,
-    pub oid: Oid,
-    pub actor: Oid,
-}
-
-impl Key {
-    fn order(self) -> (Class, u32, u32) {
-        (self.class, self.oid.to_u32(), self.actor.to_u32())
-    }
-}
-
-/// PostgreSQL's number of a subtransaction; the transaction itself has one too.
-pub type Subtransaction = u32;
-
-/// One touched object.
-#[derive(Debug)]
-pub struct Touch {
-    pub key: Key,
-    /// The object before the first touch; None if it was made by it.
-    pub old: Option<Scene>,
-    /// Whether `old` has what is inside it: that is not read where no rule looks at it.
-    pub knows_inside: bool,
-    /// The columns that were touched; 0 is the object itself.
-    pub columns: BTreeSet<i16>,
-    /// The forms that the statement names, whether they change anything or not.
-    pub named: Vec<NamedForm>,
-    /// Only something beside it was touched, by whose name it is known, or of which PostgreSQL alone knows why; if it is
-    /// as it was, or gone, nobody has done anything to it.
-    pub aside: bool,
-    /// Of a wrapper or a server whose grants changed, what they were; no grant at all is something else than unknown ones.
-    pub grants: Option<Attributes>,
-    /// The forms that the statement names of whatever table, of which those that reach down to partitions and heirs are
-    /// this one's too; None if it was touched by more than one statement, or by none.
-    pub said: Option<Rc<[NamedForm]>>,
-    /// The subtransaction of the first touch; if that is undone, so is the touch.
-    subtransaction: Subtransaction,
-}
-
-/// How an object is touched.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum How {
-    Made,
-    /// It or the column with that number; 0 is the object itself.
-    Changed(i16),
-    /// It has got that trigger.
-    Trigger(Oid),
-    /// Something beside it.
-    Aside,
-}
-
-impl How {
-    fn column(self) -> Option<i16> {
-        match self {
-            Self::Made => Some(0),
-            Self::Changed(column) => Some(column),
-            Self::Trigger(_) => Some(0),
-            Self::Aside => None,
-        }
-    }
-}
-
-impl Touch {
-    /// A touch of the object itself, now.
-    fn of(key: Key, old: Option<Scene>) -> Self {
-        let subtransaction = session::subtransaction();
-        let columns = BTreeSet::from([0]);
-        let (knows_inside, named, aside, grants) = (false, Vec::new(), false, None);
-        Self { key, old, knows_inside, columns, named, aside, grants, said: None, subtransaction }
-    }
-}
-
-/// Everything that was touched, in the order of the first touch.
-#[derive(Default, Debug)]
-pub struct Touched {
-    touches: Vec<Touch>,
-    /// Where each stands, by class, object and actor.
-    places: BTreeMap<(Class, u32, u32), usize>,
-}
-
-impl Touched {
-    const NOTHING: Self = Self { touches: Vec::new(), places: BTreeMap::new() };
-
-    /// Notes one more touch of an object that is there already; says whether it is.
-    fn note_again(&mut self, key: Key, how: How) -> bool {
-        let Some(touch) = self.find(key) else { return false };
-        touch.columns.extend(how.column());
-        touch.aside &= how == How::Aside;
-        true
-    }
-
-    fn add(&mut self, touch: Touch) {
-        if let Some(known) = self.find(touch.key) {
-            known.columns.extend(touch.columns);
-            known.named.extend(touch.named);
-            known.aside &= touch.aside;
-            known.grants = known.grants.take().or(touch.grants);
-            known.said = None;
-        } else {
-            self.places.insert(touch.key.order(), self.touches.len());
-            self.touches.push(touch);
-        }
-    }
-
-    fn find(&mut self, key: Key) -> Option<&mut Touch> {
-        self.places.get(&key.order()).and_then(|place| self.touches.get_mut(*place))
-    }
-
-    /// A subtransaction has ended: its touches are its parent's now, or undone.
-    fn end_subtransaction(&mut self, ended: Subtransaction, heir: Option<Subtransaction>) {
-        match heir {
-            Some(heir) => {
-                let theirs = self.touches.iter_mut().filter(|touch| touch.subtransaction == ended);
-                theirs.for_each(|touch| touch.subtransaction = heir);
-            }
-            None => {
-                let kept = mem::take(self).touches.into_iter().filter(|touch| touch.subtransaction != ended);
-                kept.for_each(|touch| self.add(touch));
-            }
-        }
-    }
-
-    /// All of it comes from a statement that names these forms.
-    fn say(&mut self, forms: &[NamedForm]) {
-        if !self.is_empty() {
-            let said: Rc<[NamedForm]> = forms.into();
-            self.touches.iter_mut().for_each(|touch| touch.said = Some(Rc::clone(&said)));
-        }
-    }
-
-    fn absorb(&mut self, later: Self) {
-        later.touches.into_iter().for_each(|touch| self.add(touch));
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Touch> {
-        self.touches.iter()
-    }
-
-    pub fn contains(&self, class: Class, oid: Oid) -> bool {
-        let oid = oid.to_u32();
-        self.places.range((class, oid, u32::MIN)..=(class, oid, u32::MAX)).next().is_some()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.touches.is_empty()
-    }
-}
 
 /// One running statement.
 #[derive(Default)]
@@ -321,7 +127,7 @@ pub fn close_frame() -> Vec<Report> {
 
 /// Adds the forms that the statement names. What it has not touched is as it was.
 fn add_named(touched: &mut Touched, named: Option<Named>) {
-    let Some(named) = named.filter(|_| inside_counts(Class::Relation)) else { return };
+    let Some(named) = named.filter(|_| a_rule_may_look_inside()) else { return };
     let Some(relation) = named.relation.find().filter(|oid| catalog::is_foreign_table(*oid)) else { return };
     let key = Key { class: Class::Relation, oid: relation, actor: session::current_role() };
     match touched.find(key) {
@@ -458,7 +264,11 @@ fn note(class: Class, oid: Oid, how: How) {
     let _scratch = Scratch::new();
     let knows_inside = is_new || inside_counts(class);
     let read = if knows_inside { scene } else { scene_from_outside };
-    let old = if is_new { None } else { read(class, oid).map(|scene| scene.before(how)) };
+    let old = match how {
+        How::Made => None,
+        How::Trigger(trigger) => read(class, oid).map(|scene| scene.before_trigger(trigger)),
+        How::Changed(_) | How::Aside => read(class, oid),
+    };
     let columns = how.column().into_iter().collect();
     let touch = Touch { knows_inside, columns, aside: how == How::Aside, ..Touch::of(key, old) };
     with_open(|open| open.innermost().add(touch));
@@ -477,7 +287,12 @@ fn counts(object_type: ObjectType) -> bool {
 /// verdict waits: another session's rule binds this one from its next statement.
 fn inside_counts(class: Class) -> bool {
     let waits = settings::check_mode() == CheckMode::Deferred || with_open(|open| open.frames.is_empty());
-    class == Class::Relation && (waits || policy_in_force::kept().is_none_or(|policy| policy.looks_inside()))
+    class == Class::Relation && (waits || a_rule_may_look_inside())
+}
+
+/// As far as the session knows.
+fn a_rule_may_look_inside() -> bool {
+    policy_in_force::kept().is_none_or(|policy| policy.looks_inside())
 }
 
 /// The object that a row of that catalog belongs to.
@@ -500,91 +315,5 @@ fn concerns(class: Class, oid: Oid, is_new: bool) -> bool {
         Class::Relation if is_new => catalog::is_new_foreign_table(oid),
         Class::Relation => catalog::is_foreign_table(oid),
         Class::Wrapper | Class::Server | Class::UserMapping => true,
-    }
-}
-
-/// The object as the catalogs show it now, with what is above it and inside it.
-pub fn scene(class: Class, oid: Oid) -> Option<Scene> {
-    if class != Class::Relation {
-        return scene_from_outside(class, oid);
-    }
-    // Expressions name functions and types, which nobody drops meanwhile, as that takes them out of the table as well.
-    let _held = Held::new(oid);
-    let scene = scene_from_outside(class, oid)?;
-    Some(Scene { inside: inside::of_table(oid), ..scene.with_columns(oid, inside::defaults(oid)) })
-}
-
-/// The object as far as rules look into it where it did not change itself: a table with its columns.
-pub fn scene_below(class: Class, oid: Oid) -> Option<Scene> {
-    let scene = scene_from_outside(class, oid)?;
-    Some(if class == Class::Relation { scene.with_columns(oid, HashMap::new()) } else { scene })
-}
-
-/// The object as the catalogs show it now, with what is above it.
-pub fn scene_from_outside(class: Class, oid: Oid) -> Option<Scene> {
-    let (state, above) = match class {
-        Class::Wrapper => (catalog::wrapper(oid)?.state, Vec::new()),
-        Class::Server => {
-            let server = catalog::server(oid)?;
-            (server.state, wrapper_above(server.above))
-        }
-        Class::UserMapping => {
-            let mapping = catalog::user_mapping(oid)?;
-            (mapping.state, server_above(mapping.above))
-        }
-        Class::Relation => {
-            let table = catalog::foreign_table(oid)?;
-            (table.state, server_above(table.above))
-        }
-    };
-    Some(Scene::outside(Situation { object: Rc::new(state), above }))
-}
-
-impl Scene {
-    fn outside(situation: Situation) -> Self {
-        Self { situation, columns: Vec::new(), inside: Attributes::new() }
-    }
-
-    fn with_columns(self, table: Oid, defaults: HashMap<i16, String>) -> Self {
-        let columns = catalog::columns(table, self.situation.object.identity(), defaults);
-        let columns = columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect();
-        Self { columns, ..self }
-    }
-
-    /// The scene before the touch. PostgreSQL tells of a new trigger when it can be seen already.
-    fn before(self, how: How) -> Self {
-        let How::Trigger(trigger) = how else { return self };
-        let Some(name) = inside::name_of_new_trigger(trigger) else { return self };
-        Self { inside: without_trigger(self.inside, &name), ..self }
-    }
-
-    /// Whether nothing of it differs, inside and outside, but what is above it.
-    pub fn is_as(&self, other: &Self) -> bool {
-        self.situation.object == other.situation.object && self.columns == other.columns && self.inside == other.inside
-    }
-
-    /// The same object from outside, with other things above it.
-    pub fn on(&self, above: &[Rc<ObjectState>]) -> Self {
-        Self::outside(Situation { object: Rc::clone(&self.situation.object), above: above.to_vec() })
-    }
-
-    /// One column of the table with the table and what is above that.
-    pub fn column(&self, column: &Rc<ObjectState>) -> Situation {
-        let mut above = self.situation.above.clone();
-        above.push(Rc::clone(&self.situation.object));
-        Situation { object: Rc::clone(column), above }
-    }
-}
-
-fn wrapper_above(wrapper: Oid) -> Vec<Rc<ObjectState>> {
-    catalog::wrapper_above(wrapper).into_iter().collect()
-}
-
-/// A server and its wrapper.
-pub fn server_above(server: Oid) -> Vec<Rc<ObjectState>> {
-    let Some((server, wrapper)) = catalog::server_above(server) else { return Vec::new() };
-    match catalog::wrapper_above(wrapper) {
-        Some(wrapper) => vec![wrapper, server],
-        None => vec![server],
     }
 }

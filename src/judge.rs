@@ -5,10 +5,12 @@ use crate::ffi::raise::Report;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::NamedForm;
 use crate::ffi::{catalog, scan};
-use crate::guard::{self, Class, Key, Scene, Touch, Touched};
+use crate::guard;
 use crate::policy_in_force;
 use crate::report;
+use crate::scene::{self, Class, Scene};
 use crate::settings::{self, Enforcement};
+use crate::touched::{Key, Touch, Touched};
 use fdw_guard_policy::evaluate::Change;
 use fdw_guard_policy::form::{self, Form};
 use fdw_guard_policy::inside;
@@ -51,7 +53,7 @@ impl Judge<'_> {
     fn touch(&mut self, touch: &Touch) -> Option<Changed> {
         let _scratch = Scratch::new();
         let inside_counts = self.policy.looks_inside();
-        let read = if inside_counts { guard::scene } else { guard::scene_from_outside };
+        let read = if inside_counts { scene::scene } else { scene::scene_from_outside };
         let now = read(touch.key.class, touch.key.oid);
         let (old, new) = (touch.old.as_ref(), now.as_ref());
         if (old.is_none() && new.is_none()) || (touch.aside && nothing_happened(touch, old, new)) {
@@ -146,7 +148,7 @@ impl Judge<'_> {
             return;
         }
         let _scratch = Scratch::new();
-        let Some(scene) = guard::scene_below(class, oid) else { return };
+        let Some(scene) = scene::scene_below(class, oid) else { return };
         let old = scene.on(&floor.old);
         let new = scene.on(&floor.new);
         for (_, column) in &scene.columns {

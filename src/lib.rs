@@ -10,7 +10,9 @@ mod lookup;
 mod policy_file;
 mod policy_in_force;
 mod report;
+mod scene;
 mod settings;
+mod touched;
 mod wrapper;
 
 #[cfg(any(test, feature = "pg_test"))]

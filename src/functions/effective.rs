@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::{catalog, names, rights, session};
-use crate::guard::{self, Class};
 use crate::lookup::{self, PUBLIC};
+use crate::scene::{self, Class};
 use crate::{policy_in_force, report};
 use fdw_guard_policy::effective::{Effective, EffectiveOption, Origin, Query, Sourced};
 use fdw_guard_policy::model::Situation;
@@ -36,8 +36,8 @@ fn role(name: &str) -> Result<Oid, Error> {
 fn effective(table: Oid, role: Oid) -> Result<Effective, Error> {
     let Some(found) = catalog::foreign_table(table) else { return Ok(Effective::default()) };
     let mapping = mapping_of(role, found.above);
-    let situation = Situation { object: Rc::new(found.state), above: guard::server_above(found.above) };
-    let mapping_situation = mapping.and_then(|mapping| guard::scene_from_outside(Class::UserMapping, mapping));
+    let situation = Situation { object: Rc::new(found.state), above: scene::server_above(found.above) };
+    let mapping_situation = mapping.and_then(|mapping| scene::scene_from_outside(Class::UserMapping, mapping));
     let query = Query {
         table: &situation,
         mapping: mapping_situation.as_ref().map(|scene| &scene.situation),

@@ -4,9 +4,9 @@
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::{catalog, rights};
-use crate::guard::{self, Class};
 use crate::lookup;
 use crate::policy_in_force;
+use crate::scene::{self, Class};
 use fdw_guard_policy::model::Situation;
 use fdw_guard_policy::secret::Shown;
 use pgrx::pg_sys::Oid;
@@ -58,7 +58,7 @@ fn visible_situation(class: Class, oid: Oid, column: i16) -> Option<Situation> {
     if class == Class::UserMapping && !rights::may_see_user_mapping(oid) {
         return None;
     }
-    let object = guard::scene_from_outside(class, oid)?;
+    let object = scene::scene_from_outside(class, oid)?;
     if column == 0 {
         return Some(object.situation);
     }

@@ -3,16 +3,16 @@
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::inside;
-use crate::guard::{self, Class};
 use crate::lookup;
 use crate::policy_in_force;
+use crate::scene::{self, Class};
 use fdw_guard_policy::model::Situation;
 use fdw_guard_policy::state::Table;
 
 pub fn table_state(call: &Call) -> Result<Answer<'_>, Error> {
     let Some(oid) = call.oid(0) else { return Ok(Answer::One(Value::Null)) };
     lookup::foreign_table(oid)?;
-    let Some(scene) = guard::scene(Class::Relation, oid) else { return Ok(Answer::One(Value::Null)) };
+    let Some(scene) = scene::scene(Class::Relation, oid) else { return Ok(Answer::One(Value::Null)) };
     let columns: Vec<Situation> = scene.columns.iter().map(|(_, column)| scene.column(column)).collect();
     let children = inside::children(oid);
     let known = Table { table: &scene.situation, columns: &columns, inside: &scene.inside, children };

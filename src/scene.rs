@@ -1,0 +1,139 @@
+//! Objects as they are seen: each with what is above it and, as far as somebody looked, with what is inside it.
+
+use crate::ffi::held::Held;
+use crate::ffi::hooks::Catalog;
+use crate::ffi::{catalog, inside};
+use fdw_guard_policy::inside::without_trigger;
+use fdw_guard_policy::model::{Attributes, ObjectState, Situation};
+use pgrx::pg_sys::Oid;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The kinds of object that are touched.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Class {
+    Wrapper,
+    Server,
+    UserMapping,
+    /// A relation; it counts only if it is a foreign table.
+    Relation,
+}
+
+impl Class {
+    /// The kind of object whose main row stands in that catalog.
+    pub fn of_catalog(catalog: Oid) -> Option<Self> {
+        Self::of_main(Catalog::of(catalog)?)
+    }
+
+    pub fn of_main(catalog: Catalog) -> Option<Self> {
+        match catalog {
+            Catalog::Wrapper => Some(Self::Wrapper),
+            Catalog::Server => Some(Self::Server),
+            Catalog::UserMapping => Some(Self::UserMapping),
+            Catalog::Relation => Some(Self::Relation),
+            Catalog::Constraint
+            | Catalog::Trigger
+            | Catalog::Default
+            | Catalog::Inheritance
+            | Catalog::Schema
+            | Catalog::Role => None,
+        }
+    }
+}
+
+/// An object with all that is above it and, as far as it was looked into, what is inside it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    pub situation: Situation,
+    /// Of a foreign table, by number.
+    pub columns: Vec<(i16, Rc<ObjectState>)>,
+    /// What [`fdw_guard_policy::inside`] says is inside a table.
+    pub inside: Attributes,
+}
+
+/// The object as the catalogs show it now, with what is above it and inside it.
+pub fn scene(class: Class, oid: Oid) -> Option<Scene> {
+    if class != Class::Relation {
+        return scene_from_outside(class, oid);
+    }
+    // Expressions name functions and types, which nobody drops meanwhile, as that takes them out of the table as well.
+    let _held = Held::new(oid);
+    let scene = scene_from_outside(class, oid)?;
+    Some(Scene { inside: inside::of_table(oid), ..scene.with_columns(oid, inside::defaults(oid)) })
+}
+
+/// The object as far as rules look into it where it did not change itself: a table with its columns.
+pub fn scene_below(class: Class, oid: Oid) -> Option<Scene> {
+    let scene = scene_from_outside(class, oid)?;
+    Some(if class == Class::Relation { scene.with_columns(oid, HashMap::new()) } else { scene })
+}
+
+/// The object as the catalogs show it now, with what is above it.
+pub fn scene_from_outside(class: Class, oid: Oid) -> Option<Scene> {
+    let (state, above) = match class {
+        Class::Wrapper => (catalog::wrapper(oid)?.state, Vec::new()),
+        Class::Server => {
+            let server = catalog::server(oid)?;
+            (server.state, wrapper_above(server.above))
+        }
+        Class::UserMapping => {
+            let mapping = catalog::user_mapping(oid)?;
+            (mapping.state, server_above(mapping.above))
+        }
+        Class::Relation => {
+            let table = catalog::foreign_table(oid)?;
+            (table.state, server_above(table.above))
+        }
+    };
+    Some(Scene::outside(Situation { object: Rc::new(state), above }))
+}
+
+impl Scene {
+    fn outside(situation: Situation) -> Self {
+        Self { situation, columns: Vec::new(), inside: Attributes::new() }
+    }
+
+    fn with_columns(self, table: Oid, defaults: HashMap<i16, String>) -> Self {
+        let columns = catalog::columns(table, self.situation.object.identity(), defaults);
+        let columns = columns.into_iter().map(|(number, column)| (number, Rc::new(column))).collect();
+        Self { columns, ..self }
+    }
+
+    /// The same before it got that trigger, of which PostgreSQL tells when it can be seen already.
+    pub fn before_trigger(self, trigger: Oid) -> Self {
+        match inside::name_of_new_trigger(trigger) {
+            Some(name) => Self { inside: without_trigger(self.inside, &name), ..self },
+            None => self,
+        }
+    }
+
+    /// Whether nothing of it differs, inside and outside, but what is above it.
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.situation.object == other.situation.object && self.columns == other.columns && self.inside == other.inside
+    }
+
+    /// The same object from outside, with other things above it.
+    pub fn on(&self, above: &[Rc<ObjectState>]) -> Self {
+        Self::outside(Situation { object: Rc::clone(&self.situation.object), above: above.to_vec() })
+    }
+
+    /// One column of the table with the table and what is above that.
+    pub fn column(&self, column: &Rc<ObjectState>) -> Situation {
+        let mut above = self.situation.above.clone();
+        above.push(Rc::clone(&self.situation.object));
+        Situation { object: Rc::clone(column), above }
+    }
+}
+
+fn wrapper_above(wrapper: Oid) -> Vec<Rc<ObjectState>> {
+    catalog::wrapper_above(wrapper).into_iter().collect()
+}
+
+/// A server and its wrapper.
+pub fn server_above(server: Oid) -> Vec<Rc<ObjectState>> {
+    let Some((server, wrapper)) = catalog::server_above(server) else { return Vec::new() };
+    match catalog::wrapper_above(wrapper) {
+        Some(wrapper) => vec![wrapper, server],
+        None => vec![server],
+    }
+}

@@ -1,0 +1,160 @@
+//! What statements touched: each object as it was before the first touch.
+
+use crate::ffi::session;
+use crate::ffi::statement::NamedForm;
+use crate::scene::{Class, Scene};
+use fdw_guard_policy::model::Attributes;
+use pgrx::pg_sys::Oid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::rc::Rc;
+
+/// Which object was touched, and by whom: one who sets a role for a while does not lend it his changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    pub class: Class,
+    pub oid: Oid,
+    pub actor: Oid,
+}
+
+impl Key {
+    fn order(self) -> (Class, u32, u32) {
+        (self.class, self.oid.to_u32(), self.actor.to_u32())
+    }
+}
+
+/// PostgreSQL's number of a subtransaction; the transaction itself has one too.
+pub type Subtransaction = u32;
+
+/// One touched object.
+#[derive(Debug)]
+pub struct Touch {
+    pub key: Key,
+    /// The object before the first touch; None if it was made by it.
+    pub old: Option<Scene>,
+    /// Whether `old` has what is inside it: that is not read where no rule looks at it.
+    pub knows_inside: bool,
+    /// The columns that were touched; 0 is the object itself.
+    pub columns: BTreeSet<i16>,
+    /// The forms that the statement names, whether they change anything or not.
+    pub named: Vec<NamedForm>,
+    /// Only something beside it was touched, by whose name it is known, or of which PostgreSQL alone knows why; if it is
+    /// as it was, or gone, nobody has done anything to it.
+    pub aside: bool,
+    /// Of a wrapper or a server whose grants changed, what they were; no grant at all is something else than unknown ones.
+    pub grants: Option<Attributes>,
+    /// The forms that the statement names of whatever table, of which those that reach down to partitions and heirs are
+    /// this one's too; None if it was touched by more than one statement, or by none.
+    pub said: Option<Rc<[NamedForm]>>,
+    /// The subtransaction of the first touch; if that is undone, so is the touch.
+    pub subtransaction: Subtransaction,
+}
+
+/// How an object is touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    Made,
+    /// It or the column with that number; 0 is the object itself.
+    Changed(i16),
+    /// It has got that trigger.
+    Trigger(Oid),
+    /// Something beside it.
+    Aside,
+}
+
+impl How {
+    pub fn column(self) -> Option<i16> {
+        match self {
+            Self::Made => Some(0),
+            Self::Changed(column) => Some(column),
+            Self::Trigger(_) => Some(0),
+            Self::Aside => None,
+        }
+    }
+}
+
+impl Touch {
+    /// A touch of the object itself, now.
+    pub fn of(key: Key, old: Option<Scene>) -> Self {
+        let subtransaction = session::subtransaction();
+        let columns = BTreeSet::from([0]);
+        let (knows_inside, named, aside, grants) = (false, Vec::new(), false, None);
+        Self { key, old, knows_inside, columns, named, aside, grants, said: None, subtransaction }
+    }
+}
+
+/// Everything that was touched, in the order of the first touch.
+#[derive(Default, Debug)]
+pub struct Touched {
+    touches: Vec<Touch>,
+    /// Where each stands, by class, object and actor.
+    places: BTreeMap<(Class, u32, u32), usize>,
+}
+
+impl Touched {
+    pub const NOTHING: Self = Self { touches: Vec::new(), places: BTreeMap::new() };
+
+    /// Notes one more touch of an object that is there already; says whether it is.
+    pub fn note_again(&mut self, key: Key, how: How) -> bool {
+        let Some(touch) = self.find(key) else { return false };
+        touch.columns.extend(how.column());
+        touch.aside &= how == How::Aside;
+        true
+    }
+
+    pub fn add(&mut self, touch: Touch) {
+        if let Some(known) = self.find(touch.key) {
+            known.columns.extend(touch.columns);
+            known.named.extend(touch.named);
+            known.aside &= touch.aside;
+            known.grants = known.grants.take().or(touch.grants);
+            known.said = None;
+        } else {
+            self.places.insert(touch.key.order(), self.touches.len());
+            self.touches.push(touch);
+        }
+    }
+
+    pub fn find(&mut self, key: Key) -> Option<&mut Touch> {
+        self.places.get(&key.order()).and_then(|place| self.touches.get_mut(*place))
+    }
+
+    /// A subtransaction has ended: its touches are its parent's now, or undone.
+    pub fn end_subtransaction(&mut self, ended: Subtransaction, heir: Option<Subtransaction>) {
+        match heir {
+            Some(heir) => {
+                let theirs = self.touches.iter_mut().filter(|touch| touch.subtransaction == ended);
+                theirs.for_each(|touch| touch.subtransaction = heir);
+            }
+            None => {
+                let kept = mem::take(self).touches.into_iter().filter(|touch| touch.subtransaction != ended);
+                kept.for_each(|touch| self.add(touch));
+            }
+        }
+    }
+
+    /// All of it comes from a statement that names these forms.
+    pub fn say(&mut self, forms: &[NamedForm]) {
+        if !self.is_empty() {
+            let said: Rc<[NamedForm]> = forms.into();
+            self.touches.iter_mut().for_each(|touch| touch.said = Some(Rc::clone(&said)));
+        }
+    }
+
+    pub fn absorb(&mut self, later: Self) {
+        later.touches.into_iter().for_each(|touch| self.add(touch));
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Touch> {
+        self.touches.iter()
+    }
+
+    pub fn contains(&self, class: Class, oid: Oid) -> bool {
+        let oid = oid.to_u32();
+        self.places.range((class, oid, u32::MIN)..=(class, oid, u32::MAX)).next().is_some()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.touches.is_empty()
+    }
+}
