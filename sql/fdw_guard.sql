@@ -500,6 +500,14 @@ BEGIN
             DETAIL = format('It was made in front of foreign-data wrapper "%s".', wrapper.delegate),
             HINT = format('Its servers can be made again on "%s".', wrapper.delegate);
     END IF;
+    IF wrapper.handler IS NULL AND wrapper.validator IS NULL AND EXISTS (
+        SELECT FROM pg_proc p, unnest(p.proconfig) setting
+        WHERE p.oid = wrapper.fdwvalidator AND setting ~ '^fdw_guard\.delegate_(handler|validator)=.'
+    ) THEN
+        RAISE undefined_function USING
+            MESSAGE = format('a function that foreign-data wrapper "%s" had before it was guarded does not exist', name),
+            HINT = format('Make it again, or name others: ALTER FOREIGN DATA WRAPPER %I HANDLER ... VALIDATOR ...', name);
+    END IF;
     EXECUTE format('ALTER FOREIGN DATA WRAPPER %I %s %s', name,
         COALESCE('HANDLER ' || wrapper.handler::regproc, 'NO HANDLER'),
         COALESCE('VALIDATOR ' || wrapper.validator::regproc, 'NO VALIDATOR'));

@@ -56,7 +56,14 @@ fn violation(rule: &Rule, view: &View<'_>, kind: ViolationKind, sentence: String
 /// The rule forbids the change by itself.
 pub(crate) fn governed_form(rule: &Rule, form: Form, view: &View<'_>) -> Violation {
     let sentence = format!("rule \"{}\" does not allow {form} on {}", rule.name, describe(view.situation));
-    violation(rule, view, ViolationKind::GovernedForm, sentence, String::new())
+    let detail = match form {
+        Form::Other => {
+            "OTHER is what no reference page of foreign data names: identity and generated columns, triggers that are \
+             made, dropped or renamed, constraints that are renamed or altered."
+        }
+        _ => "",
+    };
+    violation(rule, view, ViolationKind::GovernedForm, sentence, detail.to_owned())
 }
 
 /// The object would get a name that the rule's patterns do not fit.

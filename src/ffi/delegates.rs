@@ -169,12 +169,7 @@ fn find_wrapper(cache: Cache::Type, key: Datum) -> Option<Wrapper> {
 
 /// Every wrapper of the database.
 pub fn wrappers() -> Vec<Wrapper> {
-    let mut wrappers = Vec::new();
-    scan::CatalogScan::of_catalog(pg_sys::ForeignDataWrapperRelationId).for_each(|tuple| {
-        // SAFETY: a tuple of pg_foreign_data_wrapper.
-        wrappers.push(unsafe { Wrapper::of(&*pg_sys::GETSTRUCT(tuple).cast()) });
-    });
-    wrappers
+    scan::wrappers().into_iter().filter_map(wrapper).collect()
 }
 
 /// Every function of ours in the database that a wrapper could have as its validator.

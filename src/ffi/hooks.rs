@@ -4,6 +4,7 @@
 //! Whatever owns memory happens in the functions of [`crate::guard`], each inside [`raise::guarded`].
 
 use crate::ffi::raise::Report;
+use crate::ffi::statement::Said;
 use crate::ffi::{inside, raise, scan, server, statement};
 use crate::guard;
 use pgrx::pg_sys::{self, Oid};
@@ -89,7 +90,11 @@ unsafe extern "C-unwind" fn process_utility(
             let reports = raise::guarded(|| reports_for_postgres(guard::foretell(statement::foretold(tree))));
             raise::raise(reports);
         }
-        raise::guarded(|| guard::open_frame(statement::said(tree)));
+        if statement::says_more(tree) {
+            raise::guarded(|| guard::open_frame(statement::said(tree)));
+        } else {
+            guard::open_frame(Said::default());
+        }
         if raise::catches_error(run) {
             guard::abandon_frame();
             raise::rethrow();

@@ -108,6 +108,19 @@ pub unsafe fn foretold(tree: *mut pg_sys::Node) -> Option<Foretold> {
     }
 }
 
+/// Whether [`said`] may have anything to tell.
+///
+/// # Safety
+/// As for [`must_be_foretold`].
+pub unsafe fn says_more(tree: *const pg_sys::Node) -> bool {
+    // SAFETY: the caller's promise.
+    let tag = unsafe { (*tree).type_ };
+    matches!(
+        tag,
+        NodeTag::T_AlterTableStmt | NodeTag::T_GrantStmt | NodeTag::T_DropOwnedStmt | NodeTag::T_CreateSchemaStmt
+    )
+}
+
 /// # Safety
 /// As for [`must_be_foretold`].
 pub unsafe fn said(tree: *mut pg_sys::Node) -> Said {

@@ -11,7 +11,7 @@ use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
 // Declared here because pg_sys wraps them in a boundary that would lose fields of the delegate's errors.
 unsafe extern "C-unwind" {
     fn OidFunctionCall2Coll(function: Oid, collation: Oid, first: Datum, second: Datum) -> Datum;
-    fn GetFdwRoutine(handler: Oid) -> *mut pg_sys::FdwRoutine;
+    pub(super) fn GetFdwRoutine(handler: Oid) -> *mut pg_sys::FdwRoutine;
 }
 
 /// The handler: the delegate's own routine, but for EXPLAIN. Planner and executor then call the delegate as if nobody stood

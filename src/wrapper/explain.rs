@@ -6,13 +6,13 @@ use crate::delegate;
 use crate::error::Error;
 use crate::ffi::{delegates, mappings, raise, text, version};
 use crate::settings;
+use crate::wrapper::entry::GetFdwRoutine;
 use pgrx::pg_sys::{self, FdwRoutine, Oid};
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
-// Declared here because pg_sys wraps them in a boundary that would lose fields of the delegate's errors.
+// Declared here because the frames that call it may be left by an error of PostgreSQL's.
 unsafe extern "C-unwind" {
-    fn GetFdwRoutine(handler: Oid) -> *mut FdwRoutine;
     fn ExplainPropertyText(label: *const c_char, value: *const c_char, state: *mut pg_sys::ExplainState);
 }
 

@@ -156,6 +156,9 @@ fn what_a_dump_keeps_of_a_guard_in_place(cluster: &Cluster) -> Result<()> {
     // A wrapper whose functions went while no link held them says so.
     client.batch_execute("ALTER FUNCTION \"its own\".file_fdw_validator RENAME TO gone")?;
     let error = expect_error(&mut restored.connect()?, "ALTER FOREIGN TABLE t OPTIONS (SET program 'seq 8')")?;
+    same("SQLSTATE", error.sqlstate.as_str(), "42883")?;
+    // To leave it without handler and validator would not be to put it back.
+    let error = expect_error(&mut restored.connect()?, "SELECT fdw_guard.unguard_wrapper('mine')")?;
     same("SQLSTATE", error.sqlstate.as_str(), "42883")
 }
 
