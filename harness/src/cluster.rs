@@ -194,15 +194,19 @@ impl Cluster {
         self
     }
 
-    /// Ends the server for good and notes crashes with the sandbox. Its data and log stay.
+    /// Ends the server for good and notes crashes with the sandbox. Its log stays, and the data of a server that crashed.
     ///
     /// # Errors
     /// When it does not end.
     pub fn end(&self) -> Result<()> {
-        for crash in self.crashes() {
+        let crashes = self.crashes();
+        end_leftover(&self.sandbox, &self.directory)?;
+        if crashes.is_empty() {
+            place::remove(&self.data())?;
+        }
+        for crash in crashes {
             self.sandbox.note_crash(format!("{}: {crash}", self.directory.display()));
         }
-        end_leftover(&self.sandbox, &self.directory)?;
         if !self.socket.starts_with(&self.directory) {
             place::remove(&self.socket)?;
         }

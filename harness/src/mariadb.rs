@@ -17,10 +17,11 @@ const KEEPER: &str = r#""$0" "$@" & read -r _; kill -KILL $!; wait $!"#;
 const OPTIONS: [&str; 4] =
     ["--no-defaults", "--innodb-buffer-pool-size=8M", "--innodb-use-native-aio=0", "--bind-address=127.0.0.1"];
 
-/// A running MariaDB that listens at a port of 127.0.0.1. It is ended when it is dropped.
+/// A running MariaDB that listens at a port of 127.0.0.1. It is ended, and its data removed, when it is dropped.
 #[derive(Debug)]
 pub struct MariaDb {
     keeper: Child,
+    data: PathBuf,
     /// The port.
     pub port: u16,
 }
@@ -36,8 +37,9 @@ impl MariaDb {
     /// # Errors
     /// When it does not start; the error holds the end of its log.
     pub fn start(sandbox: &Sandbox, directory: &Path, sql: &str) -> Result<Self> {
+        let data = directory.join("data");
         place::fresh_directory(directory, &sandbox.account)?;
-        place::fresh_directory(&directory.join("data"), &sandbox.account)?;
+        place::fresh_directory(&data, &sandbox.account)?;
         bootstrap(sandbox, directory)?;
         let (port, log, init) = (free_port()?, directory.join("log"), directory.join("init.sql"));
         fs::write(&init, sql)?;
@@ -49,7 +51,7 @@ impl MariaDb {
         command.arg(argument("--init-file=", &init));
         let output = File::create(&log)?;
         command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
-        let started = Self { keeper: command.spawn().context("cannot run /bin/sh")?, port };
+        let started = Self { keeper: command.spawn().context("cannot run /bin/sh")?, data, port };
         wait_until("start MariaDB", || {
             ["ready for connections", "Aborting"].iter().any(|end| read(&log).contains(end))
         })?;
@@ -61,8 +63,8 @@ impl MariaDb {
 impl Drop for MariaDb {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
-        if let Err(error) = self.keeper.wait() {
-            eprintln!("cannot end MariaDB: {error}");
+        if let Err(error) = self.keeper.wait().map_err(Into::into).and_then(|_| place::remove(&self.data)) {
+            eprintln!("cannot end MariaDB: {error:#}");
         }
     }
 }
