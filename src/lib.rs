@@ -9,6 +9,7 @@ mod judge;
 mod lookup;
 mod policy_file;
 mod policy_in_force;
+mod redaction;
 mod report;
 mod scene;
 mod settings;

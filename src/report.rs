@@ -122,6 +122,8 @@ impl From<Error> for Report {
                 report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
             }
             Error::Missing(missing) => missing_object(missing),
+            Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
+                .with_detail("Secrets in the text of the statement could not be hidden."),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Only members of that role may see it, and superusers."),
         }

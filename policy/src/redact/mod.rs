@@ -3,6 +3,8 @@
 //! Bytes in, bytes out, in any server encoding of PostgreSQL (each of them is ASCII-safe). It is called in hooks that
 //! run inside error handling too: nothing here panics, recurses without a bound or allocates without asking.
 
+pub mod parameters;
+
 use crate::model::ObjectType;
 use crate::policy::Policy;
 use crate::secret::SecretOptions;
@@ -52,6 +54,8 @@ pub enum Kind {
     Statement,
     /// Prose around SQL: a log message, DETAIL, CONTEXT.
     Message,
+    /// SQL, or prose around it, in which every literal is a secret: EXECUTE of a statement that calls our functions.
+    Arguments,
 }
 
 /// The characters of the database's encoding.
@@ -73,7 +77,7 @@ pub struct Redactor<'a> {
 impl Redactor<'_> {
     /// Finds what must not be shown.
     pub fn find(&self, text: &[u8], _kind: Kind) -> Result<Found, OutOfMemory> {
-        let hidden = if text.is_empty() { Vec::new() } else { vec![0..text.len()] };
+        let hidden = if text.is_empty() { Vec::new() } else { Vec::from([0..text.len()]) };
         Ok(Found { hidden, secrets: Secrets::default() })
     }
 }
