@@ -108,12 +108,15 @@ fn find(text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
     })
 }
 
-/// Whether the text at that address has not been looked at since the message came.
-pub fn is_news(address: *const c_char, message: i64) -> bool {
+/// Whether that is what we have put in the place of the client's text.
+pub fn is_ours(address: *const c_char) -> bool {
+    KNOWN.get().shown == address
+}
+
+/// Whether the text at that address has been looked at since the message came, and nothing is hidden in it.
+pub fn is_harmless(address: *const c_char, message: i64) -> bool {
     let known = KNOWN.get();
-    let is_ours = address == known.shown;
-    let is_harmless = known.shown.is_null() && known.address == address && known.message == message;
-    !is_ours && !is_harmless
+    known.shown.is_null() && known.address == address && known.message == message
 }
 
 /// Looks at the client's text, which came with that message.
@@ -151,6 +154,8 @@ fn forget_secrets() {
     STATE.with_borrow_mut(|state| {
         state.in_flight.clear();
         state.inner = None;
+        // What an error has kept from being taken back.
+        state.handed.clear();
     });
 }
 
@@ -164,12 +169,6 @@ pub fn client_address(message: i64) -> Option<*const c_char> {
 pub fn must_be_reported() -> bool {
     let hides = !KNOWN.get().shown.is_null();
     hides && STATE.with_borrow_mut(|state| !std::mem::replace(&mut state.reported, true))
-}
-
-/// Whether a text can be handed to other extensions as it is, as far as that is known without a look.
-pub fn is_harmless(address: *const c_char, message: i64) -> bool {
-    let known = KNOWN.get();
-    known.shown.is_null() && known.address == address && known.message == message
 }
 
 /// What other extensions are to be handed instead of a text, until [`take_back`]; None if it holds no secret.

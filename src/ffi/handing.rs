@@ -2,7 +2,7 @@
 //! copies of the client's text are hidden at the first of our hooks that a message reaches.
 
 use crate::error::Error;
-use crate::ffi::{client_text, raise};
+use crate::ffi::{client_text, raise, text};
 use crate::policy_in_force;
 use crate::redaction;
 use crate::settings::{self, Enforcement};
@@ -67,11 +67,16 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     }
 }
 
-/// In a parallel worker the first hook of all; in the extended protocol the first of a Bind.
+/// In a parallel worker the first hook of all; in the extended protocol the first of a Bind. The text that it leaves in the
+/// query goes to parallel workers too.
 unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags: c_int) {
-    // SAFETY: as above.
+    // SAFETY: as above; a query's text is null or a C string, and lives as long as the query, as what is put there does.
     unsafe {
         look(ptr::null_mut());
+        let text = (*query).sourceText;
+        if must_look_at(text) {
+            (*query).sourceText = raise::guarded_or_raise(|| lasting(text)).0;
+        }
         NEXT_EXECUTOR_START.get().copied().flatten().unwrap_or(standard_ExecutorStart)(query, flags);
     }
 }
@@ -142,7 +147,7 @@ pub fn learn_names() {
 pub unsafe fn with_text(text: *const c_char, tree: *const Node, body: impl FnOnce(*const c_char)) {
     // SAFETY: the caller's promise.
     unsafe {
-        if !settings::redact() || text.is_null() || redaction::is_harmless(text, client_text::message_time()) {
+        if !must_look_at(text) {
             return body(text);
         }
         let shown = raise::guarded_or_raise(|| hand_on(text, kind_of(tree)));
@@ -154,6 +159,28 @@ pub unsafe fn with_text(text: *const c_char, tree: *const Node, body: impl FnOnc
         if failed {
             raise::rethrow();
         }
+    }
+}
+
+/// Whether a text could hold secrets, as far as that is known without a look.
+fn must_look_at(text: *const c_char) -> bool {
+    settings::redact() && !text.is_null() && !client_text::is_harmless(text)
+}
+
+/// What may be shown of a text, in the current memory context; itself, if that is all of it.
+///
+/// # Safety
+/// `text` is a C string.
+unsafe fn lasting(text: *const c_char) -> Result<Shown, Error> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let shown = hand_on(text, Kind::Statement)?.0;
+        if shown.is_null() {
+            return Ok(Shown(text));
+        }
+        let copy = client_text::with_bytes(shown, text::copied);
+        redaction::take_back();
+        Ok(Shown(copy))
     }
 }
 
