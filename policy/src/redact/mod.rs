@@ -3,6 +3,8 @@
 //! Bytes in, bytes out, in any server encoding of PostgreSQL (each of them is ASCII-safe). It is called in hooks that
 //! run inside error handling too: nothing here panics, recurses without a bound or allocates without asking.
 
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 pub mod parameters;
 
 use crate::model::ObjectType;
