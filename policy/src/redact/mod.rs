@@ -11,9 +11,9 @@ mod lexer;
 mod literal;
 mod names;
 mod object;
-mod ours;
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;
+mod ours;
 pub mod parameters;
 mod prefilter;
 mod scan;

@@ -61,7 +61,9 @@ impl Case {
     }
 
     pub fn exact(text: &Text, maker: Maker<'_, '_>, kind: Kind) -> Self {
-        Self::of(text, maker, kind, Claim::Exact)
+        // Where nothing is known every word may be the name of a secret.
+        let claim = if maker.knowledge == Knowledge::Nothing { Claim::Hidden } else { Claim::Exact };
+        Self::of(text, maker, kind, claim)
     }
 
     pub fn of(text: &Text, maker: Maker<'_, '_>, kind: Kind, claim: Claim) -> Self {

@@ -40,13 +40,13 @@ impl Knowledge {
         self.names().with_borrow(use_names)
     }
 
-    /// Whether such an option is a secret: the oracle's own answer.
-    pub fn is_secret(self, on: Option<ObjectType>, option: OptionName) -> bool {
+    /// Whether such an option is a secret: the oracle's own answer, if it has one.
+    pub fn is_secret(self, on: Option<ObjectType>, option: OptionName) -> Option<bool> {
         match (self, option) {
-            (Self::Nothing, _) | (_, OptionName::Secret(_)) => true,
-            (_, OptionName::Public(_)) => false,
-            (Self::Packs, OptionName::Unknown(_)) => true,
-            (Self::Policy, OptionName::Unknown(_)) => matches!(on, None | Some(ObjectType::UserMapping)),
+            (Self::Nothing, _) | (_, OptionName::Secret(_)) => Some(true),
+            (_, OptionName::Public(_)) => Some(false),
+            (Self::Packs, OptionName::Unknown(_)) => Some(true),
+            (Self::Policy, OptionName::Unknown(_)) => on.map(|on| on == ObjectType::UserMapping),
         }
     }
 }

@@ -50,7 +50,9 @@ impl Maker<'_, '_> {
         let mut first = true;
         let encoding = self.encoding;
         let inside = content.rewritten(encoding, |character, hidden| {
-            let before = if std::mem::take(&mut first) { Vec::new() } else { self.broken(continued) };
+            // Nobody breaks a word of nested SQL in two.
+            let may_break = continued && !std::mem::take(&mut first) && (hidden || character == b" ");
+            let before = if may_break { self.broken() } else { Vec::new() };
             let character = if escaping { self.escaped(character, hidden) } else { doubled(character, b'\'') };
             Written { before, character }
         });
@@ -64,12 +66,8 @@ impl Maker<'_, '_> {
         text
     }
 
-    fn broken(&mut self, continued: bool) -> Vec<u8> {
-        if continued && self.source.once_in(8) {
-            format!("'{}'", self.source.pick(&BREAKS)).into_bytes()
-        } else {
-            Vec::new()
-        }
+    fn broken(&mut self) -> Vec<u8> {
+        if self.source.once_in(6) { format!("'{}'", self.source.pick(&BREAKS)).into_bytes() } else { Vec::new() }
     }
 
     /// A character of a literal in which backslashes escape. Letters outside values stay: whoever writes SQL in a literal

@@ -258,15 +258,18 @@ impl Maker<'_, '_> {
             text.push(self.cased(action));
             text.push(self.gap());
         }
-        text.append(&self.name(option.name()));
+        let name = self.name(option.name());
+        text.append(&name);
         if action == "DROP" {
             return;
         }
-        text.push(self.gap());
+        // The literal of UESCAPE would go on in the next line.
+        text.push(if name.bytes.ends_with(b"'") { " " } else { self.gap() });
         let value = match (option, secret) {
             (OptionName::Secret(_), _) => self.secret(),
-            (_, true) => Text::secret(self.public_value()),
-            (_, false) => Text::of(self.public_value()),
+            (_, Some(true)) => Text::secret(self.public_value()),
+            (_, Some(false)) => Text::of(self.public_value()),
+            (_, None) => Text::of(self.public_value()).loosened(),
         };
         text.append(&self.literal(&value));
     }
