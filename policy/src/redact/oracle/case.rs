@@ -45,17 +45,24 @@ const TELLING: usize = 6;
 
 impl Case {
     pub fn make(source: &mut Source<'_>) -> Self {
-        let sort = source.below(16);
+        let sort = source.below(24);
         let mut maker = Maker::new(source);
         match sort {
-            0..=3 => Self::exact(&maker.script(), maker, Kind::Statement),
-            4..=7 => {
+            0..=2 => Self::exact(&maker.script(), maker, Kind::Statement),
+            3..=5 => {
                 let depth = 1 + maker.source.below(3);
                 Self::exact(&maker.nested(depth), maker, Kind::Statement)
             }
-            8 => Self::exact(&maker.in_comment(), maker, Kind::Statement),
-            13 => Self::arbitrary(maker),
-            14 => Self::cut(maker),
+            6 => Self::exact(&maker.in_comment(), maker, Kind::Statement),
+            7..=9 => Self { calls: true, ..Self::exact(&maker.call(), maker, Kind::Statement) },
+            10 | 11 => Self::of(&maker.broken(), maker, Kind::Statement, Claim::Hidden),
+            12 | 13 => Self::of(&maker.pieced(), maker, Kind::Statement, Claim::Hidden),
+            14 => Self::of(&maker.execution(), maker, Kind::Arguments, Claim::Hidden),
+            15..=17 => Self::of(&maker.message(), maker, Kind::Message, Claim::Hidden),
+            18 => Self::exact(&maker.plain_message(), maker, Kind::Message),
+            19 => Self::of(&maker.tree(), maker, Kind::Message, Claim::Hidden),
+            20 => Self::arbitrary(maker),
+            21 => Self::cut(maker),
             _ => Self::corrupted(maker),
         }
     }

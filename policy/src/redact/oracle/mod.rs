@@ -7,7 +7,10 @@
 mod case;
 mod check;
 mod encoding;
+mod function;
+mod hostile;
 mod maker;
+mod message;
 mod nesting;
 mod source;
 mod spelling;

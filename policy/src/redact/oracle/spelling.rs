@@ -52,7 +52,7 @@ impl Maker<'_, '_> {
         let inside = content.rewritten(encoding, |character, hidden| {
             // Nobody breaks a word of nested SQL in two.
             let may_break = continued && !std::mem::take(&mut first) && (hidden || character == b" ");
-            let before = if may_break { self.broken() } else { Vec::new() };
+            let before = if may_break { self.line_break() } else { Vec::new() };
             let character = if escaping { self.escaped(character, hidden) } else { doubled(character, b'\'') };
             Written { before, character }
         });
@@ -66,7 +66,7 @@ impl Maker<'_, '_> {
         text
     }
 
-    fn broken(&mut self) -> Vec<u8> {
+    fn line_break(&mut self) -> Vec<u8> {
         if self.source.once_in(6) { format!("'{}'", self.source.pick(&BREAKS)).into_bytes() } else { Vec::new() }
     }
 

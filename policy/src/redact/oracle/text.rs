@@ -10,7 +10,7 @@ pub struct Text {
     pub bytes: Vec<u8>,
     /// The values that must not be shown.
     pub hidden: Vec<Range<usize>>,
-    /// Where the redactor may hide more than the values, or a value in several pieces.
+    /// Where the redactor may hide more than the values.
     pub loose: Vec<Range<usize>>,
 }
 
@@ -83,14 +83,19 @@ impl Text {
             at += length;
         }
         let moved = |range: &Range<usize>| {
-            if range.is_empty() {
-                return 0..0;
-            }
-            starts[range.start]..ends[range.end - 1]
+            if range.is_empty() { 0..0 } else { starts[range.start]..ends[range.end - 1] }
         };
-        let hidden: Vec<_> = self.hidden.iter().map(moved).collect();
+        let hidden = self.hidden.iter().flat_map(|range| parts(range, &split)).map(|range| moved(&range)).collect();
+        // Nor is it certain whether what was put into a value stays.
         let is_split = |range: &&Range<usize>| split.iter().any(|at| range.start < *at && *at < range.end);
         let loose = self.loose.iter().chain(self.hidden.iter().filter(is_split)).map(moved).collect();
         Self { bytes, hidden, loose }
     }
+}
+
+/// A range without the places where something was put into it.
+fn parts(range: &Range<usize>, split: &[usize]) -> Vec<Range<usize>> {
+    let inner = split.iter().copied().filter(|at| range.start < *at && *at < range.end);
+    let edges: Vec<usize> = std::iter::once(range.start).chain(inner).chain([range.end]).collect();
+    edges.windows(2).map(|pair| pair[0]..pair[1]).collect()
 }
