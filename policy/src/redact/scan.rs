@@ -108,7 +108,9 @@ impl Scan<'_> {
             match token.class {
                 Class::Comment => {
                     self.inner(level, &token, &lexer)?;
-                    continue;
+                    if token.closed {
+                        continue;
+                    }
                 }
                 Class::Symbol(b';') => statement = Statement::default(),
                 Class::Word | Class::Name { .. } => {
@@ -116,6 +118,7 @@ impl Scan<'_> {
                         return Ok(true);
                     }
                 }
+                Class::Literal(_) if before.is_some_and(|before| is_escape(level, &before, &token)) => {}
                 Class::Literal(_) => {
                     first_literal = first_literal.or(Some(token.start));
                     let is_told = before.is_some_and(|before| self.is_telling(level, &before, &lexer));
@@ -139,10 +142,10 @@ impl Scan<'_> {
         token: &Token,
         first_literal: Option<usize>,
     ) -> Result<bool, OutOfMemory> {
-        let is_whole = level.depth == 0 && !level.prose;
-        let from = if is_whole { first_literal.unwrap_or(token.start) } else { token.start };
-        if is_whole || level.prose && matches!(token.class, Class::Literal(_)) {
-            self.break_off(level, from)?;
+        let is_certain =
+            level.depth == 0 && (!level.prose || matches!(token.class, Class::Literal(_) | Class::Comment));
+        if is_certain {
+            self.break_off(level, first_literal.unwrap_or(token.start))?;
         }
         Ok(false)
     }
@@ -162,13 +165,12 @@ impl Scan<'_> {
         if keyword != Keyword::Option && !may_be_ours {
             return Ok(End::Closed);
         }
-        let mut ahead = *lexer;
-        let opens = next_significant(&mut ahead).is_some_and(|next| next.is_symbol(b'('));
+        let mut ahead = Lexer { reads_literals: true, ..*lexer };
+        let opens = behind(level, &mut ahead, token).is_some_and(|next| next.is_symbol(b'('));
         if !opens {
             return Ok(End::Closed);
         }
         if keyword == Keyword::Option {
-            ahead.reads_literals = true;
             *lexer = ahead;
             let end = self.list(level, lexer, statement)?;
             statement.has_options = true;
@@ -177,7 +179,6 @@ impl Scan<'_> {
             return self.ended(level, lexer, end);
         }
         if let Some(function) = self.function(level, token, lexer)? {
-            ahead.reads_literals = true;
             *lexer = ahead;
             self.arguments(level, lexer, function)?;
         }
@@ -291,6 +292,7 @@ impl Scan<'_> {
             Some(_) => return Ok(Some(End::Broken(value.start))),
         };
         if is_secret && matches!(value.class, Class::Literal(_)) {
+            self.is_pieced |= level.depth > 0 && has_fill_in(level.slice(value.inside));
             self.hide_literal(level, &value, lexer)?;
         }
         Ok(end)
@@ -304,11 +306,9 @@ impl Scan<'_> {
 
     /// Whether `%`, which has been read, begins what format() or RAISE replaces; that is read too.
     fn fill_in(&self, level: &Level<'_>, lexer: &mut Lexer<'_>) -> bool {
-        let rest = level.slice((lexer.place, level.text.len()));
-        let flags = rest.iter().take_while(|byte| byte.is_ascii_digit() || b"$-*".contains(byte)).count();
-        let is_filled = rest.get(flags).is_some_and(|byte| b"sIL".contains(byte));
-        lexer.place += if is_filled { flags + 1 } else { 0 };
-        is_filled
+        let length = fill_in_length(level.slice((lexer.place, level.text.len())));
+        lexer.place += length.unwrap_or_default();
+        length.is_some()
     }
 
     /// Our function that has this name.
@@ -472,9 +472,27 @@ impl Scan<'_> {
     }
 }
 
-/// The next token that is no comment.
+/// The next token that is no comment, unless that has no end.
 fn next_significant(lexer: &mut Lexer<'_>) -> Option<Token> {
-    lexer.find(|token| token.class != Class::Comment)
+    lexer.find(|token| token.class != Class::Comment || !token.closed)
+}
+
+/// Whether a literal is the character that `UESCAPE` names.
+fn is_escape(level: &Level<'_>, before: &Token, token: &Token) -> bool {
+    before.class == Class::Word
+        && level.slice((before.start, before.end)).eq_ignore_ascii_case(b"uescape")
+        && level.slice(token.inside).len() == 1
+}
+
+/// How long that is which makes `%`, the byte before, something that format() or RAISE replaces.
+fn fill_in_length(rest: &[u8]) -> Option<usize> {
+    let flags = rest.iter().take_while(|byte| byte.is_ascii_digit() || b"$-*".contains(byte)).count();
+    rest.get(flags).filter(|byte| b"sIL".contains(byte)).map(|_| flags + 1)
+}
+
+/// Whether something in a value is to be replaced.
+fn has_fill_in(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', value).any(|place| fill_in_length(value.get(place + 1..).unwrap_or_default()).is_some())
 }
 
 /// What follows a name or a value, `UESCAPE` and its character not counted.
