@@ -160,13 +160,19 @@ impl Scan<'_> {
     ) -> Result<End, OutOfMemory> {
         let is_word = token.class == Class::Word;
         let keyword = if is_word { Keyword::of(level.slice((token.start, token.end))) } else { Keyword::Other };
+        if statement.is_broken_by(keyword) && !is_uescape(level, token) {
+            return self.ended(level, lexer, End::Broken(token.start));
+        }
+        if level.prose && self.hands_secret(level, token, lexer) {
+            return self.ended(level, lexer, End::Broken(token.end));
+        }
         statement.take(keyword);
         let may_be_ours = !is_word || token.end - token.start >= ours::SHORTEST;
         if keyword != Keyword::Option && !may_be_ours {
             return Ok(End::Closed);
         }
         let mut ahead = Lexer { reads_literals: true, ..*lexer };
-        let opens = behind(level, &mut ahead, token).is_some_and(|next| next.is_symbol(b'('));
+        let opens = behind(level, &mut ahead, token, next_significant).is_some_and(|next| next.is_symbol(b'('));
         if !opens {
             return Ok(End::Closed);
         }
@@ -183,6 +189,14 @@ impl Scan<'_> {
             self.arguments(level, lexer, function)?;
         }
         Ok(End::Closed)
+    }
+
+    /// Whether a name that tells of a secret has something in quotes behind it, in whatever spelling.
+    fn hands_secret(&self, level: &Level<'_>, token: &Token, lexer: &Lexer<'_>) -> bool {
+        let rest = level.slice((token.end, level.text.len()));
+        let filling = |byte: &&u8| byte.is_ascii_whitespace() || b"=:\\\"".contains(byte);
+        let mut rest = rest.iter().skip_while(filling).skip_while(|byte| b"eEnNbBxXuU&".contains(byte));
+        rest.next().is_some_and(|byte| b"'$".contains(byte)) && self.is_telling(level, token, lexer)
     }
 
     fn ended(&mut self, level: &Level<'_>, lexer: &mut Lexer<'_>, end: End) -> Result<End, OutOfMemory> {
@@ -241,10 +255,10 @@ impl Scan<'_> {
     /// Reads a list of options, from behind its parenthesis on.
     fn list(&mut self, level: &Level<'_>, lexer: &mut Lexer<'_>, statement: &Statement) -> Result<End, OutOfMemory> {
         loop {
-            let Some(token) = next_significant(lexer) else { return Ok(self.open(level)) };
+            let Some(token) = next_of_list(lexer) else { return Ok(self.open(level)) };
             let name = match token.class {
                 Class::Symbol(b')') => return Ok(End::Closed),
-                Class::Word if is_action(level, &token) && !has_value(lexer) => match next_significant(lexer) {
+                Class::Word if is_action(level, &token) && !has_value(lexer) => match next_of_list(lexer) {
                     Some(name) => name,
                     None => return Ok(self.open(level)),
                 },
@@ -270,7 +284,7 @@ impl Scan<'_> {
         name: &Token,
         is_secret: bool,
     ) -> Result<Option<End>, OutOfMemory> {
-        let Some(value) = behind(level, lexer, name) else { return Ok(Some(self.open(level))) };
+        let Some(value) = behind(level, lexer, name, next_of_list) else { return Ok(Some(self.open(level))) };
         match value.class {
             Class::Symbol(b',') => return Ok(None),
             Class::Symbol(b')') => return Ok(Some(End::Closed)),
@@ -284,7 +298,7 @@ impl Scan<'_> {
             }
             _ => return Ok(Some(End::Broken(value.start))),
         }
-        let behind = behind(level, lexer, &value);
+        let behind = behind(level, lexer, &value, next_of_list);
         let end = match behind.map(|token| token.class) {
             Some(Class::Symbol(b',')) => None,
             Some(Class::Symbol(b')')) => Some(End::Closed),
@@ -478,10 +492,12 @@ fn next_significant(lexer: &mut Lexer<'_>) -> Option<Token> {
 }
 
 /// Whether a literal is the character that `UESCAPE` names.
+fn is_uescape(level: &Level<'_>, token: &Token) -> bool {
+    token.class == Class::Word && level.slice((token.start, token.end)).eq_ignore_ascii_case(b"uescape")
+}
+
 fn is_escape(level: &Level<'_>, before: &Token, token: &Token) -> bool {
-    before.class == Class::Word
-        && level.slice((before.start, before.end)).eq_ignore_ascii_case(b"uescape")
-        && level.slice(token.inside).len() == 1
+    is_uescape(level, before) && level.slice(token.inside).len() == 1
 }
 
 /// How long that is which makes `%`, the byte before, something that format() or RAISE replaces.
@@ -496,15 +512,25 @@ fn has_fill_in(value: &[u8]) -> bool {
 }
 
 /// What follows a name or a value, `UESCAPE` and its character not counted.
-fn behind(level: &Level<'_>, lexer: &mut Lexer<'_>, token: &Token) -> Option<Token> {
-    let next = next_significant(lexer)?;
+fn behind(
+    level: &Level<'_>,
+    lexer: &mut Lexer<'_>,
+    token: &Token,
+    next: fn(&mut Lexer<'_>) -> Option<Token>,
+) -> Option<Token> {
+    let following = next(lexer)?;
     let may_name_escape = matches!(token.class, Class::Literal(Spelling::Unicode) | Class::Name { unicode: true });
-    let is_uescape = next.class == Class::Word && level.slice((next.start, next.end)).eq_ignore_ascii_case(b"uescape");
+    let is_uescape = is_uescape(level, &following);
     if !may_name_escape || !is_uescape {
-        return Some(next);
+        return Some(following);
     }
-    next_significant(lexer)?;
-    next_significant(lexer)
+    next(lexer)?;
+    next(lexer)
+}
+
+/// The next token of a list of options. In prose nobody knows where a comment ends, as newlines may be written otherwise.
+fn next_of_list(lexer: &mut Lexer<'_>) -> Option<Token> {
+    if lexer.prose { lexer.next() } else { next_significant(lexer) }
 }
 
 /// Whether a word says what is done to an option, unless that is its name.
