@@ -6,7 +6,7 @@ use super::object;
 use super::ours::{self, Argument, Function};
 use super::prefilter::{may_hold_secrets, starts_with};
 use super::statement::{Keyword, Statement};
-use super::{Kind, OutOfMemory, Place, Redactor, Secrets};
+use super::{Found, Kind, OutOfMemory, Place, Redactor, Secrets};
 
 /// How deep statements are read that stand in literals of statements; what stands deeper is hidden whole.
 const DEEPEST: u8 = 8;
@@ -14,20 +14,20 @@ const DEEPEST: u8 = 8;
 /// Most bytes of a name that are looked at.
 const LONGEST_NAME: usize = 256;
 
-/// The places of what must not be shown, in no order, and the values that stand there.
-pub fn scan(redactor: Redactor<'_>, text: &[u8], kind: Kind) -> Result<(Vec<Place>, Secrets), OutOfMemory> {
+/// What must not be shown, in no order.
+pub fn scan(redactor: Redactor<'_>, text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
     let mut scan =
         Scan { redactor, hidden: Vec::new(), secrets: Secrets::default(), literals: Literals::Shown, is_pieced: false };
     if kind == Kind::Arguments {
         scan.literals = Literals::Hidden;
     }
-    let outermost = Level { text, places: Places::From(0), depth: 0, prose: kind == Kind::Message };
+    let outermost = Level { text, places: Places::From(0), depth: 0, prose: kind != Kind::Statement };
     scan.level(&outermost)?;
     if scan.is_pieced && scan.literals == Literals::Shown {
         scan.literals = Literals::HiddenUnlessRead;
         scan.level(&outermost)?;
     }
-    Ok((scan.hidden, scan.secrets))
+    Ok(Found { hidden: scan.hidden, secrets: scan.secrets, is_pieced: scan.is_pieced })
 }
 
 /// What is done with literals that are neither the value of an option nor an argument of ours.
