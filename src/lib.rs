@@ -7,6 +7,8 @@ mod functions;
 mod guard;
 mod judge;
 mod lookup;
+mod plan;
+mod planning;
 mod policy_file;
 mod policy_in_force;
 mod report;
