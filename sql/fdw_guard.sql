@@ -335,7 +335,7 @@ COMMENT ON VIEW fdw_guard.options IS 'every option of every foreign object, a ro
 CREATE FUNCTION fdw_guard.plan(
     sql text, lock_timeout interval DEFAULT '2s',
     OUT seq integer, OUT object_type text, OUT identity text, OUT attribute text, OUT change text, OUT old text, OUT new text,
-    OUT verdict text, OUT rule text, OUT detail text, OUT sqlstate text, OUT "position" integer
+    OUT verdict text, OUT rule text, OUT detail text
 ) RETURNS SETOF record
     LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_plan';
 COMMENT ON FUNCTION fdw_guard.plan(text, interval) IS 'what statements would change and violate; they are run and always rolled back';

@@ -45,6 +45,9 @@ pub enum Error {
     /// A function that a statement of a plan calls asks for another.
     #[error("plan() cannot be called while a plan is made")]
     PlanWithinPlan,
+    /// A statement of a plan reaches a table with rows of its own.
+    #[error("plan() does not rewrite tables")]
+    PlanRewrites,
     #[error("plan() cannot be called during a parallel operation")]
     PlanInParallel,
     #[error("lock_timeout is out of range")]

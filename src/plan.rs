@@ -23,9 +23,10 @@ pub fn plan(text: Source<'_>, lock_timeout: Option<i32>) -> Result<Plan, Error> 
     match run(&mut trial, &recorder, &mut plan) {
         Ok(()) => Ok(plan),
         Err(Stop::Error(error)) => Err(error),
-        Err(Stop::Ended(seq, ended)) => {
-            let failure = failure(seq, trial.end(ended))?;
-            Ok(Plan { failure: Some(failure), ..plan })
+        Err(Stop::Ended(place, ended)) => {
+            let command = place.map(|place| trial.command(place));
+            let failure = failure(place, trial.end(ended))?;
+            Ok(Plan { failure: Some(Failure { command, ..failure }), ..plan })
         }
     }
 }
@@ -82,7 +83,7 @@ fn failure(place: Option<usize>, caught: Caught) -> Result<Failure, Error> {
     }
     let Caught { message, detail, hint, position, .. } = caught;
     let seq = place.and_then(|place| i32::try_from(place + 1).ok());
-    Ok(Failure { seq, sqlstate, message, detail, hint, position })
+    Ok(Failure { seq, command: None, sqlstate, message, detail, hint, position })
 }
 
 /// The class of errors by which a session is interrupted.

@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
-use crate::ffi::{rights, session};
+use crate::ffi::{catalog, rights, session};
 use crate::guard;
 use crate::judge::{self, Verdicts};
 use crate::policy_in_force;
@@ -114,6 +114,15 @@ pub fn is_on() -> bool {
 /// Whether a frame that was opened at that depth is one of the plan's own statements.
 pub fn owns_frame(depth: usize) -> bool {
     with(|recording| recording.depth == depth).unwrap_or_default()
+}
+
+/// PostgreSQL has made a relation for its own purposes. If that is to take the rows of another one, they would be read and
+/// written, and whatever their expressions call would be called, for nothing; sequences would stay moved.
+///
+/// # Errors
+/// When it is such a table.
+pub fn refuse_rewrite(relation: Oid) -> Result<(), Error> {
+    if catalog::is_new_table(relation) { Err(Error::PlanRewrites) } else { Ok(()) }
 }
 
 /// The running statement touches the object for the first time.

@@ -3,7 +3,6 @@
 use crate::error::Error;
 use crate::ffi::plannable::Refusal;
 use crate::ffi::raise::{Level, Report};
-use crate::ffi::trial;
 use crate::lookup::Missing;
 use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
@@ -74,11 +73,6 @@ fn of_all(level: Level, violations: &[Violation]) -> Option<Report> {
     })
 }
 
-/// The five characters by which a violation of that kind is known.
-pub fn sqlstate_of(kind: ViolationKind) -> String {
-    trial::sqlstate(sqlstate(kind) as i32)
-}
-
 fn sqlstate(kind: ViolationKind) -> Code {
     match kind {
         ViolationKind::InvalidValue => Code::ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE,
@@ -131,6 +125,8 @@ impl From<Error> for Report {
             Error::NotPlannable { refusal, number, count, .. } => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
                 .with_detail(format!("{} {}", nth_statement(*number, *count), why_not_planned(*refusal)))
                 .with_hint("Nothing was run. A plan is made of what creates, alters or drops foreign-data wrappers, servers, user mappings and foreign tables."),
+            Error::PlanRewrites => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
+                .with_detail("The statement reaches a table that is not foreign, and would write its rows anew."),
             Error::PlanWithinPlan | Error::PlanInParallel => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
             Error::LockTimeout => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
                 .with_hint("It may be from 0, which waits without end, to 24 days."),

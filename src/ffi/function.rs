@@ -83,11 +83,17 @@ impl From<Vec<String>> for Value {
 pub enum Answer<'a> {
     One(Value),
     Rows(Box<dyn Iterator<Item = Vec<Value>> + 'a>),
+    /// Of `SETOF` a type that is no row type.
+    Column(Box<dyn Iterator<Item = Value> + 'a>),
 }
 
 impl<'a> Answer<'a> {
     pub fn rows(rows: impl IntoIterator<Item = Vec<Value>> + 'a) -> Self {
         Self::Rows(Box::new(rows.into_iter()))
+    }
+
+    pub fn column(values: impl IntoIterator<Item = Value> + 'a) -> Self {
+        Self::Column(Box::new(values.into_iter()))
     }
 }
 
@@ -221,16 +227,25 @@ unsafe fn give(info: pg_sys::FunctionCallInfo, answer: Answer<'_>) -> Datum {
             unsafe { (*info).isnull = is_null };
             datum
         }
-        Answer::Rows(rows) => {
-            // SAFETY: the caller's promise; InitMaterializedSRF sets up resultinfo's tuple store and row type.
-            unsafe {
-                pg_sys::InitMaterializedSRF(info, 0);
-                let result = (*info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-                rows.for_each(|row| put_row(result, &row));
-            }
-            Datum::null()
-        }
+        // SAFETY: the caller's promise.
+        Answer::Rows(rows) => unsafe { give_rows(info, 0, rows) },
+        // SAFETY: as above; a type that is no row type has no description but the one that the caller expects.
+        Answer::Column(values) => unsafe {
+            give_rows(info, pg_sys::MAT_SRF_USE_EXPECTED_DESC, values.map(|value| vec![value]))
+        },
     }
+}
+
+/// # Safety
+/// As for [`give`].
+unsafe fn give_rows(info: pg_sys::FunctionCallInfo, flags: u32, rows: impl Iterator<Item = Vec<Value>>) -> Datum {
+    // SAFETY: the caller's promise; InitMaterializedSRF sets up resultinfo's tuple store and row type.
+    unsafe {
+        pg_sys::InitMaterializedSRF(info, flags);
+        let result = (*info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+        rows.for_each(|row| put_row(result, &row));
+    }
+    Datum::null()
 }
 
 /// # Safety

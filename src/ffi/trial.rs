@@ -7,8 +7,9 @@ use pgrx::pg_sys::{self, NodeTag};
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
-// Declared here because pg_sys wraps it in a boundary that would lose fields of the errors that pass through.
+// Declared here because pg_sys wraps them in a boundary that would lose fields of the errors that pass through.
 unsafe extern "C-unwind" {
+    fn pg_parse_query(query_string: *const c_char) -> *mut pg_sys::List;
     fn ProcessUtility(
         statement: *mut pg_sys::PlannedStmt,
         query_string: *const c_char,
@@ -91,8 +92,8 @@ impl<'call> Trial<'call> {
     /// When it is no SQL.
     pub fn read(&mut self) -> Result<usize, Ended> {
         let (text, mut statements) = (self.text.as_ptr(), ptr::null_mut());
-        // SAFETY: the closure owns nothing, and the parser takes a C string.
-        unsafe { attempt(|| statements = raise::guarded(|| pg_sys::pg_parse_query(text)))? };
+        // SAFETY: the closure owns nothing, and the parser takes a C string, which lives as long as the call.
+        unsafe { attempt(|| statements = pg_parse_query(text))? };
         self.statements = statements;
         // SAFETY: the parser gives null for an empty list.
         let count = if statements.is_null() { 0 } else { unsafe { (*statements).length } };

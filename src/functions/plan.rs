@@ -3,7 +3,6 @@
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::plan;
-use crate::report;
 use fdw_guard_policy::plan::{Plan, Row, Verdict};
 
 /// A row for each change, each finding and the error of a plan; none for an empty text.
@@ -13,7 +12,7 @@ pub fn plan(call: &Call) -> Result<Answer<'_>, Error> {
 
 /// The plan as a text that reads like a diff, line by line.
 pub fn explain_plan(call: &Call) -> Result<Answer<'_>, Error> {
-    Ok(Answer::rows(planned(call)?.lines().into_iter().map(|line| vec![Value::from(line)])))
+    Ok(Answer::column(planned(call)?.lines().into_iter().map(Value::from)))
 }
 
 fn planned(call: &Call) -> Result<Plan, Error> {
@@ -28,7 +27,6 @@ fn lock_timeout(milliseconds: i64) -> Result<i32, Error> {
 
 fn row(row: Row) -> Vec<Value> {
     let (object_type, identity) = row.object.unzip();
-    let sqlstate = row.sqlstate.or_else(|| row.violation.map(report::sqlstate_of));
     vec![
         row.seq.map(Value::Integer).into(),
         object_type.map(|object_type| object_type.name()).into(),
@@ -40,7 +38,5 @@ fn row(row: Row) -> Vec<Value> {
         row.verdict.map(Verdict::name).into(),
         row.rule.into(),
         row.detail.into(),
-        sqlstate.into(),
-        row.position.map(Value::Integer).into(),
     ]
 }
