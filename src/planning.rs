@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
-use crate::ffi::{catalog, rights, session};
+use crate::ffi::{catalog, held, rights, session};
 use crate::guard;
 use crate::judge::{self, Verdicts};
 use crate::policy_in_force;
@@ -51,6 +51,8 @@ struct Recording {
     seen: Vec<Seen>,
     known: HashSet<(Class, u32)>,
     kept: Kept,
+    /// Those that statements of the plan have made.
+    sequences: Vec<Oid>,
 }
 
 thread_local! {
@@ -75,6 +77,7 @@ impl Recorder {
             seen: Vec::new(),
             known: HashSet::new(),
             kept: Kept::default(),
+            sequences: Vec::new(),
         };
         RECORDING.replace(Some(recording));
         Ok(Self(()))
@@ -98,7 +101,8 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        RECORDING.replace(None);
+        let ended = RECORDING.replace(None);
+        ended.into_iter().flat_map(|recording| recording.sequences).for_each(held::free_sequence);
     }
 }
 
@@ -116,13 +120,20 @@ pub fn owns_frame(depth: usize) -> bool {
     with(|recording| recording.depth == depth).unwrap_or_default()
 }
 
-/// PostgreSQL has made a relation for its own purposes. If that is to take the rows of another one, they would be read and
-/// written, and whatever their expressions call would be called, for nothing; sequences would stay moved.
+/// A relation is made. What PostgreSQL makes for itself may be there to take the rows of another one: they would be read
+/// and written, and whatever their expressions call would be called, for nothing; sequences would stay moved.
 ///
 /// # Errors
-/// When it is such a table.
-pub fn refuse_rewrite(relation: Oid) -> Result<(), Error> {
-    if catalog::is_new_table(relation) { Err(Error::PlanRewrites) } else { Ok(()) }
+/// When it is such a table, and one of the plan's own statements makes it.
+pub fn note_new_relation(relation: Oid, by_itself: bool) -> Result<(), Error> {
+    if by_itself {
+        let is_own = guard::depth().checked_sub(1).is_some_and(owns_frame);
+        return if is_own && catalog::is_new_table(relation) { Err(Error::PlanRewrites) } else { Ok(()) };
+    }
+    if catalog::is_new_sequence(relation) {
+        with(|recording| recording.sequences.push(relation));
+    }
+    Ok(())
 }
 
 /// The running statement touches the object for the first time.

@@ -235,6 +235,11 @@ pub fn is_new_table(relation: Oid) -> bool {
     matches!(kind_of_new(relation), Some(pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW))
 }
 
+/// Whether it is a sequence.
+pub fn is_new_sequence(relation: Oid) -> bool {
+    kind_of_new(relation) == Some(pg_sys::RELKIND_SEQUENCE)
+}
+
 fn kind_of_new(relation: Oid) -> Option<u8> {
     // SAFETY: the relation cache has an entry for a relation from the moment heap_create makes it; it is closed at once.
     unsafe {

@@ -125,8 +125,8 @@ unsafe extern "C-unwind" fn object_access(
         let by_itself = is_by_itself(access, argument);
         let Some(access) = Access::of(access, argument) else { return };
         let Some(catalog) = Catalog::of(catalog) else { return };
-        if by_itself && catalog == Catalog::Relation && planning::is_on() {
-            raise::guarded_or_raise(|| planning::refuse_rewrite(object));
+        if access == Access::Create && catalog == Catalog::Relation && sub_object == 0 && planning::is_on() {
+            raise::guarded_or_raise(|| planning::note_new_relation(object, by_itself));
         }
         if !server::stands_aside() {
             raise::guarded(|| guard::note_touch(catalog, object, sub_object, access));

@@ -3,7 +3,7 @@
 use crate::ffi::scan::{CatalogScan, Row};
 use crate::ffi::search_path::Pinned;
 use crate::ffi::{catalog, scan, tuple, version};
-use fdw_guard_policy::inside::{Constraint, Enabled, NOT_NULL, Trigger, to_attribute};
+use fdw_guard_policy::inside::{Constraint, Enabled, NOT_ENFORCED, NOT_NULL, Trigger, to_attribute};
 use fdw_guard_policy::model::{Attribute, Attributes};
 use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier as Cache};
 use std::collections::{HashMap, HashSet};
@@ -56,7 +56,7 @@ fn constraints(table: Oid) -> Vec<Constraint> {
 
 fn check_definition(row: &Row, table: Oid) -> Option<String> {
     let expression = deparsed(row.datum(c"conbin")?, table)?;
-    let not_enforced = if version::is_enforced(row) { "" } else { " NOT ENFORCED" };
+    let not_enforced = if version::is_enforced(row) { "" } else { NOT_ENFORCED };
     Some(format!("CHECK ({expression}){}{not_enforced}", no_inherit(row)))
 }
 
