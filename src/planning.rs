@@ -14,7 +14,7 @@ use crate::scene::{self, Class, Scene};
 use crate::settings::{self, Enforcement};
 use crate::touched::{Key, Touched};
 use fdw_guard_policy::change::{ObjectChange, Side};
-use fdw_guard_policy::model::{Attributes, Situation};
+use fdw_guard_policy::model::{Attributes, ObjectType, Situation};
 use fdw_guard_policy::plan::Finding;
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::rule::Mode;
@@ -53,6 +53,8 @@ struct Recording {
     kept: Kept,
     /// Those that statements of the plan have made.
     sequences: Vec<Oid>,
+    /// Identities of the user mappings that the planner may not see.
+    unseen: HashSet<String>,
 }
 
 thread_local! {
@@ -78,6 +80,7 @@ impl Recorder {
             known: HashSet::new(),
             kept: Kept::default(),
             sequences: Vec::new(),
+            unseen: HashSet::new(),
         };
         RECORDING.replace(Some(recording));
         Ok(Self(()))
@@ -142,6 +145,9 @@ pub fn see(key: Key, old: Option<&Scene>) {
     let unseen = is_unseen(key.class, key.oid, planner);
     let seen = Seen { class: key.class, oid: key.oid, old: old.cloned(), unseen };
     with(|recording| {
+        if let Some(old) = seen.old.as_ref().filter(|_| seen.unseen) {
+            recording.unseen.insert(old.situation.object.identity().to_owned());
+        }
         if recording.known.insert((seen.class, seen.oid.to_u32())) {
             recording.seen.push(seen);
         }
@@ -183,7 +189,14 @@ pub fn note_verdict(touched: &Touched) -> Result<(), Error> {
 pub fn findings(touched: &Touched) -> Result<Vec<Finding>, Error> {
     let Verdicts { raised, standing } = judge::verdicts(touched)?;
     let raised = raised.into_iter().filter_map(|violation| Finding::raised(violation, denies()));
-    Ok(raised.chain(standing.into_iter().map(Finding::standing)).collect())
+    let standing = standing.into_iter().filter(may_be_told).map(Finding::standing);
+    Ok(raised.chain(standing).collect())
+}
+
+/// What was wrong with a user mapping before shows what stands in it.
+fn may_be_told(standing: &Violation) -> bool {
+    let is_mapping = standing.object_type == ObjectType::UserMapping;
+    !is_mapping || with(|recording| !recording.unseen.contains(&standing.identity)).unwrap_or_default()
 }
 
 fn denies() -> bool {

@@ -309,7 +309,7 @@ impl Lines {
 
 impl Statement {
     fn tell(&self, lines: &mut Lines) {
-        if self.objects.is_empty() && self.findings.is_empty() {
+        if self.objects.is_empty() {
             lines.add(1, "changes nothing");
         }
         self.objects.iter().for_each(|object| tell_object(object, lines));

@@ -98,6 +98,18 @@ pub fn no_guess_is_confirmed(cluster: &Cluster) -> Result<()> {
         let expected = [format!("set option user: *** -> {user}"), "set option password: *** -> ***".to_owned()];
         same(&guess, told(&mut owner, &guess)?, expected.to_vec())?;
     }
+    // Nor of what was wrong with it before.
+    database.execute(
+        "INSERT INTO fdw_guard.rule (name, object_type, options)
+         VALUES ('known_users', 'user mapping', '{\"properties\": {\"user\": {\"type\": \"string\", \"enum\": [\"writer\"]}}}')",
+    )?;
+    let change = alter("ADD sslpassword 'p'");
+    let added = "add option sslpassword: - -> ***";
+    expect(&mut owner, &change, &[added])?;
+    let standing = "standing known_users: The value \"reader\" is not \"writer\".\nHINT:  Use ALTER USER MAPPING FOR plan_mapped \
+                    SERVER far OPTIONS (SET \"user\" 'writer').";
+    expect(&mut superuser, &change, &[added, standing])?;
     // One who sees them anyway is told of what differs.
-    expect(&mut superuser, &alter("SET user 'reader', SET password 'winter'"), &["set option password: *** -> ***"])
+    let change = alter("SET user 'reader', SET password 'winter'");
+    expect(&mut superuser, &change, &["set option password: *** -> ***", standing])
 }
