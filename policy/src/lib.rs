@@ -32,6 +32,7 @@ pub mod plan;
 pub mod policy;
 mod quick;
 pub mod reading;
+pub mod redact;
 pub mod rule;
 pub mod schema;
 pub mod secret;

@@ -1,0 +1,167 @@
+//! The redactor: hides the values of secret options in SQL and in prose around SQL.
+//!
+//! Bytes in, bytes out, in any server encoding of PostgreSQL, in all of which a byte below 128 is ASCII's. It is called in
+//! hooks that run inside error handling too: nothing here panics or recurses without a bound, memory is asked for, and
+//! almost every text is let go after one look at it ([`prefilter`]).
+//!
+//! [`scan`] reads statements by [`lexer`], looks for lists of options and calls of our own functions, and into literals,
+//! in which statements stand too. Where a text can be read in two ways, it hides more rather than less.
+
+mod lexer;
+mod literal;
+mod names;
+mod object;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
+mod ours;
+pub mod parameters;
+mod prefilter;
+mod scan;
+mod secrets;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+pub use names::Names;
+pub use ours::names_our_functions;
+pub use secrets::Secrets;
+
+/// Memory is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("out of memory")]
+pub struct OutOfMemory;
+
+/// What a backslash means in `'…'`: `standard_conforming_strings`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strings {
+    Standard,
+    Escaping,
+}
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// SQL.
+    Statement,
+    /// Prose around SQL: a log message, DETAIL, CONTEXT.
+    Message,
+    /// SQL, or prose before it, in which every literal is a secret: EXECUTE of a statement that calls our functions.
+    Arguments,
+}
+
+/// The characters of the database's encoding.
+#[derive(Debug, Clone, Copy)]
+pub struct Characters {
+    /// Bytes of the first character of the rest of a text.
+    pub length: fn(&[u8]) -> usize,
+    /// A harmless character of so many bytes.
+    pub filler: fn(usize) -> Option<&'static [u8]>,
+}
+
+/// Finds secrets in texts.
+#[derive(Debug, Clone, Copy)]
+pub struct Redactor<'a> {
+    pub names: &'a Names,
+    pub strings: Strings,
+}
+
+impl Redactor<'_> {
+    /// Finds what must not be shown.
+    pub fn find(&self, text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
+        if kind != Kind::Arguments && !prefilter::may_hold_secrets(text) {
+            return Ok(Found::default());
+        }
+        let (mut hidden, secrets) = scan::scan(*self, text, kind)?;
+        merge(&mut hidden);
+        Ok(Found { hidden, secrets })
+    }
+}
+
+/// A place in a text: where it begins and where it ends.
+type Place = (usize, usize);
+
+/// Puts places in order, and makes one of those that overlap.
+fn merge(places: &mut Vec<Place>) {
+    places.sort_unstable();
+    places.dedup_by(|next, last| {
+        let overlap = next.0 < last.1 || *next == *last;
+        if overlap {
+            last.1 = last.1.max(next.1);
+        }
+        overlap
+    });
+}
+
+/// The text with something else in those places.
+fn replaced(text: &[u8], places: &mut Vec<Place>, with: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+    merge(places);
+    let hidden: usize = places.iter().map(|(start, end)| end - start).sum();
+    let mut whole = Vec::new();
+    let length = text.len() - hidden + places.len() * with.len();
+    whole.try_reserve_exact(length).map_err(|_| OutOfMemory)?;
+    let mut shown = 0;
+    for (start, end) in places {
+        whole.extend_from_slice(text.get(shown..*start).unwrap_or_default());
+        whole.extend_from_slice(with);
+        shown = *end;
+    }
+    whole.extend_from_slice(text.get(shown..).unwrap_or_default());
+    Ok(whole)
+}
+
+/// What must not be shown of a text.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// In order, and none overlaps another.
+    hidden: Vec<Place>,
+    secrets: Secrets,
+}
+
+impl Found {
+    /// Whether the text may be shown as it is.
+    pub fn is_empty(&self) -> bool {
+        self.hidden.is_empty()
+    }
+
+    /// The text with as many bytes and characters: positions hold.
+    pub fn keeping_length(&self, text: &[u8], characters: &Characters) -> Result<Vec<u8>, OutOfMemory> {
+        let mut whole = Vec::new();
+        whole.try_reserve_exact(text.len() + 1).map_err(|_| OutOfMemory)?;
+        whole.extend_from_slice(text);
+        for (start, end) in &self.hidden {
+            cover(whole.get_mut(*start..*end).unwrap_or_default(), characters);
+        }
+        Ok(whole)
+    }
+
+    /// The text with `***` for each value, however long it is.
+    pub fn with_stars(&self, text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+        let mut places = Vec::new();
+        places.try_reserve_exact(self.hidden.len()).map_err(|_| OutOfMemory)?;
+        places.extend_from_slice(&self.hidden);
+        replaced(text, &mut places, b"***")
+    }
+
+    /// The values as they would be stored.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The values alone.
+    pub fn into_secrets(self) -> Secrets {
+        self.secrets
+    }
+}
+
+/// Writes another character over each.
+fn cover(mut text: &mut [u8], characters: &Characters) {
+    while !text.is_empty() {
+        let length = (characters.length)(text).clamp(1, text.len());
+        let (character, rest) = text.split_at_mut(length);
+        match (characters.filler)(length).filter(|filler| filler.len() == length) {
+            Some(filler) => character.copy_from_slice(filler),
+            None => character.fill(b'*'),
+        }
+        text = rest;
+    }
+}
