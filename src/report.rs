@@ -6,6 +6,7 @@ use crate::lookup::Missing;
 use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
+use fdw_guard_policy::diff::DesiredError;
 use fdw_guard_policy::effective::Origin;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
@@ -124,6 +125,27 @@ impl From<Error> for Report {
             Error::Missing(missing) => missing_object(missing),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Only members of that role may see it, and superusers."),
+            Error::Desired(fault) => report(match fault {
+                DesiredError::LongName { .. } => Code::ERRCODE_NAME_TOO_LONG,
+                _ => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            }),
+            Error::Pattern { fault, .. } => {
+                report(Code::ERRCODE_INVALID_PARAMETER_VALUE).with_detail(format!("{}.", capitalised(&fault.to_string())))
+            }
+            Error::NullArgument { .. } => report(Code::ERRCODE_NULL_VALUE_NOT_ALLOWED),
+            Error::NotOwner { mapping_of, .. } => Self {
+                detail: mapping_of.as_ref().map(|role| format!("The user mapping is that of \"{role}\".")),
+                hint: how_to_own(&error),
+                ..report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+            },
+            Error::NoUsage { server, caller } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE).with_hint(format!(
+                "Its owner can give the right: GRANT USAGE ON FOREIGN SERVER {} TO {}.",
+                quote_identifier(server),
+                quote_identifier(caller)
+            )),
+            Error::ChangedMeanwhile { .. } => {
+                report(Code::ERRCODE_T_R_SERIALIZATION_FAILURE).with_hint("Call the function again.")
+            }
         }
     }
 }
@@ -147,6 +169,37 @@ fn missing_object(missing: &Missing) -> Report {
         Missing::UserMapping { .. } | Missing::Relation(_) | Missing::NotAForeignTable { .. } => None,
     };
     Report { hint, ..Report::error(sqlstate, missing.to_string()) }
+}
+
+/// How the caller could have the rights of the owner. Nobody is to be made a member of a superuser for that.
+fn how_to_own(error: &Error) -> Option<String> {
+    let Error::NotOwner { of, name, owner, owner_is_superuser, caller, .. } = error else { return None };
+    let (owner, caller) = (quote_identifier(owner), quote_identifier(caller));
+    if !owner_is_superuser {
+        return Some(format!(
+            "The owner is role {owner}, and members of it have its rights: GRANT {owner} TO {caller}."
+        ));
+    }
+    let of = if *of == "foreign server" { "SERVER" } else { "FOREIGN TABLE" };
+    let name = quote_identifier(name);
+    Some(format!("The owner, {owner}, is a superuser, who can give it away: ALTER {of} {name} OWNER TO {caller}."))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// No user mapping that matches has the option.
+pub fn nothing_to_rotate(option: &str, near: Option<String>) -> Report {
+    Report {
+        hint: near.map(|near| format!("Perhaps you meant the option \"{near}\".")),
+        ..Report::new(
+            Level::Notice,
+            Code::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("no user mapping that matches has the option \"{option}\""),
+        )
+    }
 }
 
 /// A user mapping counts whose options the caller may not see.

@@ -235,6 +235,11 @@ pub fn alter(situation: &Situation) -> Option<String> {
     })
 }
 
+/// The beginning of the statement that creates a user mapping.
+pub fn create_user_mapping(role: &str, server: &str) -> String {
+    format!("CREATE USER MAPPING FOR {} SERVER {}", quote_role(role), quote_identifier(server))
+}
+
 /// The role of a user mapping as FOR takes it: no role can be called `public`.
 pub fn quote_role(role: &str) -> String {
     if role == "public" { "PUBLIC".to_owned() } else { quote_identifier(role) }

@@ -2,7 +2,7 @@
 //!
 //! `#[pg_extern]` would do most of this, but it takes every text for UTF-8 and shows a panic's text.
 
-use crate::ffi::raise::{self, Report};
+use crate::ffi::raise::{self, Failure, Report};
 use crate::ffi::{text, tuple};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
@@ -98,6 +98,20 @@ impl Call {
         self.datum(place).map(|datum| datum.value() as i32)
     }
 
+    /// The `boolean` argument at that place, None if it is null.
+    pub fn boolean(&self, place: usize) -> Option<bool> {
+        self.datum(place).map(|datum| datum.value() as u8 != 0)
+    }
+
+    /// The text of the `jsonb` argument at that place, None if it is null.
+    pub fn jsonb(&self, place: usize) -> Option<String> {
+        // SAFETY: the SQL declaration says that the argument is of type jsonb, of which jsonb_out gives a C string.
+        unsafe {
+            let text = pgrx::direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(self.datum(place)?)])?;
+            Some(text::from_server(text.cast_mut_ptr()))
+        }
+    }
+
     /// Raises `notice` when the function has ended.
     pub fn notice(&self, notice: Report) {
         self.notices.borrow_mut().push(notice);
@@ -127,7 +141,7 @@ impl Call {
 ///
 /// # Safety
 /// `info` is the call that PostgreSQL makes, and the calling frame owns nothing.
-pub unsafe fn call<E: Into<Report>>(
+pub unsafe fn call<E: Into<Failure>>(
     info: pg_sys::FunctionCallInfo,
     body: impl FnOnce(&Call) -> Result<Answer<'_>, E>,
 ) -> Datum {
@@ -139,7 +153,7 @@ pub unsafe fn call<E: Into<Report>>(
 ///
 /// # Safety
 /// As for [`call`].
-pub unsafe fn call_trigger<E: Into<Report>>(
+pub unsafe fn call_trigger<E: Into<Failure>>(
     info: pg_sys::FunctionCallInfo,
     body: impl FnOnce(&Call) -> Result<pg_sys::HeapTuple, E>,
 ) -> Datum {
@@ -158,21 +172,27 @@ pub unsafe fn pass(info: pg_sys::FunctionCallInfo, body: unsafe fn(pg_sys::Funct
 
 /// # Safety
 /// As for [`call`].
-unsafe fn run<E: Into<Report>>(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Datum, E>) -> Datum {
+unsafe fn run<E: Into<Failure>>(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Datum, E>) -> Datum {
     // SAFETY: the caller's promise.
     unsafe {
-        let (datum, reports) = raise::guarded(|| {
+        let (outcome, reports) = raise::guarded(|| {
             let call = Call { info, notices: RefCell::default() };
-            let outcome = body(&call);
+            let outcome = body(&call).map_err(Into::into);
             let mut reports = call.notices.take();
-            let datum = outcome.unwrap_or_else(|error| {
-                reports.push(error.into());
-                Datum::null()
+            let outcome = outcome.or_else(|failure| match failure {
+                Failure::Raised(report) => {
+                    reports.push(*report);
+                    Ok(Datum::null())
+                }
+                Failure::Pending => {
+                    reports.clear();
+                    Err(())
+                }
             });
-            (datum, raise::in_postgres_memory(&reports))
+            (outcome, raise::in_postgres_memory(&reports))
         });
         raise::raise(reports);
-        datum
+        outcome.unwrap_or_else(|()| raise::rethrow())
     }
 }
 

@@ -6,5 +6,6 @@ pub mod options;
 pub mod packs;
 pub mod policy;
 pub mod rules;
+pub mod set_options;
 pub mod state;
 pub mod status;
