@@ -22,6 +22,7 @@ mod policy_file;
 mod readme;
 mod rejected_alter;
 mod rights;
+mod set_options;
 mod side_by_side;
 mod standing_aside;
 
@@ -68,6 +69,7 @@ fn all() -> Vec<LiveTest> {
         readme::TESTS,
         rejected_alter::TESTS,
         rights::TESTS,
+        set_options::TESTS,
         side_by_side::TESTS,
         standing_aside::TESTS,
     ]
