@@ -46,6 +46,8 @@ mod tests {
                 "delegate_of",
                 "effective_options",
                 "foreign_table_options",
+                "get_ddl",
+                "get_ddl",
                 "policy_schema",
                 "rotate_secret",
                 "server_options",

@@ -238,6 +238,14 @@ CREATE FUNCTION fdw_guard.table_state(relation regclass) RETURNS jsonb
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_table_state';
 COMMENT ON FUNCTION fdw_guard.table_state(regclass) IS 'everything about a foreign table that a form can change, secrets shown as ***';
 
+CREATE FUNCTION fdw_guard.get_ddl(object_type text, identity text) RETURNS text
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_get_ddl';
+COMMENT ON FUNCTION fdw_guard.get_ddl(text, text) IS 'the statements that would create a wrapper, server, user mapping or foreign table again, without secrets';
+
+CREATE FUNCTION fdw_guard.get_ddl(relation regclass) RETURNS text
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_get_ddl_of_relation';
+COMMENT ON FUNCTION fdw_guard.get_ddl(regclass) IS 'the statements that would create a foreign table again, without secrets';
+
 CREATE VIEW fdw_guard.servers AS
     SELECT s.oid,
            s.srvname AS server,
@@ -574,6 +582,8 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.column_options(regclass, name),
     fdw_guard.effective_options(regclass, name),
     fdw_guard.table_state(regclass),
+    fdw_guard.get_ddl(text, text),
+    fdw_guard.get_ddl(regclass),
     fdw_guard.set_server_options(name, jsonb),
     fdw_guard.set_user_mapping_options(name, name, jsonb, boolean),
     fdw_guard.set_foreign_table_options(regclass, jsonb),

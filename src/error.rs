@@ -71,4 +71,9 @@ pub enum Error {
     /// Another session renamed or dropped the object between our look at it and the ALTER.
     #[error("{object_type} \"{name}\" was renamed or dropped meanwhile")]
     ChangedMeanwhile { object_type: ObjectType, name: String },
+    #[error("\"{name}\" is not a type of object")]
+    UnknownObjectType { name: String },
+    /// A query of ours over the catalogs gives what nobody expects.
+    #[error("the catalogs cannot be read as they should")]
+    Untold,
 }

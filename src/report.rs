@@ -8,7 +8,9 @@ use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
 use fdw_guard_policy::diff::DesiredError;
 use fdw_guard_policy::effective::Origin;
+use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::rule::{Mode, Notice};
+use fdw_guard_policy::suggest::nearest;
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
 
@@ -143,6 +145,13 @@ impl From<Error> for Report {
                 quote_identifier(server),
                 quote_identifier(caller)
             )),
+            Error::UnknownObjectType { name } => {
+                let types = ObjectType::ALL.map(ObjectType::name);
+                let near = nearest(name, types).map(|near| format!("Perhaps you meant \"{near}\"."));
+                report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                    .with_hint(near.unwrap_or_else(|| format!("The types are: {}.", types.join(", "))))
+            }
+            Error::Untold => report(Code::ERRCODE_INTERNAL_ERROR),
             Error::ChangedMeanwhile { .. } => {
                 report(Code::ERRCODE_T_R_SERIALIZATION_FAILURE).with_hint("Call the function again.")
             }
@@ -153,8 +162,11 @@ impl From<Error> for Report {
 fn missing_object(missing: &Missing) -> Report {
     let sqlstate = match missing {
         Missing::Server { .. } | Missing::Role { .. } | Missing::UserMapping { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
-        Missing::Relation(_) => Code::ERRCODE_UNDEFINED_TABLE,
-        Missing::NotAForeignTable { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
+        Missing::Object { object_type: ObjectType::ForeignTable, .. } | Missing::Relation(_) => {
+            Code::ERRCODE_UNDEFINED_TABLE
+        }
+        Missing::Object { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
+        Missing::NotAForeignTable { .. } | Missing::Told { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
         Missing::Column { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
     };
     let meant =
@@ -163,6 +175,8 @@ fn missing_object(missing: &Missing) -> Report {
         Missing::Server { near, .. } => meant("server", near),
         Missing::Role { near, .. } => meant("role", near),
         Missing::Column { near, .. } => meant("column", near),
+        Missing::Object { near, .. } => near.as_ref().map(|near| format!("Perhaps you meant \"{near}\".")),
+        Missing::Told { .. } => Some("get_ddl('foreign table', …) tells a column with its table.".to_owned()),
         Missing::UserMapping { public_is_there: true, .. } => {
             Some("The server has a mapping for public, which a role without one of its own uses.".to_owned())
         }

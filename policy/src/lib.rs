@@ -9,6 +9,7 @@ pub mod catalogue;
 mod check;
 mod context;
 pub mod ddl;
+pub mod definition;
 pub mod diff;
 pub mod document;
 pub mod effective;

@@ -6,6 +6,7 @@ use crate::ffi::raise::{self, Failure, Report};
 use crate::ffi::{text, tuple};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
+use std::ffi::c_char;
 
 /// One call of a function: its arguments, and what it has to say beside its answer.
 pub struct Call {
@@ -21,6 +22,8 @@ pub enum Value {
     Oid(Oid),
     /// `text` or `json`, which are stored alike.
     Text(String),
+    /// `text` that is SQL to be run: an opaque byte is that byte again.
+    Statement(String),
     TextArray(Vec<String>),
     /// The text of a `jsonb`.
     Jsonb(String),
@@ -236,14 +239,19 @@ fn datum_of(value: &Value) -> (Datum, bool) {
         Value::Integer(integer) => (Datum::from(*integer), false),
         Value::Oid(oid) => (Datum::from(*oid), false),
         Value::Text(text) => (text_datum(text), false),
+        Value::Statement(text) => (text_datum_of(text::to_server_name(text)), false),
         Value::TextArray(texts) => (text_array_datum(texts), false),
         Value::Jsonb(text) => (jsonb_datum(text), false),
     }
 }
 
 fn text_datum(text: &str) -> Datum {
-    // SAFETY: cstring_to_text copies a C string.
-    unsafe { Datum::from(pg_sys::cstring_to_text(text::to_server(text))) }
+    text_datum_of(text::to_server(text))
+}
+
+fn text_datum_of(text: *const c_char) -> Datum {
+    // SAFETY: cstring_to_text copies a C string, as every caller gives one.
+    unsafe { Datum::from(pg_sys::cstring_to_text(text)) }
 }
 
 fn text_array_datum(texts: &[String]) -> Datum {

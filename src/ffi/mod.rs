@@ -15,6 +15,7 @@ pub mod lock;
 pub mod mappings;
 pub mod memory;
 pub mod names;
+pub mod query;
 pub mod raise;
 pub mod rights;
 pub mod rules;
