@@ -8,10 +8,10 @@ SELECT json_build_object(
     'labels', (SELECT json_agg(json_build_object('provider', l.provider, 'label', l.label) ORDER BY l.provider)
                FROM pg_catalog.pg_seclabel l
                WHERE l.classoid = 'pg_catalog.pg_class'::regclass AND l.objoid = c.oid AND l.objsubid = 0),
-    'grants', (SELECT json_agg(json_build_object(
+    'grants', CASE WHEN c.relacl IS NOT NULL THEN COALESCE((SELECT json_agg(json_build_object(
                    'grantee', CASE WHEN g.grantee <> 0 THEN pg_get_userbyid(g.grantee) END,
                    'grantor', pg_get_userbyid(g.grantor), 'right', g.privilege_type, 'grantable', g.is_grantable))
-               FROM aclexplode(c.relacl) g),
+               FROM aclexplode(c.relacl) g), '[]'::json) END,
     'default_grants', (SELECT json_agg(json_build_object(
                            'grantee', CASE WHEN g.grantee <> 0 THEN pg_get_userbyid(g.grantee) END,
                            'grantor', pg_get_userbyid(g.grantor), 'right', g.privilege_type, 'grantable', g.is_grantable))

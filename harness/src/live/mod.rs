@@ -10,6 +10,7 @@ mod effects;
 mod encodings;
 mod forms;
 mod frames;
+mod get_ddl;
 mod guarded;
 mod load_order;
 mod loading;
@@ -57,6 +58,7 @@ fn all() -> Vec<LiveTest> {
         encodings::TESTS,
         forms::TESTS,
         frames::TESTS,
+        get_ddl::TESTS,
         guarded::TESTS,
         load_order::TESTS,
         loading::TESTS,
