@@ -2,7 +2,7 @@
 
 use crate::ffi::{catalog, names, scan};
 use crate::scene::{self, Class};
-use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::model::{ObjectState, ObjectType};
 use fdw_guard_policy::suggest::nearest;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
@@ -86,12 +86,14 @@ pub fn object(object_type: ObjectType, identity: &str) -> Result<Oid, Missing> {
         ObjectType::ForeignTableColumn => return Err(Missing::Told { object_type }),
     };
     let known = || all.iter().filter_map(|oid| Some((*oid, scene::state(class, *oid)?)));
+    let called =
+        |state: &ObjectState| if is_named(class) { state.name().to_owned() } else { state.identity().to_owned() };
     let by_identity = known().find(|(_, state)| state.identity() == identity);
-    let found = by_identity.or_else(|| known().find(|(_, state)| state.name() == identity && is_named(class)));
+    let found = by_identity.or_else(|| known().find(|(_, state)| called(state) == identity));
     found.map(|(oid, _)| oid).ok_or_else(|| Missing::Object {
         object_type,
         identity: identity.to_owned(),
-        near: near(identity, known().map(|(_, state)| state.identity().to_owned()).collect()),
+        near: near(identity, known().map(|(_, state)| called(&state)).collect()),
     })
 }
 

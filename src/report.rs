@@ -146,8 +146,8 @@ impl From<Error> for Report {
                 quote_identifier(caller)
             )),
             Error::UnknownObjectType { name } => {
-                let types = ObjectType::ALL.map(ObjectType::name);
-                let near = nearest(name, types).map(|near| format!("Perhaps you meant \"{near}\"."));
+                let types: Vec<&str> = types_with_ddl().collect();
+                let near = nearest(name, types_with_ddl()).map(|near| format!("Perhaps you meant \"{near}\"."));
                 report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
                     .with_hint(near.unwrap_or_else(|| format!("The types are: {}.", types.join(", "))))
             }
@@ -183,6 +183,14 @@ fn missing_object(missing: &Missing) -> Report {
         Missing::UserMapping { .. } | Missing::Relation(_) | Missing::NotAForeignTable { .. } => None,
     };
     Report { hint, ..Report::error(sqlstate, missing.to_string()) }
+}
+
+/// The types of object that `get_ddl` takes.
+fn types_with_ddl() -> impl Iterator<Item = &'static str> {
+    ObjectType::ALL
+        .into_iter()
+        .filter(|object_type| *object_type != ObjectType::ForeignTableColumn)
+        .map(ObjectType::name)
 }
 
 /// How the caller could have the rights of the owner. Nobody is to be made a member of a superuser for that.

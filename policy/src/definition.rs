@@ -121,7 +121,7 @@ impl OptionsClause {
         for (option, value) in known.situation.object.options.iter() {
             let name = quote_identifier(option);
             if known.secrecy.is_secret(option) {
-                remarks.push(format!("-- {} is a secret, and left out", escaped(&name)));
+                remarks.push(format!("-- {}{} is a secret, and left out", escaped(&name), of_column(known.situation)));
             } else {
                 given.push(format!("{name} {}", quote_literal(value.expose())));
             }
@@ -144,6 +144,13 @@ impl OptionsClause {
     fn clause(&self) -> Option<String> {
         (!self.given.is_empty()).then(|| format!("OPTIONS ({})", self.given.join(", ")))
     }
+}
+
+/// ` of column c`, where the option is that of a column.
+fn of_column(situation: &Situation) -> String {
+    let is_column = situation.object.object_type == ObjectType::ForeignTableColumn;
+    let name = || escaped(&quote_identifier(situation.object.name()));
+    if is_column { format!(" of column {}", name()) } else { String::new() }
 }
 
 /// A comma after each but the last.
