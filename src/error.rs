@@ -4,6 +4,7 @@ use crate::lookup::Missing;
 use fdw_guard_policy::diff::DesiredError;
 use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::pattern::PatternError;
+use fdw_guard_policy::redact::OutOfMemory;
 use fdw_guard_policy::rule::RuleError;
 use thiserror::Error;
 
@@ -43,6 +44,9 @@ pub enum Error {
     /// An object that the caller names.
     #[error(transparent)]
     Missing(#[from] Missing),
+    /// A text of the user's is larger than what memory is left.
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
     /// The caller asks what another role would use.
     #[error("permission denied to see what role \"{role}\" would use")]
     NotMember { role: String },
