@@ -1,11 +1,13 @@
 //! Runs a statement as PostgreSQL would run it from a function in another language, every hook and trigger included.
 
+use crate::error::Error;
 use crate::ffi::memory::Scratch;
-use crate::ffi::raise::{self, Pending};
+use crate::ffi::raise::{self, Failure};
 use crate::ffi::{server, text};
+use crate::redaction;
 use fdw_guard_policy::diff::Statement;
 use pgrx::pg_sys::{self, NodeTag};
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 // Declared here because pg_sys wraps each in a boundary that would lose fields of the errors that pass through.
@@ -30,14 +32,14 @@ unsafe extern "C-unwind" {
 
 /// Runs the statement, with the caller's own rights. Whoever is told its text, from the parser on, is told it with `***` in
 /// the place of secrets; they are put into the parse tree when it has been analysed.
-pub fn run(statement: &Statement) -> Result<(), Pending> {
+pub fn run(statement: &Statement) -> Result<(), Failure> {
     let _scratch = Scratch::new();
     let text = text::to_server_name(&statement.text);
     let planned = planned(text);
     // SAFETY: the tree is ours, and lives as long as the scratch memory. The frame that an error jumps over, which is the
     // closure's, owns nothing.
     unsafe {
-        put_secrets((*planned).utilityStmt, statement);
+        put_secrets((*planned).utilityStmt, statement)?;
         server::command_counter_increment();
         pg_sys::PushCopiedSnapshot(pg_sys::GetTransactionSnapshot());
         pg_sys::UpdateActiveSnapshotCommandId();
@@ -60,15 +62,19 @@ fn planned(text: *const c_char) -> *mut pg_sys::PlannedStmt {
 
 /// # Safety
 /// The tree is that of a statement whose text [`fdw_guard_policy::diff`] wrote.
-unsafe fn put_secrets(tree: *mut pg_sys::Node, statement: &Statement) {
+unsafe fn put_secrets(tree: *mut pg_sys::Node, statement: &Statement) -> Result<(), Error> {
     // SAFETY: the caller's promise: the list has an element at each place.
     unsafe {
         let options = options_of(tree);
         for (place, value) in statement.secrets() {
+            let value = text::to_server_name(value);
+            // A validator may quote it.
+            redaction::note_secret(CStr::from_ptr(value).to_bytes())?;
             let option = pg_sys::list_nth(options, place as c_int).cast::<pg_sys::DefElem>();
-            (*option).arg = pg_sys::makeString(text::to_server_name(value).cast_mut()).cast();
+            (*option).arg = pg_sys::makeString(value.cast_mut()).cast();
         }
     }
+    Ok(())
 }
 
 /// # Safety

@@ -21,6 +21,8 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "set_options::what_goes_or_is_renamed_meanwhile_is_said", run: together::gone_meanwhile },
     LiveTest { name: "set_options::isolation_levels_see_what_was_committed", run: together::repeatable_read },
     LiveTest { name: "set_options::nobody_is_told_a_secret", run: secrecy::nobody_is_told },
+    LiveTest { name: "set_options::what_a_validator_quotes_is_hidden", run: secrecy::quoted_by_a_validator },
+    LiveTest { name: "set_options::others_hear_of_the_alter", run: secrecy::others_hear_of_it },
     LiveTest { name: "set_options::a_failure_rotates_nothing", run: secrecy::all_or_nothing },
 ];
 

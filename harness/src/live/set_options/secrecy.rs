@@ -6,6 +6,7 @@ use super::{same, stage};
 use crate::cluster::Cluster;
 use crate::fields::{DbFields, expect_error};
 use crate::live::contains;
+use crate::settings::Settings;
 
 /// Everything that a server can be told to log of statements, but bind parameters.
 const TALKATIVE: &str = "SET log_statement = 'all'; SET log_min_duration_statement = 0; SET log_duration = on;
@@ -47,6 +48,57 @@ pub fn nobody_is_told(cluster: &Cluster) -> Result<()> {
     let told: Vec<&str> = log.lines().filter(|line| line.contains(CANARY)).collect();
     ensure!(told.is_empty(), "the log tells it: {told:?}");
     Ok(())
+}
+
+/// A validator that quotes what it is given, in an error and before.
+const QUOTING: &str = "CREATE FUNCTION quotes(text[], oid) RETURNS void LANGUAGE plpgsql AS
+        'BEGIN RAISE WARNING ''heard %'', $1; RAISE EXCEPTION ''no to %'', $1 USING DETAIL = $1; END';
+    CREATE FOREIGN DATA WRAPPER quoting; CREATE SERVER quoting FOREIGN DATA WRAPPER quoting;
+    CREATE USER MAPPING FOR postgres SERVER quoting; ALTER FOREIGN DATA WRAPPER quoting VALIDATOR quotes";
+
+/// What a wrapper's validator says of a secret reaches nobody.
+pub fn quoted_by_a_validator(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("set_options_quoted")?;
+    database.execute(QUOTING)?;
+    let (mut client, notices) = database.connect_noting("postgres")?;
+    let set =
+        "SELECT fdw_guard.set_user_mapping_options('postgres', 'quoting', jsonb_build_object('password', $1::text))";
+    let refused = client.query(set, &[&CANARY]).err();
+    let fields = refused.as_ref().and_then(postgres::Error::as_db_error).map(DbFields::from);
+    let heard = format!("{fields:?} {:?}", notices.take());
+    contains(&heard, "no to {password=***}")?;
+    contains(&heard, "heard {password=***}")?;
+    ensure!(!heard.contains(CANARY), "the client was told: {heard}");
+    ensure!(!cluster.log_text().contains(CANARY), "the log tells it");
+    Ok(())
+}
+
+/// Libraries that record statements have the one that was run, with stars.
+pub fn others_hear_of_it(cluster: &Cluster) -> Result<()> {
+    let library = cluster.sandbox().mirror.installation.pkglibdir.join("pgaudit.so");
+    let pgaudit = if library.exists() { "pgaudit," } else { "" };
+    let settings = Settings::plain()
+        .with("shared_preload_libraries", &format!("{pgaudit}pg_stat_statements,auto_explain,fdw_guard"))
+        .with("pg_stat_statements.track", "all")
+        .with("auto_explain.log_min_duration", "0")
+        .with("auto_explain.log_nested_statements", "on")
+        .with("auto_explain.log_parameter_max_length", "0")
+        .with("pgaudit.log", "ddl")
+        .with("log_parameter_max_length", "0");
+    let own = cluster.another("set-options-heard", &settings)?;
+    let database = stage(&own, "set_options_heard")?;
+    database.execute("CREATE EXTENSION pg_stat_statements")?;
+    let mut client = database.connect()?;
+    let set = "SELECT fdw_guard.set_user_mapping_options('postgres', 's', jsonb_build_object('password', $1::text))";
+    client.query(set, &[&CANARY])?;
+    let recorded = "SELECT string_agg(query, '; ') FROM pg_stat_statements";
+    let recorded: String = client.query_one(recorded, &[])?.get(0);
+    let statement = "ALTER USER MAPPING FOR postgres SERVER s OPTIONS (ADD password '***')";
+    contains(&recorded, statement)?;
+    ensure!(!recorded.contains(CANARY), "{recorded}");
+    let log = own.log_text();
+    ensure!(!log.contains(CANARY), "the log tells it");
+    if pgaudit.is_empty() { Ok(()) } else { contains(&log, &format!(",{statement},")) }
 }
 
 /// What one mapping's rule refuses is done to none.
