@@ -144,6 +144,11 @@ impl Found {
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
+
+    /// The values alone.
+    pub fn into_secrets(self) -> Secrets {
+        self.secrets
+    }
 }
 
 /// Writes another character over each.

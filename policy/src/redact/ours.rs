@@ -52,6 +52,9 @@ const FUNCTIONS: [Function; 5] = [
     },
 ];
 
+/// Bytes of the shortest name of a function that takes secrets.
+pub const SHORTEST: usize = b"rotate_secret".len();
+
 /// Functions that take statements, in whose text secrets are found as in any other; not so in a parameter.
 const TAKE_STATEMENTS: [&[u8]; 2] = [b"plan", b"explain_plan"];
 
@@ -120,6 +123,11 @@ mod tests {
         {
             assert!(!names_our_functions(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn no_name_is_shorter_than_the_shortest() {
+        assert_eq!(FUNCTIONS.iter().map(|function| function.name.len()).min(), Some(SHORTEST));
     }
 
     #[test]

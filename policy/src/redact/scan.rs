@@ -3,7 +3,7 @@
 use super::lexer::{Class, Lexer, Spelling, Token};
 use super::literal::{decode, parts};
 use super::object;
-use super::ours::{Argument, Function};
+use super::ours::{self, Argument, Function};
 use super::prefilter::{may_hold_secrets, starts_with};
 use super::statement::{Keyword, Statement};
 use super::{Kind, OutOfMemory, Place, Redactor, Secrets};
@@ -158,6 +158,10 @@ impl Scan<'_> {
         let is_word = token.class == Class::Word;
         let keyword = if is_word { Keyword::of(level.slice((token.start, token.end))) } else { Keyword::Other };
         statement.take(keyword);
+        let may_be_ours = !is_word || token.end - token.start >= ours::SHORTEST;
+        if keyword != Keyword::Option && !may_be_ours {
+            return Ok(End::Closed);
+        }
         let mut ahead = *lexer;
         let opens = next_significant(&mut ahead).is_some_and(|next| next.is_symbol(b'('));
         if !opens {
@@ -168,9 +172,8 @@ impl Scan<'_> {
             *lexer = ahead;
             let end = self.list(level, lexer, statement)?;
             statement.has_options = true;
-            if level.prose {
-                *statement = Statement::default();
-            }
+            // In prose the statement may end here.
+            statement.is_of_mapping &= !level.prose;
             return self.ended(level, lexer, end);
         }
         if let Some(function) = self.function(level, token, lexer)? {
@@ -415,7 +418,8 @@ impl Scan<'_> {
         }
         let is_read = self.inner(level, token, lexer)?;
         if self.literals == Literals::HiddenUnlessRead && !is_read {
-            return self.hide_literal(level, token, lexer);
+            // Most of these are no secrets, and must not be looked for elsewhere.
+            return parts(level.text, token).try_for_each(|part| self.hide(level, part));
         }
         Ok(())
     }

@@ -39,8 +39,14 @@ const KEYWORDS: [(&[u8], Keyword); 14] = [
     (b"wrapper", Keyword::Wrapper),
 ];
 
+/// Bytes that a keyword has.
+const LENGTHS: std::ops::RangeInclusive<usize> = 4..=7;
+
 impl Keyword {
     pub fn of(word: &[u8]) -> Self {
+        if !LENGTHS.contains(&word.len()) {
+            return Self::Other;
+        }
         let known = KEYWORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
         known.map_or(Self::Other, |(_, keyword)| *keyword)
     }
