@@ -4,6 +4,8 @@
 //! PostgreSQL's own ALTER of a server or a user mapping locks nothing, and fails if another session has changed the same row
 //! meanwhile. Here the object is locked by its oid before it is looked at for the last time.
 
+pub mod rotate;
+
 use crate::error::Error;
 use crate::ffi::lock::Lockable;
 use crate::ffi::raise::Failure;
@@ -286,77 +288,10 @@ fn server_name(server: Oid) -> String {
 }
 
 /// By the name that mappings go by.
-pub fn role_of_mapping(role: Oid) -> String {
+fn role_of_mapping(role: Oid) -> String {
     if role == lookup::PUBLIC { catalog::PUBLIC.to_owned() } else { catalog::role_name(role).unwrap_or_default() }
 }
 
 fn caller() -> String {
     catalog::role_name(session::current_role()).unwrap_or_default()
-}
-
-/// A user mapping of which an option was changed.
-pub struct Rotated {
-    pub server: String,
-    pub role: String,
-    pub change: OptionChange,
-}
-
-/// One user mapping, as the catalogs have it.
-pub struct Mapping {
-    oid: Oid,
-    server: String,
-    role: String,
-}
-
-impl Mapping {
-    pub fn new(oid: Oid) -> Option<Self> {
-        let server = server_name(catalog::user_mapping(oid)?.above);
-        Some(Self { oid, server, role: role_of_mapping(catalog::user_mapping_role(oid)?) })
-    }
-
-    pub fn role(&self) -> &str {
-        &self.role
-    }
-
-    /// The names of its options.
-    pub fn options(&self) -> Vec<String> {
-        let found = catalog::user_mapping(self.oid);
-        found.iter().flat_map(|found| found.state.options.iter()).map(|(option, _)| option.to_owned()).collect()
-    }
-
-    fn has(&self, option: &str) -> bool {
-        catalog::user_mapping(self.oid).is_some_and(|found| found.state.options.get(option).is_some())
-    }
-
-    fn target(&self) -> Target {
-        Target::UserMapping { role: self.role.clone(), server: self.server.clone(), create: false }
-    }
-}
-
-/// Whether the caller may alter each of them.
-pub fn must_be_allowed_all(mappings: &[Mapping]) -> Result<(), Error> {
-    mappings.iter().try_for_each(|mapping| must_be_allowed(Object::UserMapping(mapping.oid)))
-}
-
-/// Gives the option a new value in each of the mappings that has it. They are locked in the order in which they stand, which
-/// must be the same for everybody; what is dropped or renamed before its turn is left alone.
-pub fn rotate(mappings: &[Mapping], option: &str, desired: &Desired) -> Result<Vec<Rotated>, Failure> {
-    let mut locked = Vec::new();
-    for mapping in mappings.iter().filter(|mapping| mapping.has(option)) {
-        let object = Object::UserMapping(mapping.oid);
-        object.lockable().lock()?;
-        if mapping.target().find().is_ok_and(|found| found == object) && mapping.has(option) {
-            locked.push(mapping);
-        } else {
-            object.lockable().unlock();
-        }
-        server::check_for_interrupts();
-    }
-    let mut rotated = Vec::new();
-    for mapping in locked {
-        let done = set_locked(&mapping.target(), Object::UserMapping(mapping.oid), desired)?;
-        let row = |change| Rotated { server: mapping.server.clone(), role: mapping.role.clone(), change };
-        rotated.extend(done.changes.into_iter().map(row));
-    }
-    Ok(rotated)
 }

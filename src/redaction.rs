@@ -79,7 +79,7 @@ pub enum Seen {
 
 /// A secret that came as an argument of a function of ours, and is in no statement's text.
 pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
-    STATE.with_borrow_mut(|state| state.in_flight.add(value))
+    STATE.with_borrow_mut(|state| state.of_inner.add(value))
 }
 
 /// The setting that names secret options has changed.

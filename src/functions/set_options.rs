@@ -1,10 +1,10 @@
 //! `set_server_options` and its like, which make options what they should be, and `rotate_secret`.
 
-use crate::change::{self, Done, Mapping, Rotated, Target};
+use crate::change::rotate::{self, Mapping, Rotated};
+use crate::change::{self, Done, Target};
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::raise::Failure;
-use crate::ffi::{catalog, scan};
 use crate::report;
 use fdw_guard_policy::diff::{Desired, OptionChange};
 use fdw_guard_policy::pattern::PatternList;
@@ -41,9 +41,8 @@ pub fn rotate_secret(call: &Call) -> Result<Answer<'_>, Failure> {
     let option = given(call.text(0), "option")?;
     let desired = Desired::one(&option, given(call.text(1), "value")?).map_err(Error::from)?;
     let servers = pattern(call, 2, "server_pattern")?;
-    let mappings = mappings(&servers, &pattern(call, 3, "role_pattern")?);
-    change::must_be_allowed_all(&mappings)?;
-    let rotated = change::rotate(&mappings, &option, &desired)?;
+    let mappings = rotate::mappings(&servers, &pattern(call, 3, "role_pattern")?)?;
+    let rotated = rotate::rotate(&mappings, &option, &desired)?;
     if rotated.is_empty() {
         call.notice(report::nothing_to_rotate(&option, near(&option, &mappings)));
     }
@@ -75,17 +74,6 @@ fn row_of_rotated(rotated: Rotated) -> Vec<Value> {
 fn pattern(call: &Call, place: usize, argument: &'static str) -> Result<PatternList, Error> {
     let text = given(call.text(place), argument)?;
     PatternList::parse(&[text]).map_err(|fault| Error::Pattern { argument, fault })
-}
-
-/// The mappings of matching roles on matching servers, in the order of their oids.
-fn mappings(servers: &PatternList, roles: &PatternList) -> Vec<Mapping> {
-    let is_wanted = |server: &pgrx::pg_sys::Oid| {
-        catalog::server_above(*server).is_some_and(|(server, _)| servers.matches(&[server.name()]))
-    };
-    let servers: HashSet<_> = scan::servers().into_iter().filter(is_wanted).collect();
-    let mut oids: Vec<_> = scan::user_mappings_of(&servers).into_iter().map(|(mapping, _)| mapping).collect();
-    oids.sort_by_key(|oid| oid.to_u32());
-    oids.into_iter().filter_map(Mapping::new).filter(|mapping| roles.matches(&[mapping.role()])).collect()
 }
 
 /// The option that may have been meant, of those that the mappings have.

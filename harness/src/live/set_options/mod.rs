@@ -17,6 +17,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "set_options::sessions_that_alter_the_same_succeed_in_turn", run: together::in_turn },
     LiveTest { name: "set_options::sessions_that_create_the_same_mapping_succeed", run: together::creating },
     LiveTest { name: "set_options::bulk_and_single_changes_do_not_deadlock", run: together::in_bulk },
+    LiveTest { name: "set_options::a_role_renamed_meanwhile_has_the_new_secret", run: together::renamed_in_bulk },
     LiveTest { name: "set_options::where_nothing_differs_nobody_waits", run: together::nobody_waits },
     LiveTest { name: "set_options::what_goes_or_is_renamed_meanwhile_is_said", run: together::gone_meanwhile },
     LiveTest { name: "set_options::isolation_levels_see_what_was_committed", run: together::repeatable_read },

@@ -115,6 +115,26 @@ pub fn in_bulk(cluster: &Cluster) -> Result<()> {
     last
 }
 
+/// A mapping whose role is renamed while rotate_secret waits for it is not left with its old secret.
+pub fn renamed_in_bulk(cluster: &Cluster) -> Result<()> {
+    let database = stage(cluster, "set_options_renamed")?;
+    database.execute(
+        "CREATE ROLE bulk_before; CREATE USER MAPPING FOR bulk_before SERVER s OPTIONS (password 'old');
+         CREATE ROLE bulk_gone; CREATE USER MAPPING FOR bulk_gone SERVER s OPTIONS (password 'old')",
+    )?;
+    let row = Meanwhile {
+        given: "",
+        change: "ALTER ROLE bulk_before RENAME TO bulk_after; DROP USER MAPPING FOR bulk_gone SERVER s",
+        call: "rotate_secret('password', 'new: 2', role_pattern => 'bulk*')",
+        says: Ok("SELECT ARRAY(SELECT 'a=' || count(*) + 1 FROM pg_user_mappings \
+                  WHERE usename = 'bulk_after' AND umoptions = '{password=new: 2}')"),
+        hint: "",
+    };
+    let outcome = meanwhile(&database, &row);
+    database.execute("DROP SERVER s CASCADE; DROP ROLE IF EXISTS bulk_before, bulk_after, bulk_gone")?;
+    outcome
+}
+
 fn drop_roles(database: &Database<'_>, roles: impl Iterator<Item = String>) -> Result<()> {
     let roles: Vec<String> = roles.collect();
     database.execute(&format!("DROP SERVER IF EXISTS s CASCADE; DROP ROLE {}", roles.join(", ")))
