@@ -34,6 +34,7 @@ pub mod redact;
 pub mod rule;
 pub mod schema;
 pub mod secret;
+pub mod standing;
 pub mod state;
 pub mod suggest;
 mod survey;

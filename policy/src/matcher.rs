@@ -39,10 +39,15 @@ impl Matcher {
         })
     }
 
+    /// Whether the rule is in force in that database.
+    pub(crate) fn is_for_database(&self, database: &str) -> bool {
+        self.database.is_any() || self.database.matches(&[database])
+    }
+
     /// Whether the rule is in force in the session's database and binds its current role.
     pub(crate) fn binds(&self, session: &dyn Session) -> bool {
         let member = |role: &String| role == "public" || session.is_member_of(role);
-        (self.database.is_any() || self.database.matches(&[session.database()]))
+        self.is_for_database(session.database())
             && (self.roles.is_empty() || self.roles.iter().any(member))
             && !self.except_roles.iter().any(member)
     }
