@@ -332,6 +332,18 @@ CREATE VIEW fdw_guard.options AS
     WHERE a.attfdwoptions IS NOT NULL AND NOT a.attisdropped;
 COMMENT ON VIEW fdw_guard.options IS 'every option of every foreign object, a row each; secrets shown as ***';
 
+-- ---------------------------------------------------------------------------------------------------------------------
+-- What is wrong now
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fdw_guard.violations(
+    rule json DEFAULT NULL, rule_name text DEFAULT NULL, object_type text DEFAULT NULL, server name DEFAULT NULL,
+    OUT rule text, OUT mode text, OUT object_type text, OUT identity text, OUT option text, OUT message text,
+    OUT detail text, OUT hint text, OUT fix text
+) RETURNS SETOF record
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_violations';
+COMMENT ON FUNCTION fdw_guard.violations(json, text, text, name) IS 'what violates the rules in force, or one that is tried, as it stands, with the statement that would mend it';
+
 CREATE FUNCTION fdw_guard.status(OUT protection text, OUT active boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_status';
@@ -534,6 +546,7 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.column_options(regclass, name),
     fdw_guard.effective_options(regclass, name),
     fdw_guard.table_state(regclass),
+    fdw_guard.violations(json, text, text, name),
     fdw_guard.policy_schema(),
     fdw_guard.status(),
     fdw_guard.delegate_of(oid)

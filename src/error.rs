@@ -44,6 +44,13 @@ pub enum Error {
     /// A text of the user's is larger than what memory is left.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
+    #[error("rule \"{name}\" does not exist")]
+    UnknownRule { name: String, near: Option<String> },
+    #[error("object type \"{name}\" does not exist")]
+    UnknownObjectType { name: String },
+    /// A rule that is tried is the only one that is asked about.
+    #[error("a rule to try and the name of a rule exclude each other")]
+    TrialAndName,
     /// The caller asks what another role would use.
     #[error("permission denied to see what role \"{role}\" would use")]
     NotMember { role: String },

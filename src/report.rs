@@ -8,6 +8,7 @@ use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
 use fdw_guard_policy::effective::Origin;
+use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
@@ -134,6 +135,14 @@ impl From<Error> for Report {
             Error::UnknownPack { known, .. } => {
                 report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
             }
+            Error::UnknownRule { near, .. } => Self {
+                hint: near.as_ref().map(|near| format!("Perhaps you meant the rule \"{near}\".")),
+                ..report(Code::ERRCODE_UNDEFINED_OBJECT)
+            },
+            Error::UnknownObjectType { .. } => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                .with_hint(format!("The types are: {}.", ObjectType::ALL.map(ObjectType::name).join(", "))),
+            Error::TrialAndName => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                .with_hint("Leave out \"rule\" to ask about a rule in force, or \"rule_name\" to try one."),
             Error::Missing(missing) => missing_object(missing),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
                 .with_detail("Secrets in the text of the statement could not be hidden."),
@@ -172,6 +181,17 @@ pub fn hidden_mapping(origin: &Origin) -> Report {
         format!("the options of {} \"{}\" are not shown", origin.object_type, origin.identity),
     )
     .with_detail("They show to those who see them in pg_user_mappings, and may override others that are shown.")
+}
+
+/// Violations of user mappings whose options the caller may not see are not told.
+pub fn hidden_mappings(count: usize) -> Report {
+    let mappings = if count == 1 { "user mapping" } else { "user mappings" };
+    Report::new(
+        Level::Notice,
+        Code::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!("violations of {count} {mappings} are not shown"),
+    )
+    .with_detail("They show to those who see the options in pg_user_mappings.")
 }
 
 /// The server is started with a policy file that will not do.

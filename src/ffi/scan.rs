@@ -219,6 +219,16 @@ pub fn user_mappings_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
     mappings
 }
 
+/// Every user mapping.
+pub fn user_mappings() -> Vec<Oid> {
+    let mut mappings = Vec::new();
+    CatalogScan::of_catalog(pg_sys::UserMappingRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_user_mapping.
+        mappings.push(unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_user_mapping>() }.oid);
+    });
+    mappings
+}
+
 /// The user mappings of a role.
 pub fn user_mappings_for(role: Oid) -> Vec<Oid> {
     let mut mappings = Vec::new();

@@ -8,3 +8,4 @@ pub mod policy;
 pub mod rules;
 pub mod state;
 pub mod status;
+pub mod violations;
