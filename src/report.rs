@@ -185,13 +185,12 @@ pub fn hidden_mapping(origin: &Origin) -> Report {
 
 /// Violations of user mappings whose options the caller may not see are not told.
 pub fn hidden_mappings(count: usize) -> Report {
-    let mappings = if count == 1 { "user mapping" } else { "user mappings" };
     Report::new(
         Level::Notice,
         Code::ERRCODE_SUCCESSFUL_COMPLETION,
-        format!("violations of {count} {mappings} are not shown"),
+        format!("user mappings that were not looked at: {count}"),
     )
-    .with_detail("They show to those who see the options in pg_user_mappings.")
+    .with_detail("Violations of a user mapping show to those who see its options in pg_user_mappings.")
 }
 
 /// The server is started with a policy file that will not do.

@@ -8,6 +8,7 @@
 pub mod catalogue;
 mod check;
 mod context;
+mod contradiction;
 pub mod ddl;
 pub mod document;
 pub mod effective;

@@ -99,7 +99,9 @@ SET ROLE alice;
 SELECT count(*) FROM fdw_guard.violations(rule_name => 'i_session');
 RESET ROLE;
 
+SET client_min_messages = warning;
 DROP SERVER shop, stock CASCADE;
+RESET client_min_messages;
 SELECT count(*) FROM fdw_guard.violations();
 DROP EXTENSION fdw_guard;
 DROP EXTENSION postgres_fdw;

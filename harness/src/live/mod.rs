@@ -24,6 +24,7 @@ mod rejected_alter;
 mod rights;
 mod side_by_side;
 mod standing_aside;
+mod violations;
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -70,6 +71,7 @@ fn all() -> Vec<LiveTest> {
         rights::TESTS,
         side_by_side::TESTS,
         standing_aside::TESTS,
+        violations::TESTS,
     ]
     .concat()
 }
