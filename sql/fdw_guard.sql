@@ -344,6 +344,12 @@ CREATE FUNCTION fdw_guard.violations(
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_violations';
 COMMENT ON FUNCTION fdw_guard.violations(json, text, text, name) IS 'what violates the rules in force, or one that is tried, as it stands, with the statement that would mend it';
 
+CREATE FUNCTION fdw_guard.policy_check(
+    OUT rule text, OUT source text, OUT severity text, OUT finding text, OUT detail text, OUT hint text
+) RETURNS SETOF record
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_policy_check';
+COMMENT ON FUNCTION fdw_guard.policy_check() IS 'rules in force that can never match, can never be satisfied, or say nothing that another does not say';
+
 CREATE FUNCTION fdw_guard.status(OUT protection text, OUT active boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_status';
@@ -555,5 +561,5 @@ GRANT SELECT ON
     fdw_guard.servers, fdw_guard.user_mappings, fdw_guard.foreign_tables, fdw_guard.foreign_columns,
     fdw_guard.options, fdw_guard.guarded_wrappers
     TO PUBLIC;
-GRANT EXECUTE ON FUNCTION fdw_guard.policy(), fdw_guard.pack_list() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION fdw_guard.policy(), fdw_guard.policy_check(), fdw_guard.pack_list() TO pg_monitor;
 GRANT SELECT ON fdw_guard.rule, fdw_guard.packs TO pg_monitor;

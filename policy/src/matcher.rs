@@ -93,6 +93,28 @@ impl Matcher {
         self.object_type > above && !patterns.is_any()
     }
 
+    /// The patterns of each field.
+    fn lists(&self) -> [(&'static str, &PatternList); 6] {
+        [
+            ("database", &self.database),
+            ("wrapper", &self.wrapper),
+            ("server", &self.server),
+            ("role", &self.role),
+            ("relation", &self.relation),
+            ("column_name", &self.column_name),
+        ]
+    }
+
+    /// The fields whose patterns let no name pass, whatever it is.
+    pub(crate) fn fields_that_match_nothing(&self) -> Vec<&'static str> {
+        self.lists().into_iter().filter(|(_, list)| list.matches_nothing()).map(|(field, _)| field).collect()
+    }
+
+    /// Whether it is certain that this matches, in whichever database, whatever the other matches.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.lists().iter().zip(other.lists()).all(|((_, own), (_, others))| own.covers(others))
+    }
+
     /// The names of wrappers or servers outside of which the rule can match nothing.
     pub(crate) fn literal_names(&self, object_type: ObjectType) -> Option<Vec<String>> {
         match object_type {

@@ -161,6 +161,11 @@ impl Policy {
         self.numbered(self.index.all(object_type))
     }
 
+    /// What is known of options before any rule says anything.
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
     /// Every rule, those that are switched off included.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries

@@ -1,12 +1,13 @@
 //! The functions that PostgreSQL finds by name: what `sql/` declares, a row each.
 
 use crate::ffi::function::sql_functions;
-use crate::functions::{delegates, effective, options, packs, policy, rules, state, status, violations};
+use crate::functions::{delegates, effective, options, packs, policy, policy_check, rules, state, status, violations};
 use crate::wrapper::entry;
 
 sql_functions! {
     call_trigger: fdw_guard_check_rule, pg_finfo_fdw_guard_check_rule => rules::check_rule;
     call: fdw_guard_policy, pg_finfo_fdw_guard_policy => policy::policy;
+    call: fdw_guard_policy_check, pg_finfo_fdw_guard_policy_check => policy_check::policy_check;
     call: fdw_guard_policy_schema, pg_finfo_fdw_guard_policy_schema => policy::policy_schema;
     call: fdw_guard_pack_list, pg_finfo_fdw_guard_pack_list => packs::pack_list;
     call: fdw_guard_pack_rules, pg_finfo_fdw_guard_pack_rules => packs::pack_rules;

@@ -5,6 +5,7 @@ pub mod effective;
 pub mod options;
 pub mod packs;
 pub mod policy;
+pub mod policy_check;
 pub mod rules;
 pub mod state;
 pub mod status;
