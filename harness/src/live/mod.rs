@@ -27,6 +27,7 @@ mod rights;
 mod set_options;
 mod side_by_side;
 mod standing_aside;
+mod violations;
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -76,6 +77,7 @@ fn all() -> Vec<LiveTest> {
         set_options::TESTS,
         side_by_side::TESTS,
         standing_aside::TESTS,
+        violations::TESTS,
     ]
     .concat()
 }
