@@ -20,6 +20,7 @@ mod packs;
 mod passthrough;
 mod policy_file;
 mod readme;
+mod redaction;
 mod rejected_alter;
 mod rights;
 mod side_by_side;
@@ -66,6 +67,7 @@ fn all() -> Vec<LiveTest> {
         passthrough::TESTS,
         policy_file::TESTS,
         readme::TESTS,
+        redaction::TESTS,
         rejected_alter::TESTS,
         rights::TESTS,
         side_by_side::TESTS,
