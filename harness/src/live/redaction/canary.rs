@@ -76,7 +76,11 @@ impl Mint {
 
     /// A secret of those letters.
     pub fn secret(&mut self, letters: Letters) -> Canary {
-        let count = if letters == Letters::Long { 40 } else { 3 };
+        let count = match letters {
+            Letters::Long => 40,
+            Letters::Short => 1,
+            _ => 3,
+        };
         let cores: Vec<String> = (0..count).map(|_| self.core(letters)).collect();
         Canary { value: joined(letters, &cores), cores }
     }
@@ -118,8 +122,7 @@ impl Mint {
 
 fn joined(letters: Letters, cores: &[String]) -> String {
     match letters {
-        Letters::Plain | Letters::Accents | Letters::Kana | Letters::Long => cores.concat(),
-        Letters::Short => cores.first().cloned().unwrap_or_default(),
+        Letters::Plain | Letters::Accents | Letters::Kana | Letters::Long | Letters::Short => cores.concat(),
         Letters::Quotes => cores.join("'\"''"),
         Letters::Backslashes => cores.join("\\'\\\\") + "\\",
         Letters::Dollars => cores.join("$1$$"),

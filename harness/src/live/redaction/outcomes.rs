@@ -156,7 +156,7 @@ pub const BROKEN: [&str; 48] = [
     "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server /* OPTIONS (SET password {plain})",
     "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET \"password {plain})",
     "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password U&'\\00zz{bare}')",
-    "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password E'\\u12{bare}')",
+    "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password E'\\u12zz{bare}')",
     "ALTER SERVER canary_server OPTIONS (SET password {bare})",
     "CREATE SERVER another FOREIGN DATA WRAPPER canary_wrapper OPTIONS (host 'h' password {secret})",
     "SELECT 1; ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password {secret}); SELEC 2",

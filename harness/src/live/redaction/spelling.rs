@@ -41,16 +41,16 @@ pub const SPELLINGS: [Spelling; 15] = [
     Spelling { name: "$$", write: |value, _| dollars(value, "$$") },
     Spelling { name: "$tag$", write: |value, _| dollars(value, "$tag$") },
     Spelling { name: "$täg_1$", write: |value, _| dollars(value, "$t\u{e4}g_1$") },
-    Spelling { name: "over lines", write: |value, strings| Some(continued(value, strings, "\n  ")) },
+    Spelling { name: "over lines", write: |value, strings| continued(value, strings, "\n  ") },
     Spelling {
         name: "over lines with comments",
-        write: |value, strings| Some(continued(value, strings, " -- it's \"$$\n -- /*\n\t")),
+        write: |value, strings| continued(value, strings, " -- it's \"$$\n -- /*\n\t"),
     },
     Spelling {
         name: "after a comment",
         write: |value, strings| Some(format!("/* 'a' /* $$ \" */ */ -- it's\n{}", quoted(value, strings))),
     },
-    Spelling { name: "E'' over lines", write: |value, _| Some(escaped_over_lines(value)) },
+    Spelling { name: "E'' over lines", write: |value, _| escaped_over_lines(value) },
 ];
 
 impl Spelling {
@@ -72,9 +72,10 @@ pub fn needles(secret: &Canary, literal: &str) -> Vec<Vec<u8>> {
         needles.push(written.replace('\\', "\\\\").into_bytes());
         needles.push(written.into_bytes());
     }
-    let halves = halves(&secret.value).map(|half| half.chars().take(12).collect::<String>());
-    let betray = |half: &String| half.len() > 5 && !literal.contains(&secret.value) && literal.contains(half);
-    needles.extend(halves.into_iter().filter(betray).map(String::into_bytes));
+    if let Some(first) = secret.cores.first().filter(|core| !literal.contains(*core)) {
+        let halves = halves(first).into_iter().flatten().filter(|half| literal.contains(half));
+        needles.extend(halves.map(|half| half.as_bytes().to_vec()));
+    }
     needles.sort();
     needles.dedup();
     needles
@@ -131,21 +132,21 @@ fn dollars(text: &str, tag: &str) -> Option<String> {
 }
 
 /// Cut in the middle of its first core.
-fn continued(text: &str, strings: Strings, between: &str) -> String {
-    let [first, second] = halves(text);
-    quoted(first, strings) + between + &quoted(second, strings)
+fn continued(text: &str, strings: Strings, between: &str) -> Option<String> {
+    let [first, second] = halves(text)?;
+    Some(quoted(first, strings) + between + &quoted(second, strings))
 }
 
-fn escaped_over_lines(text: &str) -> String {
-    let [first, second] = halves(text);
-    let second = escaped(second, |_| None);
-    escaped(first, |_| None) + "\n" + second.strip_prefix('E').unwrap_or(&second)
+fn escaped_over_lines(text: &str) -> Option<String> {
+    let [first, second] = halves(text)?.map(|half| escaped(half, |_| None));
+    Some(first + "\n" + second.strip_prefix('E')?)
 }
 
-fn halves(text: &str) -> [&str; 2] {
-    let middle = text.char_indices().nth(if text.chars().count() > 11 { 6 } else { 2 }).map_or(0, |(place, _)| place);
+/// Of a short text no half would be unlike any other.
+fn halves(text: &str) -> Option<[&str; 2]> {
+    let (middle, _) = text.char_indices().nth(6).filter(|_| text.len() > 11)?;
     let (first, second) = text.split_at(middle);
-    [first, second]
+    Some([first, second])
 }
 
 /// Ways to write the name of the option `password`.

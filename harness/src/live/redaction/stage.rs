@@ -135,13 +135,13 @@ impl<'cluster> Stage<'cluster> {
         let more = format!("ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'");
         let database = Database::create_with(cluster, name, &more)?;
         database.execute(WEAK)?;
+        database.execute(SETUP)?;
         if redact.is_some() {
             database.execute(RULES)?;
         }
         if redact == Some(false) {
             database.execute(&format!("ALTER DATABASE {name} SET fdw_guard.redact = off"))?;
         }
-        database.execute(SETUP)?;
         let observer = Observer::new(&database)?;
         let (sessions, seen) = (BTreeMap::new(), Seen::default());
         Ok(Self { cluster, database, client_encoding, sessions, observer, seen })
