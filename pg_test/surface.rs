@@ -78,6 +78,6 @@ mod tests {
         let settings = Spi::get_one::<i64>(
             "SELECT count(*) FROM pg_settings WHERE name LIKE 'fdw\\_guard.%' AND short_desc <> '' AND extra_desc <> ''",
         );
-        assert_eq!(settings.unwrap(), Some(5));
+        assert_eq!(settings.unwrap(), Some(6));
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in a function of the extension. How PostgreSQL hears of it is said in [`crate::report`].
 
 use crate::lookup::Missing;
+use fdw_guard_policy::redact::OutOfMemory;
 use fdw_guard_policy::rule::RuleError;
 use thiserror::Error;
 
@@ -40,6 +41,9 @@ pub enum Error {
     /// An object that the caller names.
     #[error(transparent)]
     Missing(#[from] Missing),
+    /// A text of the user's is larger than what memory is left.
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
     /// The caller asks what another role would use.
     #[error("permission denied to see what role \"{role}\" would use")]
     NotMember { role: String },

@@ -6,9 +6,11 @@ mod ffi;
 mod functions;
 mod guard;
 mod judge;
+mod load_order;
 mod lookup;
 mod policy_file;
 mod policy_in_force;
+mod redaction;
 mod report;
 mod scene;
 mod settings;
@@ -49,6 +51,9 @@ pub extern "C-unwind" fn _PG_init() {
     ffi::rules::watch();
     ffi::kept::watch();
     ffi::hooks::install();
+    if is_preloaded() {
+        ffi::raise::say(load_order::warning().as_slice());
+    }
 }
 
 /// Whether `shared_preload_libraries` loaded the library, so that every session has it from its first statement.

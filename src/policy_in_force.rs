@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
 use crate::ffi::{rules, server};
-use crate::{policy_file, settings};
+use crate::{policy_file, redaction, settings};
 use fdw_guard_policy::catalogue::Catalogue;
 use fdw_guard_policy::policy::Policy;
 use pgrx::pg_sys::Oid;
@@ -60,6 +60,9 @@ fn read(origin: Origin) -> Result<Rc<Policy>, Error> {
         in_force.extend(rules::read(table)?);
     }
     let policy = Rc::new(Policy::new(in_force, settings::secret_options()));
+    if origin == Origin::now() {
+        redaction::learn_rules(&policy);
+    }
     KEPT.replace(Some((origin, Rc::clone(&policy))));
     Ok(policy)
 }

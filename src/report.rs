@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::ffi::raise::{Level, Report};
+use crate::load_order::LoadOrder;
 use crate::lookup::Missing;
 use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
@@ -37,6 +38,18 @@ impl Report {
     fn with_detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
+}
+
+/// Another library would see secrets.
+pub fn loaded_too_early(order: &LoadOrder) -> Report {
+    let list = order.after.join(", ");
+    Report::new(
+        Level::Warning,
+        Code::ERRCODE_WARNING,
+        format!("libraries that are loaded after fdw_guard see secrets: {list}"),
+    )
+    .with_detail("The text of a statement reaches them before the values of secret options are hidden in it.")
+    .with_hint(order.hint())
 }
 
 /// The reports for all violations of a statement: log lines and warnings one by one, and one error for all denials.
@@ -122,6 +135,8 @@ impl From<Error> for Report {
                 report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
             }
             Error::Missing(missing) => missing_object(missing),
+            Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
+                .with_detail("Secrets in the text of the statement could not be hidden."),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Only members of that role may see it, and superusers."),
         }

@@ -2,7 +2,7 @@
 
 use crate::ffi::checked_setting::{self, Hooks, No};
 use crate::ffi::{delegates, text};
-use crate::policy_file;
+use crate::{policy_file, redaction};
 use fdw_guard_policy::secret::SecretOptions;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use std::ffi::{CStr, CString};
@@ -36,6 +36,7 @@ pub enum CheckMode {
 static ENFORCEMENT: GucSetting<Enforcement> = GucSetting::<Enforcement>::new(Enforcement::On);
 static CHECK_MODE: GucSetting<CheckMode> = GucSetting::<CheckMode>::new(CheckMode::Immediate);
 static POLICY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static REDACT: GucSetting<bool> = GucSetting::<bool>::new(true);
 static EXPLAIN: GucSetting<bool> = GucSetting::<bool>::new(true);
 /// Set by the functions of guarded wrappers, and read from these: a session's own value means nothing. They may be set by
 /// everybody because PostgreSQL sets them for whoever calls such a function.
@@ -64,7 +65,7 @@ const DEFAULT_SECRET_OPTIONS: &CStr = {
     }
 };
 
-const SECRET_OPTIONS_HOOKS: Hooks = checked_setting::hooks!(check_secret_options, |_| ());
+const SECRET_OPTIONS_HOOKS: Hooks = checked_setting::hooks!(check_secret_options, learn_secret_options);
 const POLICY_FILE_HOOKS: Hooks = checked_setting::hooks!(policy_file::check, policy_file::assign);
 
 /// A list that cannot be read here, because the session's encoding is known within a transaction only, is looked at when
@@ -73,6 +74,12 @@ fn check_secret_options(list: &CStr) -> Result<(), No> {
     let list = text::from_bytes_if_known(list.to_bytes());
     let parsed = list.map(|list| SecretOptions::parse(&list)).transpose();
     parsed.map(drop).map_err(|error| No::Refused(error.to_string()))
+}
+
+/// What cannot be read here makes everything a secret.
+fn learn_secret_options(list: &CStr) {
+    let list = text::from_bytes_if_known(list.to_bytes());
+    redaction::learn_setting(&list.map_or_else(SecretOptions::all, |list| SecretOptions::or_all(&list)));
 }
 
 /// Makes the settings known to PostgreSQL.
@@ -110,6 +117,14 @@ pub fn define() {
         POLICY_FILE_HOOKS,
     );
     GucRegistry::define_bool_guc(
+        c"fdw_guard.redact",
+        c"Whether values of secret options are hidden in the server log, in statistics and from other extensions.",
+        c"Off only to find a fault: the statement and the catalog are the same either way.",
+        &REDACT,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
         c"fdw_guard.explain",
         c"Whether EXPLAIN names the delegate and the user mapping of a guarded wrapper.",
         c"Off where the output must be that of the delegate.",
@@ -139,6 +154,11 @@ pub fn check_mode() -> CheckMode {
     CHECK_MODE.get()
 }
 
+/// Whether secrets are hidden in the server log, in statistics and from other extensions.
+pub fn redact() -> bool {
+    REDACT.get()
+}
+
 /// Whether EXPLAIN says more of a guarded wrapper than its delegate does.
 pub fn explain() -> bool {
     EXPLAIN.get()
@@ -152,7 +172,7 @@ pub fn names_policy_file() -> bool {
 /// Which options are secret by their names. A list that cannot be parsed makes all of them secret.
 pub fn secret_options() -> SecretOptions {
     let list = secret_options_text();
-    SecretOptions::parse(&list).or_else(|_| SecretOptions::parse("*")).unwrap_or_default()
+    SecretOptions::or_all(&list)
 }
 
 /// The list of patterns as it was set.

@@ -30,6 +30,7 @@ pub mod pattern;
 pub mod policy;
 mod quick;
 pub mod reading;
+pub mod redact;
 pub mod rule;
 pub mod schema;
 pub mod secret;

@@ -27,6 +27,17 @@ impl SecretOptions {
         PatternList::parse(&patterns).map(|patterns| Self(Some(patterns)))
     }
 
+    /// Parses a list; one that is not valid names every option.
+    pub fn or_all(list: &str) -> Self {
+        Self::parse(list).unwrap_or_else(|_| Self::all())
+    }
+
+    /// Every option.
+    pub fn all() -> Self {
+        // A test holds that this parses.
+        Self(PatternList::parse(&["*".to_owned()]).ok())
+    }
+
     /// Whether an option of this name is a secret. Wrappers differ in how they treat upper case, so it is ignored.
     pub fn matches(&self, option: &str) -> bool {
         self.0.as_ref().is_some_and(|patterns| patterns.matches(&[&option.to_lowercase()]))
@@ -36,7 +47,7 @@ impl SecretOptions {
 impl Default for SecretOptions {
     fn default() -> Self {
         // A test holds that the default parses; were it ever not to, everything would be a secret.
-        Self::parse(Self::DEFAULT).unwrap_or_else(|_| Self(PatternList::parse(&["*".to_owned()]).ok()))
+        Self::or_all(Self::DEFAULT)
     }
 }
 
@@ -195,6 +206,7 @@ mod tests {
         assert!(SecretOptions::parse("\"a,b\", c").unwrap().matches("a,b"));
         assert!(SecretOptions::parse("a,,b").is_err());
         assert!(SecretOptions::parse("a(").is_err());
+        assert!(SecretOptions::or_all("a(").matches("host") && SecretOptions::all().matches("host"));
     }
 
     #[test]

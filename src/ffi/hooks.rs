@@ -5,7 +5,7 @@
 
 use crate::ffi::raise::Report;
 use crate::ffi::statement::Said;
-use crate::ffi::{inside, raise, scan, server, statement};
+use crate::ffi::{handing, inside, log, raise, scan, server, statement};
 use crate::guard;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
@@ -39,6 +39,8 @@ pub fn install() {
         if NEXT_OBJECT_ACCESS.set(pg_sys::object_access_hook).is_ok() {
             pg_sys::object_access_hook = Some(object_access);
         }
+        handing::install();
+        log::install();
         pg_sys::RegisterXactCallback(Some(transaction_event), ptr::null_mut());
         pg_sys::RegisterSubXactCallback(Some(subtransaction_event), ptr::null_mut());
     }
@@ -77,15 +79,21 @@ unsafe extern "C-unwind" fn process_utility(
     // next hook, which is what this hook stands in front of.
     unsafe {
         let next = NEXT_PROCESS_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
+        let tree = (*statement).utilityStmt;
+        handing::look(tree);
         let run = || {
-            next(statement, query_string, read_only_tree, context, params, query_environment, destination, completion);
+            handing::with_text(query_string, tree, |text| {
+                next(statement, text, read_only_tree, context, params, query_environment, destination, completion);
+            });
         };
         if !statement::is_watched(statement, context) || server::stands_aside() {
             return run();
         }
-        let tree = (*statement).utilityStmt;
         // Rules that were committed before the statement begins bind it, whatever locks it holds already.
-        raise::guarded(server::accept_invalidation_messages);
+        raise::guarded(|| {
+            server::accept_invalidation_messages();
+            handing::learn_names();
+        });
         if statement::must_be_foretold(tree) {
             let reports = raise::guarded(|| reports_for_postgres(guard::foretell(statement::foretold(tree))));
             raise::raise(reports);

@@ -3,14 +3,18 @@
 #![allow(unsafe_code)]
 
 pub mod catalog;
+pub mod characters;
 pub mod checked_setting;
+pub mod client_text;
 pub mod delegates;
 pub mod exports;
 pub mod function;
+pub mod handing;
 pub mod held;
 pub mod hooks;
 pub mod inside;
 pub mod kept;
+pub mod log;
 pub mod mappings;
 pub mod memory;
 pub mod names;

@@ -119,6 +119,13 @@ pub unsafe fn raise(mut report: *const RawReport) {
     }
 }
 
+/// Raises warnings and lesser reports.
+pub fn say(reports: &[Report]) {
+    let reports = in_postgres_memory(reports);
+    // SAFETY: none of them is an error, so that no frame is left.
+    unsafe { raise(reports) }
+}
+
 /// # Safety
 /// As for [`raise`].
 unsafe fn raise_one(report: &RawReport) {

@@ -1,5 +1,6 @@
 //! The state of this server process.
 
+use crate::ffi::text;
 use pgrx::pg_sys;
 
 /// Whether hooks let everything pass: during pg_upgrade, and in single-user mode, the way back in for whoever has locked
@@ -47,3 +48,19 @@ pub fn account() -> u32 {
 
 /// The server's major version.
 pub const MAJOR: u32 = pg_sys::PG_VERSION_NUM / 10_000;
+
+/// The libraries that the server loads at its start, as `shared_preload_libraries` names them.
+pub fn shared_libraries() -> String {
+    // SAFETY: the setting is null or a C string.
+    unsafe { text::from_server_opt(pg_sys::shared_preload_libraries_string) }.unwrap_or_default()
+}
+
+/// The libraries that this session has loaded at its start, in that order.
+pub fn session_libraries() -> String {
+    // SAFETY: the settings are null or C strings.
+    let lists = unsafe {
+        [pg_sys::session_preload_libraries_string, pg_sys::local_preload_libraries_string]
+            .map(|list| text::from_server_opt(list).unwrap_or_default())
+    };
+    lists.join(",")
+}

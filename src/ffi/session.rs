@@ -115,3 +115,9 @@ impl Actor {
         names::role(role).is_some_and(|group| unsafe { pg_sys::is_member_of_role_nosuper(self.role, group) })
     }
 }
+
+/// What a backslash in an ordinary literal means: nothing, if `standard_conforming_strings` is on.
+pub fn strings_are_standard() -> bool {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::standard_conforming_strings }
+}

@@ -223,6 +223,17 @@ fn encoded_char(character: char, conversion: Option<&Option<Conversion>>) -> Vec
     }
 }
 
+/// A palloc'ed C string of these bytes, which may be as many as a text can have.
+pub fn copied(bytes: &[u8]) -> *const c_char {
+    // SAFETY: the allocation is as large as the bytes and a NUL, or an error is raised.
+    unsafe {
+        let copy = pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, bytes.len() + 1).cast::<u8>();
+        copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        copy.add(bytes.len()).write(0);
+        copy.cast()
+    }
+}
+
 fn palloc_string(bytes: &[u8]) -> *const c_char {
     // SAFETY: pnstrdup copies at most that many bytes, up to a NUL, and adds one.
     unsafe { pg_sys::pnstrdup(bytes.as_ptr().cast(), bytes.len() as pg_sys::Size) }

@@ -112,3 +112,48 @@ fn or_current_user(user: Oid) -> Oid {
     // SAFETY: reads a variable of the backend.
     if user == Oid::INVALID { unsafe { pg_sys::GetUserId() } } else { user }
 }
+
+/// What pg_stat_activity shows of the running statement beside its text. 18 added the plan's.
+#[derive(Clone, Copy)]
+pub struct StatementIds {
+    query: Identifier,
+    #[cfg(feature = "pg18")]
+    plan: Identifier,
+}
+
+#[cfg(not(feature = "pg18"))]
+type Identifier = u64;
+#[cfg(feature = "pg18")]
+type Identifier = i64;
+
+// Declared here because pg_sys wraps them in a boundary that is no place to be in while an error is reported.
+unsafe extern "C-unwind" {
+    fn pgstat_get_my_query_id() -> Identifier;
+    fn pgstat_report_query_id(identifier: Identifier, force: bool);
+    #[cfg(feature = "pg18")]
+    fn pgstat_get_my_plan_id() -> Identifier;
+    #[cfg(feature = "pg18")]
+    fn pgstat_report_plan_id(identifier: Identifier, force: bool);
+}
+
+/// The identifiers of the running statement.
+pub fn statement_ids() -> StatementIds {
+    // SAFETY: reads this backend's own shared memory.
+    unsafe {
+        StatementIds {
+            query: pgstat_get_my_query_id(),
+            #[cfg(feature = "pg18")]
+            plan: pgstat_get_my_plan_id(),
+        }
+    }
+}
+
+/// Puts back what reporting a text has cleared.
+pub fn report_statement_ids(ids: StatementIds) {
+    // SAFETY: writes this backend's own shared memory.
+    unsafe {
+        pgstat_report_query_id(ids.query, true);
+        #[cfg(feature = "pg18")]
+        pgstat_report_plan_id(ids.plan, true);
+    }
+}

@@ -2,9 +2,10 @@
 
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
-use crate::ffi::{catalog, hooks, rules, server};
+use crate::ffi::{self, catalog, hooks, rules, server};
 use crate::functions::delegates;
 use crate::functions::rules::is_in_force;
+use crate::load_order::LoadOrder;
 use crate::policy_file;
 use crate::settings::{self, CheckMode, Enforcement};
 use fdw_guard_policy::ddl::quote_literal;
@@ -19,7 +20,7 @@ struct Protection {
 }
 
 pub fn status(_call: &Call) -> Result<Answer<'_>, Error> {
-    let protections = [loading(), enforcement(), check_mode(), table()?, file(), order(), guards()];
+    let protections = [loading(), enforcement(), check_mode(), table()?, file(), order(), log(), others(), guards()];
     Ok(Answer::rows(protections.map(|protection| {
         vec![
             Value::from(protection.name),
@@ -117,7 +118,45 @@ fn order() -> Protection {
         } else {
             "a library that was loaded after fdw_guard sees statements first; rules hold all the same".into()
         },
-        hint: (!first).then(|| "Name fdw_guard last in shared_preload_libraries.".into()),
+        hint: (!first).then(|| LoadOrder::now().hint()),
+    }
+}
+
+fn log() -> Protection {
+    let (redacts, first) = (settings::redact(), ffi::log::is_first_hook());
+    Protection {
+        name: "no secret in the server log",
+        active: redacts && first,
+        detail: if !redacts {
+            "fdw_guard.redact is off".into()
+        } else if first {
+            "values of secret options are written as ***".into()
+        } else {
+            "a library that was loaded after fdw_guard sees log lines first".into()
+        },
+        hint: if !redacts { Some(REDACT.into()) } else { (!first).then(|| LoadOrder::now().hint()) },
+    }
+}
+
+const REDACT: &str = "RESET fdw_guard.redact, or set it to on.";
+
+/// A library that a session loads by itself cannot be put before one that the server has loaded.
+fn others() -> Protection {
+    let (redacts, order) = (settings::redact(), LoadOrder::now());
+    let seen = !order.after.is_empty() || !hooks::is_first_hook();
+    Protection {
+        name: "no secret in other extensions",
+        active: redacts && !seen,
+        detail: if !redacts {
+            "fdw_guard.redact is off".into()
+        } else if !order.after.is_empty() {
+            format!("these are loaded after fdw_guard and see secrets: {}", order.after.join(", "))
+        } else if seen {
+            "a library that was loaded after fdw_guard sees secrets".into()
+        } else {
+            "those that were loaded before fdw_guard see statements without secrets".into()
+        },
+        hint: if !redacts { Some(REDACT.into()) } else { seen.then(|| order.hint()) },
     }
 }
 

@@ -1,0 +1,218 @@
+//! Statements on their way to other extensions: each is handed a text in which secrets are hidden, and PostgreSQL's own
+//! copies of the client's text are hidden at the first of our hooks that a message reaches.
+
+use crate::error::Error;
+use crate::ffi::{client_text, raise, text};
+use crate::policy_in_force;
+use crate::redaction;
+use crate::settings::{self, Enforcement};
+use fdw_guard_policy::redact::Kind;
+use pgrx::pg_sys::{self, Node};
+use std::ffi::{c_char, c_int};
+use std::ptr;
+use std::sync::OnceLock;
+
+static NEXT_ANALYZE: OnceLock<pg_sys::post_parse_analyze_hook_type> = OnceLock::new();
+static NEXT_EXECUTOR_START: OnceLock<pg_sys::ExecutorStart_hook_type> = OnceLock::new();
+static NEXT_EXECUTOR_RUN: OnceLock<pg_sys::ExecutorRun_hook_type> = OnceLock::new();
+
+// Declared here because pg_sys wraps them in a boundary that would lose fields of the errors that pass through. Since 18
+// ExecutorRun is not told whether it is called once only.
+unsafe extern "C-unwind" {
+    fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: c_int);
+    #[cfg(not(feature = "pg18"))]
+    fn standard_ExecutorRun(
+        query: *mut pg_sys::QueryDesc,
+        direction: pg_sys::ScanDirection::Type,
+        count: u64,
+        execute_once: bool,
+    );
+    #[cfg(feature = "pg18")]
+    fn standard_ExecutorRun(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64);
+}
+
+/// Puts our hooks in front of those that are there.
+pub fn install() {
+    // SAFETY: the hook variables belong to this single-threaded process.
+    unsafe {
+        if NEXT_ANALYZE.set(pg_sys::post_parse_analyze_hook).is_ok() {
+            pg_sys::post_parse_analyze_hook = Some(post_parse_analyze);
+        }
+        if NEXT_EXECUTOR_START.set(pg_sys::ExecutorStart_hook).is_ok() {
+            pg_sys::ExecutorStart_hook = Some(executor_start);
+        }
+        if NEXT_EXECUTOR_RUN.set(pg_sys::ExecutorRun_hook).is_ok() {
+            pg_sys::ExecutorRun_hook = Some(executor_run);
+        }
+    }
+}
+
+/// The first hook that sees a statement of the simple protocol, and the text of every other.
+unsafe extern "C-unwind" fn post_parse_analyze(
+    state: *mut pg_sys::ParseState,
+    query: *mut pg_sys::Query,
+    jumbled: *mut pg_sys::JumbleState,
+) {
+    // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
+    unsafe {
+        let tree = (*query).utilityStmt;
+        look(tree);
+        let Some(next) = NEXT_ANALYZE.get().copied().flatten() else { return };
+        let text = (*state).p_sourcetext;
+        with_text(text, tree, |shown| {
+            (*state).p_sourcetext = shown;
+            next(state, query, jumbled);
+            (*state).p_sourcetext = text;
+        });
+    }
+}
+
+/// In a parallel worker the first hook of all; in the extended protocol the first of a Bind. The text that it leaves in the
+/// query goes to parallel workers too.
+unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags: c_int) {
+    // SAFETY: as above; a query's text is null or a C string, and lives as long as the query, as what is put there does.
+    unsafe {
+        look(ptr::null_mut());
+        let text = (*query).sourceText;
+        if must_look_at(text) {
+            (*query).sourceText = raise::guarded_or_raise(|| lasting(text)).0;
+        }
+        NEXT_EXECUTOR_START.get().copied().flatten().unwrap_or(standard_ExecutorStart)(query, flags);
+    }
+}
+
+/// In the extended protocol the first hook of an Execute.
+#[cfg(not(feature = "pg18"))]
+unsafe extern "C-unwind" fn executor_run(
+    query: *mut pg_sys::QueryDesc,
+    direction: pg_sys::ScanDirection::Type,
+    count: u64,
+    execute_once: bool,
+) {
+    // SAFETY: as above.
+    unsafe {
+        look(ptr::null_mut());
+        let next = NEXT_EXECUTOR_RUN.get().copied().flatten().unwrap_or(standard_ExecutorRun);
+        next(query, direction, count, execute_once);
+    }
+}
+
+/// In the extended protocol the first hook of an Execute.
+#[cfg(feature = "pg18")]
+unsafe extern "C-unwind" fn executor_run(
+    query: *mut pg_sys::QueryDesc,
+    direction: pg_sys::ScanDirection::Type,
+    count: u64,
+) {
+    // SAFETY: as above.
+    unsafe {
+        look(ptr::null_mut());
+        NEXT_EXECUTOR_RUN.get().copied().flatten().unwrap_or(standard_ExecutorRun)(query, direction, count);
+    }
+}
+
+/// Hides what is secret in the client's text, if nobody has looked at it yet. `tree` is a utility statement or null.
+///
+/// # Safety
+/// As for [`with_text`].
+pub unsafe fn look(tree: *const Node) {
+    if !settings::redact() {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        match kind_of(tree) {
+            Kind::Arguments => raise::guarded(|| client_text::look_again(Kind::Arguments)),
+            _ if client_text::is_news() => raise::guarded(client_text::look),
+            _ => {}
+        }
+    }
+    client_text::report();
+}
+
+/// Reads the rules if they may say of an option in the client's text whether it is a secret.
+pub fn learn_names() {
+    let must_learn = settings::redact() && client_text::is_hidden() && !redaction::knows_rules();
+    if must_learn && settings::enforcement() != Enforcement::Off && policy_in_force::policy().is_ok() {
+        client_text::look_again(Kind::Statement);
+        client_text::report();
+    }
+}
+
+/// Calls `body`, which runs code of PostgreSQL or of another extension, with what may be shown of `text`.
+///
+/// # Safety
+/// Every frame between the caller and PostgreSQL owns nothing, nor does `body`; `text` is null or a C string that lives
+/// until it returns, `tree` null or a valid parse tree.
+pub unsafe fn with_text(text: *const c_char, tree: *const Node, body: impl FnOnce(*const c_char)) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !must_look_at(text) {
+            return body(text);
+        }
+        let shown = raise::guarded_or_raise(|| hand_on(text, kind_of(tree)));
+        if shown.0.is_null() {
+            return body(text);
+        }
+        let failed = raise::catches_error(|| body(shown.0));
+        redaction::take_back();
+        if failed {
+            raise::rethrow();
+        }
+    }
+}
+
+/// Whether a text could hold secrets, as far as that is known without a look.
+fn must_look_at(text: *const c_char) -> bool {
+    settings::redact() && !text.is_null() && !client_text::is_harmless(text)
+}
+
+/// What may be shown of a text, in the current memory context; itself, if that is all of it.
+///
+/// # Safety
+/// `text` is a C string.
+unsafe fn lasting(text: *const c_char) -> Result<Shown, Error> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let shown = hand_on(text, Kind::Statement)?.0;
+        if shown.is_null() {
+            return Ok(Shown(text));
+        }
+        let copy = client_text::with_bytes(shown, text::copied);
+        redaction::take_back();
+        Ok(Shown(copy))
+    }
+}
+
+/// A C string, or null.
+#[derive(Clone, Copy)]
+struct Shown(*const c_char);
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self(ptr::null())
+    }
+}
+
+/// # Safety
+/// `text` is a C string that lives until it has been taken back.
+unsafe fn hand_on(text: *const c_char, kind: Kind) -> Result<Shown, Error> {
+    // SAFETY: the caller's promise.
+    let shown = unsafe {
+        client_text::with_bytes(text, |bytes| redaction::hand_on(text, client_text::message_time(), bytes, kind))
+    }?;
+    Ok(Shown(shown.unwrap_or(ptr::null())))
+}
+
+/// How the text of that statement is to be read.
+///
+/// # Safety
+/// `tree` is null or a valid parse tree.
+unsafe fn kind_of(tree: *const Node) -> Kind {
+    // SAFETY: the caller's promise; the text of a prepared statement is a C string.
+    unsafe {
+        let prepared = client_text::prepared_text(tree);
+        let is_ours = !prepared.is_null() && client_text::with_bytes(prepared, redaction::names_our_functions);
+        if is_ours { Kind::Arguments } else { Kind::Statement }
+    }
+}

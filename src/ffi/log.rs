@@ -1,0 +1,129 @@
+//! The last door of a log line: `emit_log_hook`, which hides secrets in it.
+//!
+//! PostgreSQL calls it everywhere: in the postmaster, in workers without a memory context for messages, while memory is
+//! short, while another error is reported. So the hook is a plain function that catches every panic, calls nothing of
+//! PostgreSQL's that can raise an error, reads no catalog, and changes texts where they stand, which PostgreSQL frees as
+//! its own.
+
+use crate::ffi::client_text;
+use crate::redaction::{self, Field, Line, OutOfMemory};
+use crate::settings;
+use pgrx::PgLogLevel;
+use pgrx::pg_sys;
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::OnceLock;
+
+static NEXT: OnceLock<pg_sys::emit_log_hook_type> = OnceLock::new();
+
+/// Puts our hook in front of those that are there.
+pub fn install() {
+    // SAFETY: the hook variable belongs to this single-threaded process.
+    unsafe {
+        if NEXT.set(pg_sys::emit_log_hook).is_ok() {
+            pg_sys::emit_log_hook = Some(emit_log);
+        }
+    }
+}
+
+/// Whether no other extension's hook sees log lines before ours.
+pub fn is_first_hook() -> bool {
+    // SAFETY: reads a hook variable of this process.
+    let first = unsafe { pg_sys::emit_log_hook };
+    first.is_some_and(|hook| ptr::fn_addr_eq(hook, emit_log as unsafe extern "C-unwind" fn(*mut pg_sys::ErrorData)))
+}
+
+unsafe extern "C-unwind" fn emit_log(line: *mut pg_sys::ErrorData) {
+    // SAFETY: PostgreSQL gives the error data on top of its stack, which nobody else changes meanwhile.
+    unsafe {
+        let line = &mut *line;
+        if settings::redact() && catch_unwind(AssertUnwindSafe(|| hide(line))).is_err() {
+            show_nothing(line);
+        }
+        if let Some(next) = NEXT.get().copied().flatten() {
+            next(line);
+        }
+    }
+}
+
+/// # Safety
+/// The fields of the line are null or C strings that may be written.
+unsafe fn hide(line: &mut pg_sys::ErrorData) {
+    client_text::look();
+    let shown = client_text::address();
+    let original = redaction::client_address(client_text::message_time()).filter(|_| !shown.is_null());
+    // SAFETY: the caller's promise; what the client sent is null or a C string that lives until it has been answered, and
+    // so does what is shown of it.
+    unsafe {
+        let statement = bytes(original.unwrap_or(shown));
+        let about = Line::new(statement, original.map(|_| bytes(shown)), bytes(line.message), bytes(line.detail));
+        for (text, field) in fields(line) {
+            hide_in(text, |bytes| about.hide(bytes, field));
+        }
+    }
+    // A statement that does not parse reaches no other hook, and its text stays until the client's next one.
+    if line.elevel == PgLogLevel::ERROR as c_int {
+        client_text::report();
+    }
+}
+
+fn fields(line: &pg_sys::ErrorData) -> [(*mut c_char, Field); 6] {
+    [
+        (line.message, Field::Message),
+        (line.detail, Field::Aside),
+        (line.detail_log, Field::Aside),
+        (line.hint, Field::Aside),
+        (line.context, Field::Aside),
+        (line.internalquery, Field::Query),
+    ]
+}
+
+/// # Safety
+/// `text` is null or a C string that outlives the answer.
+unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
+    // SAFETY: the caller's promise.
+    if text.is_null() { &[] } else { unsafe { CStr::from_ptr(text) }.to_bytes() }
+}
+
+/// # Safety
+/// `text` is null or a C string that may be written.
+unsafe fn hide_in(text: *mut c_char, hide: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, OutOfMemory>) {
+    // SAFETY: the caller's promise; what is written is no longer than what was there.
+    unsafe {
+        let old = bytes(text);
+        match hide(old) {
+            Ok(None) => {}
+            Ok(Some(new)) if new.len() <= old.len() => write(text, &new),
+            Ok(Some(_)) | Err(_) => write(text, stars(old.len())),
+        }
+    }
+}
+
+/// # Safety
+/// There is room for as many bytes and a NUL.
+unsafe fn write(place: *mut c_char, text: &[u8]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        ptr::copy_nonoverlapping(text.as_ptr().cast(), place, text.len());
+        place.add(text.len()).write(0);
+    }
+}
+
+fn stars(room: usize) -> &'static [u8] {
+    b"***".get(..room).unwrap_or(b"***")
+}
+
+/// What hides secrets has failed: nothing is shown at all.
+///
+/// # Safety
+/// As for [`hide`].
+unsafe fn show_nothing(line: &mut pg_sys::ErrorData) {
+    client_text::hide();
+    for (text, _) in fields(line) {
+        if !text.is_null() {
+            // SAFETY: the caller's promise.
+            unsafe { write(text, stars(bytes(text).len())) };
+        }
+    }
+}
