@@ -139,7 +139,10 @@ const CALLS: [(&str, &str); 12] = [
         "SELECT fdw_guard.set_column_options('canary_table', 'c', '{\"password\": {json}, \"host\": \"{public}\"}')",
     ),
     ("rotate_secret", "SELECT * FROM fdw_guard.rotate_secret('password', {secret}, 'canary_server')"),
-    ("rotate_secret", "SELECT * FROM fdw_guard.rotate_secret(value => {secret}, option => 'password', server_pattern => 'no*')"),
+    (
+        "rotate_secret",
+        "SELECT * FROM fdw_guard.rotate_secret(value => {secret}, option => 'password', server_pattern => 'no*')",
+    ),
     (
         "plan",
         "SELECT * FROM fdw_guard.plan($p$ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server \
@@ -159,8 +162,16 @@ const BOUND: [(&str, &str, &str); 5] = [
         "SELECT fdw_guard.set_user_mapping_options('postgres', 'canary_server', $1::text::jsonb)",
         "{\"user\": \"u\", \"password\": {string}}",
     ),
-    ("set_server_options", "SELECT fdw_guard.set_server_options('nowhere', $1::text::jsonb)", "{\"password\": {string}}"),
-    ("set_server_options", "SELECT fdw_guard.set_server_options('canary_server', $1::text::jsonb)", "{\"password\" {string}"),
+    (
+        "set_server_options",
+        "SELECT fdw_guard.set_server_options('nowhere', $1::text::jsonb)",
+        "{\"password\": {string}}",
+    ),
+    (
+        "set_server_options",
+        "SELECT fdw_guard.set_server_options('canary_server', $1::text::jsonb)",
+        "{\"password\" {string}",
+    ),
     ("rotate_secret", "SELECT * FROM fdw_guard.rotate_secret('password', $1, 'canary_server')", "{value}"),
     (
         "plan",
@@ -349,7 +360,10 @@ impl Writer<'_> {
             text = text.replace("{bare}", &bare.value);
             secrets.push(needles(&bare, &bare.value));
         }
-        for place in ["{secret}", "{plain}", "{json}", "{string}", "{value}"].into_iter().filter(|place| template.contains(place)) {
+        for place in ["{secret}", "{plain}", "{json}", "{string}", "{value}"]
+            .into_iter()
+            .filter(|place| template.contains(place))
+        {
             let secret = self.secret();
             let (_, spelt) = Spelling::of(self.number, &secret, Strings::Standard);
             let written = match place {

@@ -6,6 +6,8 @@
 
 mod canary;
 mod cases;
+mod log_hook;
+mod order;
 mod outcomes;
 mod paths;
 mod places;
@@ -16,5 +18,13 @@ mod wire;
 
 use super::LiveTest;
 
-pub const TESTS: &[LiveTest] =
-    &[LiveTest { name: "redaction::no_secret_shows_in_any_place", run: proof::no_secret_shows }];
+pub const TESTS: &[LiveTest] = &[
+    LiveTest { name: "redaction::no_secret_shows_in_any_place", run: proof::no_secret_shows },
+    LiveTest { name: "redaction::log_hook_in_every_kind_of_process", run: log_hook::in_every_kind_of_process },
+    LiveTest { name: "redaction::log_hook_inside_error_recursion", run: log_hook::inside_error_recursion },
+    LiveTest { name: "redaction::log_hook_with_a_very_long_text", run: log_hook::with_a_very_long_text },
+    LiveTest { name: "redaction::log_hook_with_memory_short", run: log_hook::with_memory_short },
+    LiveTest { name: "redaction::order_says_which_setting_mends_it", run: order::says_which_setting_mends_it },
+    LiveTest { name: "redaction::order_says_so_of_pgaudit", run: order::says_so_of_pgaudit },
+    LiveTest { name: "redaction::order_says_when_it_is_off", run: order::says_when_it_is_off },
+];

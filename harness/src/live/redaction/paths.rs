@@ -36,7 +36,8 @@ pub struct Path {
 pub const EXTENSION: &str = "canary_script";
 
 /// Ends what a path leaves.
-pub const CLEANUP: &str = "DROP FUNCTION IF EXISTS canary_path(); DROP EXTENSION IF EXISTS canary_script; DEALLOCATE ALL";
+pub const CLEANUP: &str =
+    "DROP FUNCTION IF EXISTS canary_path(); DROP EXTENSION IF EXISTS canary_script; DEALLOCATE ALL";
 
 const fn path(name: &'static str, steps: fn(&Statement) -> Vec<Step>) -> Path {
     Path { name, steps, readable: true }
@@ -78,9 +79,7 @@ pub const PATHS: [Path; 25] = [
             s.sql()
         ))
     }),
-    path("plpgsql function", |s| {
-        function(&format!("RETURNS void LANGUAGE plpgsql AS $f$ BEGIN {}; END $f$", s.sql()))
-    }),
+    path("plpgsql function", |s| function(&format!("RETURNS void LANGUAGE plpgsql AS $f$ BEGIN {}; END $f$", s.sql()))),
     path("EXECUTE in plpgsql function", |s| {
         let body = s.quote(&format!("BEGIN EXECUTE {}; END", s.quote(&s.sql())));
         function(&format!("RETURNS void LANGUAGE plpgsql AS {body}"))
@@ -88,9 +87,7 @@ pub const PATHS: [Path; 25] = [
     path("SQL function", |s| function(&format!("RETURNS void LANGUAGE sql AS $f$ {} $f$", s.sql()))),
     path("function's argument", |s| query(format!("SELECT canary_run({})", s.quote(&s.sql())))),
     path("COPY of a query", |s| query(format!("COPY (SELECT canary_run({})) TO STDOUT", s.quote(&s.sql())))),
-    path("EXPLAIN ANALYZE", |s| {
-        query(format!("EXPLAIN (ANALYZE, VERBOSE) SELECT canary_run({})", s.quote(&s.sql())))
-    }),
+    path("EXPLAIN ANALYZE", |s| query(format!("EXPLAIN (ANALYZE, VERBOSE) SELECT canary_run({})", s.quote(&s.sql())))),
     path("extension script", |s| vec![Step::Script(format!("{};\n", s.sql()))]),
     assembled("format", |s| {
         let template = s.quote(&format!("{}%L{}", percent(&s.before), percent(&s.after)));

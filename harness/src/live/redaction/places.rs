@@ -206,10 +206,12 @@ fn whole_rows(source: &str) -> String {
 fn read(client: &mut Client, sql: &str) -> Result<Vec<u8>> {
     let rows = client.query(sql, &[]).with_context(|| sql.to_owned())?;
     let texts = rows.iter().filter_map(|row| row.get::<_, Option<Vec<u8>>>(0));
-    Ok(texts.flat_map(|mut text| {
-        text.push(b'\n');
-        text
-    }).collect())
+    Ok(texts
+        .flat_map(|mut text| {
+            text.push(b'\n');
+            text
+        })
+        .collect())
 }
 
 /// Looks for many byte strings at once; several can stand for one thing.

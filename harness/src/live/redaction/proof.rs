@@ -226,7 +226,11 @@ fn unreadable(on: &Account, off: &Account) -> Vec<String> {
         let hidden: Vec<&str> = cases.difference(readable).map(String::as_str).collect();
         if !hidden.is_empty() {
             let some: Vec<&str> = hidden.iter().take(limit()).copied().collect();
-            faults.push(format!("{place}: {} texts are hidden that are no secret:\n    {}", hidden.len(), some.join("\n    ")));
+            faults.push(format!(
+                "{place}: {} texts are hidden that are no secret:\n    {}",
+                hidden.len(),
+                some.join("\n    ")
+            ));
         }
     }
     faults

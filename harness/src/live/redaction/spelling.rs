@@ -29,7 +29,10 @@ pub struct Spelling {
 pub const SPELLINGS: [Spelling; 15] = [
     Spelling { name: "plain", write: |value, strings| Some(quoted(value, strings)) },
     Spelling { name: "E''", write: |value, _| Some(escaped(value, |_| None)) },
-    Spelling { name: "E'' in hexadecimal", write: |value, _| Some(escaped(value, |code| Some(format!("\\x{code:02x}")))) },
+    Spelling {
+        name: "E'' in hexadecimal",
+        write: |value, _| Some(escaped(value, |code| Some(format!("\\x{code:02x}")))),
+    },
     Spelling { name: "E'' in octal", write: |value, _| Some(escaped(value, |code| Some(format!("\\{code:03o}")))) },
     Spelling { name: "E'' in \\u", write: |value, _| Some(escaped(value, |code| Some(format!("\\u{code:04x}")))) },
     Spelling { name: "U&''", write: |value, strings| unicode(value, strings, "", '\\') },
@@ -122,8 +125,7 @@ fn unicode(text: &str, strings: Strings, uescape: &str, escape: char) -> Option<
         _ if letter.is_ascii_alphanumeric() => format!("{escape}{:04x}", u32::from(letter)),
         _ => letter.to_string(),
     };
-    (strings == Strings::Standard)
-        .then(|| format!("U&'{}'{uescape}", text.chars().map(write).collect::<String>()))
+    (strings == Strings::Standard).then(|| format!("U&'{}'{uescape}", text.chars().map(write).collect::<String>()))
 }
 
 fn dollars(text: &str, tag: &str) -> Option<String> {

@@ -145,7 +145,7 @@ impl Wire {
     fn receive(&mut self) -> std::io::Result<usize> {
         let mut buffer = [0; 65536];
         let count = self.stream.read(&mut buffer)?;
-        self.received.extend(buffer.iter().take(count));
+        self.received.extend_from_slice(buffer.get(..count).unwrap_or_default());
         Ok(count)
     }
 
