@@ -260,7 +260,14 @@ impl<'a> Line<'a> {
         }
     }
 
+    fn holds_secrets(&self) -> bool {
+        self.client.is_some() || self.tells_parameters || STATE.with_borrow(|state| !state.in_flight.is_empty())
+    }
+
     fn without_statements(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
+        if field == Field::Aside && self.holds_secrets() && is_tree(text) {
+            return copy_of(b"***").map(Some);
+        }
         // The client's own text, at the end of what log_statement and its like say, has been read as what it is: SQL.
         if let Some((statement, shown)) = self.client
             && let Some(before) = text.strip_suffix(statement)
@@ -285,6 +292,11 @@ impl<'a> Line<'a> {
         }
         found.keeping_length(text, &characters::of_database()).map(Some)
     }
+}
+
+/// Whether the text is what `debug_print_parse` and its like write, in which constants are lists of numbers.
+fn is_tree(text: &[u8]) -> bool {
+    [&b"{QUERY"[..], b"{PLANNEDSTMT"].iter().any(|root| memchr::memmem::find(text, root).is_some())
 }
 
 fn concat(before: &[u8], after: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
