@@ -1,6 +1,7 @@
 //! The secrets: each one is unlike any other and any word, so that a single one of its letters' runs betrays it wherever
 //! it shows.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 
@@ -58,9 +59,11 @@ pub struct Canary {
 /// Makes canaries.
 pub struct Mint {
     state: u64,
+    made: BTreeSet<String>,
 }
 
 const CONSONANTS: &[u8] = b"bcdfghjkmnpqrstvwxz";
+const CAPITALS: &[u8] = b"JKQVWXYZ";
 const DIGITS: &[u8] = b"23456789";
 
 impl Mint {
@@ -71,7 +74,7 @@ impl Mint {
     pub fn new() -> Result<Self> {
         let mut seed = [0; 8];
         File::open("/dev/urandom")?.read_exact(&mut seed)?;
-        Ok(Self { state: u64::from_ne_bytes(seed) | 1 })
+        Ok(Self { state: u64::from_ne_bytes(seed) | 1, made: BTreeSet::new() })
     }
 
     /// A secret of those letters.
@@ -91,12 +94,22 @@ impl Mint {
         Canary { value: core.clone(), cores: vec![core] }
     }
 
+    /// Letters that were in no canary before.
     fn core(&mut self, letters: Letters) -> String {
+        loop {
+            let core = self.any_core(letters);
+            if self.made.insert(core.clone()) {
+                return core;
+            }
+        }
+    }
+
+    fn any_core(&mut self, letters: Letters) -> String {
         match letters {
             Letters::Accents => (0..8).map(|_| self.between(0xe0, 0xf6)).collect(),
             Letters::Kana => (0..6).map(|_| self.between(0x3041, 0x3093)).collect(),
             // No word, number or other canary has capitals and digits in turn.
-            Letters::Short => [&b"QXZJ"[..], b"bkvw", b"QXZJ", DIGITS].map(|set| self.one_of(set)).iter().collect(),
+            Letters::Short => [CAPITALS, CONSONANTS, CAPITALS, DIGITS].map(|set| self.one_of(set)).iter().collect(),
             _ => (0..12).map(|place| self.one_of(if place % 4 == 3 { DIGITS } else { CONSONANTS })).collect(),
         }
     }
@@ -156,20 +169,32 @@ impl Encoding {
         }
     }
 
-    /// The text in it, if it is of the letters that canaries are made of; in place of another, a letter that it has.
+    /// The text in it; where it has a letter that the encoding lacks, another one stands.
     pub fn bytes(self, text: &str) -> Vec<u8> {
-        text.chars().flat_map(|letter| self.letter(letter)).collect()
+        text.chars().flat_map(|letter| self.letter(letter).unwrap_or_else(|| self.substitute())).collect()
     }
 
-    fn letter(self, letter: char) -> Vec<u8> {
-        let kana = u32::from(letter).checked_sub(0x3041).and_then(|offset| u8::try_from(offset).ok());
-        match (self, kana) {
-            _ if letter.is_ascii() => vec![letter as u8],
-            (Self::Latin1, _) => u8::try_from(u32::from(letter)).map_or(vec![b'?'], |byte| vec![byte]),
-            (Self::EucJp, offset) => vec![0xa4, 0xa1 + offset.unwrap_or_default()],
-            (Self::Sjis, offset) => vec![0x82, 0x9f + offset.unwrap_or_default()],
-            (Self::Utf8, _) => letter.to_string().into_bytes(),
+    /// The text in it, if it has every letter. Of EUC_JP and SJIS the letters count that canaries are made of.
+    pub fn whole(self, text: &str) -> Option<Vec<u8>> {
+        let letters: Option<Vec<Vec<u8>>> = text.chars().map(|letter| self.letter(letter)).collect();
+        letters.map(|letters| letters.concat())
+    }
+
+    fn letter(self, letter: char) -> Option<Vec<u8>> {
+        let code = u32::from(letter);
+        let kana =
+            code.checked_sub(0x3041).filter(|offset| *offset < 0x53).and_then(|offset| u8::try_from(offset).ok());
+        match self {
+            _ if letter.is_ascii() => u8::try_from(code).ok().map(|byte| vec![byte]),
+            Self::Utf8 => Some(letter.to_string().into_bytes()),
+            Self::Latin1 => u8::try_from(code).ok().map(|byte| vec![byte]),
+            Self::EucJp => kana.map(|offset| vec![0xa4, 0xa1 + offset]),
+            Self::Sjis => kana.map(|offset| vec![0x82, 0x9f + offset]),
         }
+    }
+
+    fn substitute(self) -> Vec<u8> {
+        self.letter('\u{3042}').unwrap_or_else(|| vec![0xe9])
     }
 }
 
@@ -180,7 +205,7 @@ mod tests {
     #[test]
     fn no_two_canaries_are_alike() {
         let mut mint = Mint::new().unwrap();
-        let made: std::collections::BTreeSet<String> = (0..500).map(|_| mint.secret(Letters::Plain).value).collect();
+        let made: BTreeSet<String> = (0..500).map(|_| mint.secret(Letters::Plain).value).collect();
         assert_eq!(made.len(), 500);
     }
 

@@ -98,7 +98,7 @@ const MAKERS: [(&str, &str); 12] = [
          CREATE USER MAPPING FOR CURRENT_USER SERVER canary_empty",
     ),
     (
-        "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_empty OPTIONS ({name}{secret},user'{public}')",
+        "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_empty OPTIONS ({name}/**/{secret},user'{public}')",
         "DROP USER MAPPING FOR CURRENT_USER SERVER canary_empty; \
          CREATE USER MAPPING FOR CURRENT_USER SERVER canary_empty",
     ),

@@ -225,6 +225,7 @@ pub struct Search {
 pub struct Find {
     pub owner: usize,
     pub start: usize,
+    pub end: usize,
 }
 
 impl Search {
@@ -243,7 +244,7 @@ impl Search {
         let matches = self.automaton.find_overlapping_iter(text);
         let finds = matches.filter_map(|found| {
             let owner = *self.owners.get(found.pattern().as_usize())?;
-            known.insert(owner).then_some(Find { owner, start: found.start() })
+            known.insert(owner).then_some(Find { owner, start: found.start(), end: found.end() })
         });
         finds.collect()
     }
@@ -267,6 +268,6 @@ mod tests {
     fn each_thing_is_found_once() {
         let search = Search::new(&[(b"ab".to_vec(), 5), (b"bc".to_vec(), 5), (b"c".to_vec(), 6)]).unwrap();
         let found = search.found(b"abcabc");
-        assert_eq!(found, [Find { owner: 5, start: 0 }, Find { owner: 6, start: 2 }]);
+        assert_eq!(found, [Find { owner: 5, start: 0, end: 2 }, Find { owner: 6, start: 2, end: 3 }]);
     }
 }

@@ -59,6 +59,9 @@ pub fn no_secret_shows(cluster: &Cluster) -> Result<()> {
         faults.extend(blind(off, cluster));
         faults.extend(unreadable(on, off));
     }
+    if std::env::var_os("CANARIES").is_some() {
+        println!("{}", faults.join("\n"));
+    }
     let plain = cluster.another("canary-plain", &places::talkative("pg_stat_statements,auto_explain"))?;
     let cases = cases::all(&mut mint, &functions);
     let without = play(Stage::new(&plain, "canary_plain", [Encoding::Utf8; 2], None)?, cases)?;
@@ -85,9 +88,11 @@ fn functions(cluster: &Cluster) -> Result<BTreeSet<String>> {
 }
 
 fn play(mut stage: Stage, cases: Vec<Case>) -> Result<Played> {
+    let start = std::time::Instant::now();
     for (number, case) in cases.iter().enumerate() {
         stage.play(number, case)?;
     }
+    eprintln!("{} cases: {:?}", cases.len(), start.elapsed());
     stage.end_sessions()?;
     let places = places::of_stage(&stage)?;
     Ok(Played { cases, places, seen: std::mem::take(&mut stage.seen) })
@@ -152,10 +157,10 @@ impl Account {
     }
 }
 
-/// What stands around a find.
-fn excerpt(text: &[u8], find: Find) -> String {
-    let around = text.get(find.start.saturating_sub(100)..(find.start + 60).min(text.len()));
-    around.unwrap_or_default().escape_ascii().to_string()
+/// A find between `>>>` and `<<<`, and what stands around it.
+fn excerpt(text: &[u8], Find { start, end, .. }: Find) -> String {
+    let shown = |from: usize, to: usize| text.get(from..to.min(text.len())).unwrap_or_default().escape_ascii();
+    format!("{} >>>{}<<< {}", shown(start.saturating_sub(100), start), shown(start, end), shown(end, end + 40))
 }
 
 fn summary(cases: &[Case], account: &Account, statements: usize) -> String {

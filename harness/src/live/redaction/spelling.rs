@@ -70,7 +70,7 @@ impl Spelling {
 /// backslashes are doubled, and the halves of a literal that goes over lines.
 pub fn needles(secret: &Canary, literal: &str) -> Vec<Vec<u8>> {
     let mut needles: Vec<Vec<u8>> =
-        secret.cores.iter().flat_map(|core| Encoding::ALL.map(|encoding| encoding.bytes(core))).collect();
+        secret.cores.iter().flat_map(|core| Encoding::ALL.iter().filter_map(|encoding| encoding.whole(core))).collect();
     for written in secret.cores.iter().flat_map(|core| as_escaped(core)).filter(|written| literal.contains(written)) {
         needles.push(written.replace('\\', "\\\\").into_bytes());
         needles.push(written.into_bytes());
@@ -146,7 +146,7 @@ fn escaped_over_lines(text: &str) -> Option<String> {
 
 /// Of a short text no half would be unlike any other.
 fn halves(text: &str) -> Option<[&str; 2]> {
-    let (middle, _) = text.char_indices().nth(6).filter(|_| text.len() > 11)?;
+    let (middle, _) = text.char_indices().nth(6).filter(|_| text.chars().count() > 11)?;
     let (first, second) = text.split_at(middle);
     Some([first, second])
 }

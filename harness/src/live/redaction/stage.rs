@@ -22,6 +22,7 @@ const SETUP: &str = "
     CREATE EXTENSION postgres_fdw;
     GRANT CREATE ON SCHEMA public TO PUBLIC;
     CREATE FOREIGN DATA WRAPPER canary_wrapper OPTIONS (host 'x', password 'x');
+    GRANT USAGE ON FOREIGN DATA WRAPPER canary_wrapper TO PUBLIC;
     CREATE SERVER canary_server FOREIGN DATA WRAPPER canary_wrapper OPTIONS (host 'x', password 'x');
     CREATE USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (user 'x', password 'x');
     CREATE FOREIGN TABLE canary_table (c int OPTIONS (host 'x', password 'x')) SERVER canary_server
@@ -55,6 +56,9 @@ const WEAK: &str = "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE roln
 const SILENT: &str = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_duration = off; \
     SET debug_print_parse = off; SET debug_print_rewritten = off; SET debug_print_plan = off; \
     SET auto_explain.log_min_duration = -1; SET pg_stat_statements.track = 'none'";
+
+/// Until a session has read its database's rules, names that no pack knows are hidden wherever they stand.
+const READS_RULES: &[u8] = b"CREATE SERVER canary_first FOREIGN DATA WRAPPER canary_wrapper; DROP SERVER canary_first";
 
 /// What the session runs, as bytes of its database's encoding, and whether it waits to be let pass.
 const LOOK: &str = "SELECT wait_event IS NOT DISTINCT FROM 'advisory', convert_to(query, getdatabaseencoding()) \
@@ -184,7 +188,9 @@ impl<'cluster> Stage<'cluster> {
             ("client_encoding", self.client_encoding.name()),
             ("options", &options),
         ];
-        Wire::connect(self.cluster, &parameters)
+        let mut wire = Wire::connect(self.cluster, &parameters)?;
+        wire.query(READS_RULES)?;
+        Ok(wire)
     }
 
     fn play_in(&mut self, wire: &mut Wire, case: &Case) -> Result<()> {
@@ -289,7 +295,7 @@ fn echoes_the_clients_text(message: &Message) -> bool {
     let says = |letter, text: &[u8]| {
         message.field(letter).is_some_and(|field| field.windows(text.len()).any(|window| window == text))
     };
-    message.field(b'P').is_some() && says(b'M', b" at or near \"")
+    (message.field(b'P').is_some() || message.field(b'p').is_some()) && says(b'M', b" at or near \"")
 }
 
 impl Observer {
