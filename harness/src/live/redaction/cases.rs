@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::canary::{ASCII, Canary, Letters, Mint};
 use super::outcomes::{BROKEN, OUTCOMES, Outcome, SLOW};
 use super::paths::{CLEANUP, PATHS, Path, Statement, Step};
-use super::spelling::{NAMES, OTHER_NAMES, Spelling, Spelt, Strings, needles, quoted};
+use super::spelling::{NAMES, OTHER_NAMES, Spelling, Strings, needles, quoted};
 
 /// Whose session it is, and how it reads strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -196,7 +196,8 @@ pub fn all(mint: &mut Mint, functions: &BTreeSet<String>) -> Vec<Case> {
     writer.escaping_strings();
     writer.outcomes_by_paths();
     writer.names_by_objects();
-    writer.broken();
+    let ways = ["simple", "extended", "EXECUTE in DO", "function's argument", "last of several"];
+    BROKEN.iter().for_each(|template| writer.broken(template, &ways));
     writer.calls(functions);
     writer.cases
 }
@@ -210,7 +211,7 @@ pub fn some(mint: &mut Mint, letters: &[Letters]) -> Vec<Case> {
     for (number, outcome) in OUTCOMES.iter().enumerate() {
         writer.outcome(outcome, PATHS.iter().cycle().nth(number * 4));
     }
-    writer.broken();
+    BROKEN.iter().step_by(4).for_each(|template| writer.broken(template, &["simple"]));
     writer.cases
 }
 
@@ -311,21 +312,11 @@ impl Writer<'_> {
         self.mint.secret(letters)
     }
 
-    fn broken(&mut self) {
-        for template in BROKEN {
-            let wrong = |sql: &str, strings| Statement {
-                before: sql.to_owned(),
-                secret: Spelt { literal: String::new(), needles: Vec::new() },
-                after: String::new(),
-                strings,
-            };
-            let chosen = ["simple", "extended", "EXECUTE in DO", "function's argument", "last of several"];
-            for path in PATHS.iter().filter(|path| chosen.contains(&path.name)) {
-                let (sql, secrets) = self.filled(template);
-                let statement = wrong(&sql, Strings::Standard);
-                let case = blank(format!("{}: {template}", path.name), secrets);
-                self.push(path, &statement, case);
-            }
+    fn broken(&mut self, template: &str, ways: &[&str]) {
+        for path in PATHS.iter().filter(|path| ways.contains(&path.name)) {
+            let (sql, secrets) = self.filled(template);
+            let case = blank(format!("{}: {template}", path.name), secrets);
+            self.push(path, &Statement::whole(sql), case);
         }
     }
 
@@ -334,13 +325,10 @@ impl Writer<'_> {
             for path in PATHS.iter().filter(|path| ["simple", "extended", "EXECUTE in DO"].contains(&path.name)) {
                 let public = self.mint.public();
                 let (sql, secrets) = self.filled(&template.replace("{public}", &public.value));
-                let whole = Spelt { literal: String::new(), needles: Vec::new() };
-                let statement =
-                    Statement { before: sql, secret: whole, after: String::new(), strings: Strings::Standard };
                 let mut case = blank(format!("{function} / {}: {template}", path.name), secrets);
                 case.ours = true;
                 case.public = template.contains("{public}").then_some(public);
-                self.push(path, &statement, case);
+                self.push(path, &Statement::whole(sql), case);
             }
         }
         for (function, sql, parameter) in BOUND.iter().filter(|call| functions.contains(call.0)) {

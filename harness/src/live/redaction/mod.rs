@@ -20,6 +20,7 @@ use super::LiveTest;
 
 pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "redaction::no_secret_shows_in_any_place", run: proof::no_secret_shows },
+    LiveTest { name: "redaction::no_secret_shows_in_other_encodings", run: proof::no_secret_shows_in_other_encodings },
     LiveTest { name: "redaction::log_hook_in_every_kind_of_process", run: log_hook::in_every_kind_of_process },
     LiveTest { name: "redaction::log_hook_inside_error_recursion", run: log_hook::inside_error_recursion },
     LiveTest { name: "redaction::log_hook_with_a_very_long_text", run: log_hook::with_a_very_long_text },

@@ -11,7 +11,7 @@ use postgres::{Client, Statement};
 use super::canary::Encoding;
 use super::cases::{Case, End, Session};
 use super::paths::{EXTENSION, Step};
-use super::wire::{Message, Reply, Wire, execute, parse, simple, sync};
+use super::wire::{Reply, Wire, execute, parse, simple, sync};
 use crate::cluster::Cluster;
 use crate::database::Database;
 
@@ -112,24 +112,12 @@ const VARIANTS: [&str; 4] = [
 ];
 
 impl<'cluster> Stage<'cluster> {
-    /// Makes the database; `redact` says what `fdw_guard.redact` is in it, or that fdw_guard is not there.
+    /// Makes the database in the encoding of that name; `redact` says what `fdw_guard.redact` is in it, or that fdw_guard
+    /// is not there.
     ///
     /// # Errors
     /// When the server refuses.
     pub fn new(
-        cluster: &'cluster Cluster,
-        name: &str,
-        [encoding, client]: [Encoding; 2],
-        redact: Option<bool>,
-    ) -> Result<Self> {
-        Self::with_encoding(cluster, name, encoding.name(), client, redact)
-    }
-
-    /// The same in a database whose encoding has that name.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub fn with_encoding(
         cluster: &'cluster Cluster,
         name: &str,
         encoding: &str,
@@ -283,19 +271,11 @@ impl<'cluster> Stage<'cluster> {
     }
 
     fn note(&mut self, reply: &Reply) {
-        for message in reply.notices().filter(|message| !echoes_the_clients_text(message)) {
+        for message in reply.notices().filter(|message| !message.echoes_the_clients_text()) {
             self.seen.client.extend(&message.body);
             self.seen.client.push(b'\n');
         }
     }
-}
-
-/// `syntax error at or near "…"`, and its like of the scanner.
-fn echoes_the_clients_text(message: &Message) -> bool {
-    let says = |letter, text: &[u8]| {
-        message.field(letter).is_some_and(|field| field.windows(text.len()).any(|window| window == text))
-    };
-    (message.field(b'P').is_some() || message.field(b'p').is_some()) && says(b'M', b" at or near \"")
 }
 
 impl Observer {

@@ -167,6 +167,15 @@ impl Message {
         field.get(1..)
     }
 
+    /// `syntax error at or near "…"`, and its like of the scanner, with a position in the client's own text or in a text
+    /// that it has sent within.
+    pub fn echoes_the_clients_text(&self) -> bool {
+        let says = |letter, text: &[u8]| {
+            self.field(letter).is_some_and(|field| field.windows(text.len()).any(|window| window == text))
+        };
+        (self.field(b'P').is_some() || self.field(b'p').is_some()) && says(b'M', b" at or near \"")
+    }
+
     fn is_notice(&self) -> bool {
         matches!(self.kind, b'E' | b'N')
     }
