@@ -11,6 +11,8 @@ mod lexer;
 mod literal;
 mod names;
 mod object;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 mod ours;
 pub mod parameters;
 mod prefilter;
@@ -143,6 +145,11 @@ impl Found {
     /// The values as they would be stored.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    /// The values alone.
+    pub fn into_secrets(self) -> Secrets {
+        self.secrets
     }
 }
 

@@ -3,7 +3,7 @@
 use super::lexer::{Class, Lexer, Spelling, Token};
 use super::literal::{decode, parts};
 use super::object;
-use super::ours::{Argument, Function};
+use super::ours::{self, Argument, Function};
 use super::prefilter::{may_hold_secrets, starts_with};
 use super::statement::{Keyword, Statement};
 use super::{Kind, OutOfMemory, Place, Redactor, Secrets};
@@ -108,7 +108,9 @@ impl Scan<'_> {
             match token.class {
                 Class::Comment => {
                     self.inner(level, &token, &lexer)?;
-                    continue;
+                    if token.closed {
+                        continue;
+                    }
                 }
                 Class::Symbol(b';') => statement = Statement::default(),
                 Class::Word | Class::Name { .. } => {
@@ -116,6 +118,7 @@ impl Scan<'_> {
                         return Ok(true);
                     }
                 }
+                Class::Literal(_) if before.is_some_and(|before| is_escape(level, &before, &token)) => {}
                 Class::Literal(_) => {
                     first_literal = first_literal.or(Some(token.start));
                     let is_told = before.is_some_and(|before| self.is_telling(level, &before, &lexer));
@@ -139,10 +142,10 @@ impl Scan<'_> {
         token: &Token,
         first_literal: Option<usize>,
     ) -> Result<bool, OutOfMemory> {
-        let is_whole = level.depth == 0 && !level.prose;
-        let from = if is_whole { first_literal.unwrap_or(token.start) } else { token.start };
-        if is_whole || level.prose && matches!(token.class, Class::Literal(_)) {
-            self.break_off(level, from)?;
+        let is_certain =
+            level.depth == 0 && (!level.prose || matches!(token.class, Class::Literal(_) | Class::Comment));
+        if is_certain {
+            self.break_off(level, first_literal.unwrap_or(token.start))?;
         }
         Ok(false)
     }
@@ -157,28 +160,43 @@ impl Scan<'_> {
     ) -> Result<End, OutOfMemory> {
         let is_word = token.class == Class::Word;
         let keyword = if is_word { Keyword::of(level.slice((token.start, token.end))) } else { Keyword::Other };
+        if statement.is_broken_by(keyword) && !is_uescape(level, token) {
+            return self.ended(level, lexer, End::Broken(token.start));
+        }
+        if level.prose && self.hands_secret(level, token, lexer) {
+            return self.ended(level, lexer, End::Broken(token.end));
+        }
         statement.take(keyword);
-        let mut ahead = *lexer;
-        let opens = next_significant(&mut ahead).is_some_and(|next| next.is_symbol(b'('));
+        let may_be_ours = !is_word || token.end - token.start >= ours::SHORTEST;
+        if keyword != Keyword::Option && !may_be_ours {
+            return Ok(End::Closed);
+        }
+        let mut ahead = Lexer { reads_literals: true, ..*lexer };
+        let opens = behind(level, &mut ahead, token, next_significant).is_some_and(|next| next.is_symbol(b'('));
         if !opens {
             return Ok(End::Closed);
         }
         if keyword == Keyword::Option {
-            ahead.reads_literals = true;
             *lexer = ahead;
             let end = self.list(level, lexer, statement)?;
             statement.has_options = true;
-            if level.prose {
-                *statement = Statement::default();
-            }
+            // In prose the statement may end here.
+            statement.is_of_mapping &= !level.prose;
             return self.ended(level, lexer, end);
         }
         if let Some(function) = self.function(level, token, lexer)? {
-            ahead.reads_literals = true;
             *lexer = ahead;
             self.arguments(level, lexer, function)?;
         }
         Ok(End::Closed)
+    }
+
+    /// Whether a name that tells of a secret has something in quotes behind it, in whatever spelling.
+    fn hands_secret(&self, level: &Level<'_>, token: &Token, lexer: &Lexer<'_>) -> bool {
+        let rest = level.slice((token.end, level.text.len()));
+        let filling = |byte: &&u8| byte.is_ascii_whitespace() || b"=:\\\"".contains(byte);
+        let mut rest = rest.iter().skip_while(filling).skip_while(|byte| b"eEnNbBxXuU&".contains(byte));
+        rest.next().is_some_and(|byte| b"'$".contains(byte)) && self.is_telling(level, token, lexer)
     }
 
     fn ended(&mut self, level: &Level<'_>, lexer: &mut Lexer<'_>, end: End) -> Result<End, OutOfMemory> {
@@ -237,10 +255,10 @@ impl Scan<'_> {
     /// Reads a list of options, from behind its parenthesis on.
     fn list(&mut self, level: &Level<'_>, lexer: &mut Lexer<'_>, statement: &Statement) -> Result<End, OutOfMemory> {
         loop {
-            let Some(token) = next_significant(lexer) else { return Ok(self.open(level)) };
+            let Some(token) = next_of_list(lexer) else { return Ok(self.open(level)) };
             let name = match token.class {
                 Class::Symbol(b')') => return Ok(End::Closed),
-                Class::Word if is_action(level, &token) && !has_value(lexer) => match next_significant(lexer) {
+                Class::Word if is_action(level, &token) && !has_value(lexer) => match next_of_list(lexer) {
                     Some(name) => name,
                     None => return Ok(self.open(level)),
                 },
@@ -266,7 +284,7 @@ impl Scan<'_> {
         name: &Token,
         is_secret: bool,
     ) -> Result<Option<End>, OutOfMemory> {
-        let Some(value) = behind(level, lexer, name) else { return Ok(Some(self.open(level))) };
+        let Some(value) = behind(level, lexer, name, next_of_list) else { return Ok(Some(self.open(level))) };
         match value.class {
             Class::Symbol(b',') => return Ok(None),
             Class::Symbol(b')') => return Ok(Some(End::Closed)),
@@ -280,7 +298,7 @@ impl Scan<'_> {
             }
             _ => return Ok(Some(End::Broken(value.start))),
         }
-        let behind = behind(level, lexer, &value);
+        let behind = behind(level, lexer, &value, next_of_list);
         let end = match behind.map(|token| token.class) {
             Some(Class::Symbol(b',')) => None,
             Some(Class::Symbol(b')')) => Some(End::Closed),
@@ -288,6 +306,7 @@ impl Scan<'_> {
             Some(_) => return Ok(Some(End::Broken(value.start))),
         };
         if is_secret && matches!(value.class, Class::Literal(_)) {
+            self.is_pieced |= level.depth > 0 && has_fill_in(level.slice(value.inside));
             self.hide_literal(level, &value, lexer)?;
         }
         Ok(end)
@@ -301,11 +320,9 @@ impl Scan<'_> {
 
     /// Whether `%`, which has been read, begins what format() or RAISE replaces; that is read too.
     fn fill_in(&self, level: &Level<'_>, lexer: &mut Lexer<'_>) -> bool {
-        let rest = level.slice((lexer.place, level.text.len()));
-        let flags = rest.iter().take_while(|byte| byte.is_ascii_digit() || b"$-*".contains(byte)).count();
-        let is_filled = rest.get(flags).is_some_and(|byte| b"sIL".contains(byte));
-        lexer.place += if is_filled { flags + 1 } else { 0 };
-        is_filled
+        let length = fill_in_length(level.slice((lexer.place, level.text.len())));
+        lexer.place += length.unwrap_or_default();
+        length.is_some()
     }
 
     /// Our function that has this name.
@@ -415,7 +432,8 @@ impl Scan<'_> {
         }
         let is_read = self.inner(level, token, lexer)?;
         if self.literals == Literals::HiddenUnlessRead && !is_read {
-            return self.hide_literal(level, token, lexer);
+            // Most of these are no secrets, and must not be looked for elsewhere.
+            return parts(level.text, token).try_for_each(|part| self.hide(level, part));
         }
         Ok(())
     }
@@ -468,21 +486,51 @@ impl Scan<'_> {
     }
 }
 
-/// The next token that is no comment.
+/// The next token that is no comment, unless that has no end.
 fn next_significant(lexer: &mut Lexer<'_>) -> Option<Token> {
-    lexer.find(|token| token.class != Class::Comment)
+    lexer.find(|token| token.class != Class::Comment || !token.closed)
+}
+
+/// Whether a literal is the character that `UESCAPE` names.
+fn is_uescape(level: &Level<'_>, token: &Token) -> bool {
+    token.class == Class::Word && level.slice((token.start, token.end)).eq_ignore_ascii_case(b"uescape")
+}
+
+fn is_escape(level: &Level<'_>, before: &Token, token: &Token) -> bool {
+    is_uescape(level, before) && level.slice(token.inside).len() == 1
+}
+
+/// How long that is which makes `%`, the byte before, something that format() or RAISE replaces.
+fn fill_in_length(rest: &[u8]) -> Option<usize> {
+    let flags = rest.iter().take_while(|byte| byte.is_ascii_digit() || b"$-*".contains(byte)).count();
+    rest.get(flags).filter(|byte| b"sIL".contains(byte)).map(|_| flags + 1)
+}
+
+/// Whether something in a value is to be replaced.
+fn has_fill_in(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', value).any(|place| fill_in_length(value.get(place + 1..).unwrap_or_default()).is_some())
 }
 
 /// What follows a name or a value, `UESCAPE` and its character not counted.
-fn behind(level: &Level<'_>, lexer: &mut Lexer<'_>, token: &Token) -> Option<Token> {
-    let next = next_significant(lexer)?;
+fn behind(
+    level: &Level<'_>,
+    lexer: &mut Lexer<'_>,
+    token: &Token,
+    next: fn(&mut Lexer<'_>) -> Option<Token>,
+) -> Option<Token> {
+    let following = next(lexer)?;
     let may_name_escape = matches!(token.class, Class::Literal(Spelling::Unicode) | Class::Name { unicode: true });
-    let is_uescape = next.class == Class::Word && level.slice((next.start, next.end)).eq_ignore_ascii_case(b"uescape");
+    let is_uescape = is_uescape(level, &following);
     if !may_name_escape || !is_uescape {
-        return Some(next);
+        return Some(following);
     }
-    next_significant(lexer)?;
-    next_significant(lexer)
+    next(lexer)?;
+    next(lexer)
+}
+
+/// The next token of a list of options. In prose nobody knows where a comment ends, as newlines may be written otherwise.
+fn next_of_list(lexer: &mut Lexer<'_>) -> Option<Token> {
+    if lexer.prose { lexer.next() } else { next_significant(lexer) }
 }
 
 /// Whether a word says what is done to an option, unless that is its name.
