@@ -80,7 +80,7 @@ impl Mint {
     /// A secret of those letters.
     pub fn secret(&mut self, letters: Letters) -> Canary {
         let count = match letters {
-            Letters::Long => 40,
+            Letters::Long => 24,
             Letters::Short => 1,
             _ => 3,
         };
@@ -106,11 +106,11 @@ impl Mint {
 
     fn any_core(&mut self, letters: Letters) -> String {
         match letters {
-            Letters::Accents => (0..8).map(|_| self.between(0xe0, 0xf6)).collect(),
-            Letters::Kana => (0..6).map(|_| self.between(0x3041, 0x3093)).collect(),
+            Letters::Accents => (0..12).map(|_| self.between(0xe0, 0xf6)).collect(),
+            Letters::Kana => (0..8).map(|_| self.between(0x3041, 0x3093)).collect(),
             // No word, number or other canary has capitals and digits in turn.
             Letters::Short => [CAPITALS, CONSONANTS, CAPITALS, DIGITS].map(|set| self.one_of(set)).iter().collect(),
-            _ => (0..12).map(|place| self.one_of(if place % 4 == 3 { DIGITS } else { CONSONANTS })).collect(),
+            _ => (0..20).map(|place| self.one_of(if place % 4 == 3 { DIGITS } else { CONSONANTS })).collect(),
         }
     }
 

@@ -128,7 +128,7 @@ fn kind_of(text: &[u8]) -> &'static str {
     }
 }
 
-/// What other extensions, the activity and the clients have of a stage.
+/// What the activity, the clients and our own views have of a stage.
 ///
 /// # Errors
 /// When they cannot be read.
@@ -139,13 +139,20 @@ pub fn of_stage(stage: &Stage) -> Result<Places> {
     add("pg_stat_activity, held", stage.seen.held.clone());
     add("pg_stat_activity, after", stage.seen.after.clone());
     add("client", stage.seen.client.clone());
-    let statements = "SELECT convert_to(query, getdatabaseencoding()) FROM pg_stat_statements s \
-                      JOIN pg_database d ON d.oid = s.dbid AND d.datname = current_database()";
-    add("pg_stat_statements", read(&mut client, statements)?);
     if has_fdw_guard(&mut client)? {
         add("fdw_guard", ours(&mut client)?);
     }
     Ok(places)
+}
+
+/// The view of pg_stat_statements, which fails where databases have other encodings.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn statements(stage: &Stage) -> Result<Vec<u8>> {
+    let statements = "SELECT convert_to(query, getdatabaseencoding()) FROM pg_stat_statements s \
+                      JOIN pg_database d ON d.oid = s.dbid AND d.datname = current_database()";
+    read(&mut stage.database.connect()?, statements)
 }
 
 fn has_fdw_guard(client: &mut Client) -> Result<bool> {

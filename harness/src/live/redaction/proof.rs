@@ -37,7 +37,7 @@ pub fn no_secret_shows(cluster: &Cluster) -> Result<()> {
     let mut played = Vec::new();
     for (name, redact) in [("canary_on", true), ("canary_off", false)] {
         let stage = Stage::new(&own, name, "UTF8", Encoding::Utf8, Some(redact))?;
-        played.push(play(stage, cases::all(&mut mint, &functions))?);
+        played.push(play_and_read_statements(stage, cases::all(&mut mint, &functions))?);
     }
     let shared = logs_of(&own)?;
     let accounts: Vec<Account> = played.iter().map(|one| account(one, &shared)).collect::<Result<_>>()?;
@@ -55,8 +55,8 @@ pub fn no_secret_shows(cluster: &Cluster) -> Result<()> {
 /// The same cases, but for those of our own functions.
 fn without_fdw_guard(cluster: &Cluster, mint: &mut Mint) -> Result<Played> {
     let plain = cluster.another("canary-plain", &places::talkative("pg_stat_statements,auto_explain"))?;
-    let stage = Stage::new(&plain, "canary_plain", "UTF8", Encoding::Utf8, None)?;
-    play(stage, cases::all(mint, &BTreeSet::new()))
+    let mut stage = Stage::new(&plain, "canary_plain", "UTF8", Encoding::Utf8, None)?;
+    play(&mut stage, cases::all(mint, &BTreeSet::new()))
 }
 
 /// Encodings of databases, and of clients beside them.
@@ -76,8 +76,8 @@ pub fn no_secret_shows_in_other_encodings(cluster: &Cluster) -> Result<()> {
     let mut pairs = Vec::new();
     for (number, (encoding, client, letters)) in ENCODINGS.into_iter().enumerate() {
         let mut one = |name: &str, redact| {
-            let stage = Stage::new(&own, &format!("canary_{name}_{number}"), encoding, client, Some(redact))?;
-            play(stage, cases::some(&mut mint, letters))
+            let mut stage = Stage::new(&own, &format!("canary_{name}_{number}"), encoding, client, Some(redact))?;
+            play(&mut stage, cases::some(&mut mint, letters))
         };
         pairs.push((format!("{encoding}, a client's {}", client.name()), [one("on", true)?, one("off", false)?]));
     }
@@ -114,12 +114,18 @@ fn functions(cluster: &Cluster) -> Result<BTreeSet<String>> {
     Ok(database.connect()?.query(sql, &[])?.iter().map(|row| row.get(0)).collect())
 }
 
-fn play(mut stage: Stage, cases: Vec<Case>) -> Result<Played> {
+fn play_and_read_statements(mut stage: Stage, cases: Vec<Case>) -> Result<Played> {
+    let mut played = play(&mut stage, cases)?;
+    played.places.insert("pg_stat_statements".to_owned(), places::statements(&stage)?);
+    Ok(played)
+}
+
+fn play(stage: &mut Stage, cases: Vec<Case>) -> Result<Played> {
     for (number, case) in cases.iter().enumerate() {
         stage.play(number, case)?;
     }
     stage.end_sessions()?;
-    let places = places::of_stage(&stage)?;
+    let places = places::of_stage(stage)?;
     Ok(Played { cases, places, seen: std::mem::take(&mut stage.seen) })
 }
 
@@ -257,26 +263,34 @@ fn blind(off: &Account, cluster: &Cluster) -> Vec<String> {
 }
 
 /// Where SQL stands in prose, or in another form: in doubt more is hidden there than what is secret.
-const DOUBTFUL: [&str; 6] = [
+const DOUBTFUL: [&str; 8] = [
+    "stderr CONTEXT",
     "stderr DETAIL of LOG duration",
     "stderr DETAIL of LOG execute",
     "stderr DETAIL of LOG statement",
     "stderr DETAIL of LOG tree",
+    "stderr LOG",
     "stderr LOG AUDIT",
     "stderr LOG auto_explain",
 ];
 
-/// What is readable with redaction off must be so with redaction on.
+/// What is readable with redaction off must be so with redaction on. csvlog and jsonlog hold what stderr holds.
 fn unreadable(on: &Account, off: &Account) -> Vec<String> {
+    let mut must = off.publics.clone();
+    must.retain(|place, _| !DOUBTFUL.contains(&place.as_str()));
+    let of_lines = must.iter().filter(|(place, _)| place.starts_with("stderr")).flat_map(|(_, cases)| cases.clone());
+    let of_lines: BTreeSet<String> = of_lines.collect();
+    for place in ["csvlog", "jsonlog"] {
+        must.entry(place.to_owned()).and_modify(|cases| cases.retain(|case| of_lines.contains(case)));
+    }
+    must.iter().filter_map(|(place, cases)| hidden(place, cases, on)).collect()
+}
+
+fn hidden(place: &str, must: &BTreeSet<String>, on: &Account) -> Option<String> {
     let none = BTreeSet::new();
-    let of_place = |(place, readable): (&String, &BTreeSet<String>)| {
-        let hidden: Vec<&str> =
-            readable.difference(on.publics.get(place).unwrap_or(&none)).map(String::as_str).collect();
-        let some = hidden.iter().take(limit()).copied().collect::<Vec<_>>().join("\n    ");
-        (!hidden.is_empty())
-            .then(|| format!("{place}: {} texts are hidden that are no secret:\n    {some}", hidden.len()))
-    };
-    off.publics.iter().filter(|(place, _)| !DOUBTFUL.contains(&place.as_str())).filter_map(of_place).collect()
+    let hidden: Vec<&String> = must.difference(on.publics.get(place).unwrap_or(&none)).collect();
+    let some: String = hidden.iter().take(limit()).map(|case| format!("\n    {case}")).collect();
+    (!hidden.is_empty()).then(|| format!("{place}: {} texts are hidden that are no secret:{some}", hidden.len()))
 }
 
 /// Cases after which the catalogs do not hold what was said, though with PostgreSQL alone they do.

@@ -146,7 +146,7 @@ fn escaped_over_lines(text: &str) -> Option<String> {
 
 /// Of a short text no half would be unlike any other.
 fn halves(text: &str) -> Option<[&str; 2]> {
-    let (middle, _) = text.char_indices().nth(6).filter(|_| text.chars().count() > 11)?;
+    let (middle, _) = text.char_indices().nth(10).filter(|_| text.chars().count() > 19)?;
     let (first, second) = text.split_at(middle);
     Some([first, second])
 }
