@@ -6,9 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod catalogue;
+pub mod change;
 mod check;
 mod context;
 pub mod ddl;
+pub mod definition;
+pub mod diff;
 pub mod document;
 pub mod effective;
 mod entry;
@@ -27,6 +30,7 @@ mod merge;
 pub mod model;
 pub mod packs;
 pub mod pattern;
+pub mod plan;
 pub mod policy;
 mod quick;
 pub mod reading;

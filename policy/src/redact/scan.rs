@@ -6,7 +6,7 @@ use super::object;
 use super::ours::{self, Argument, Function};
 use super::prefilter::{may_hold_secrets, starts_with};
 use super::statement::{Keyword, Statement};
-use super::{Kind, OutOfMemory, Place, Redactor, Secrets};
+use super::{Found, Kind, OutOfMemory, Place, Redactor, Secrets};
 
 /// How deep statements are read that stand in literals of statements; what stands deeper is hidden whole.
 const DEEPEST: u8 = 8;
@@ -14,20 +14,20 @@ const DEEPEST: u8 = 8;
 /// Most bytes of a name that are looked at.
 const LONGEST_NAME: usize = 256;
 
-/// The places of what must not be shown, in no order, and the values that stand there.
-pub fn scan(redactor: Redactor<'_>, text: &[u8], kind: Kind) -> Result<(Vec<Place>, Secrets), OutOfMemory> {
+/// What must not be shown, in no order.
+pub fn scan(redactor: Redactor<'_>, text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
     let mut scan =
         Scan { redactor, hidden: Vec::new(), secrets: Secrets::default(), literals: Literals::Shown, is_pieced: false };
     if kind == Kind::Arguments {
         scan.literals = Literals::Hidden;
     }
-    let outermost = Level { text, places: Places::From(0), depth: 0, prose: kind == Kind::Message };
+    let outermost = Level { text, places: Places::From(0), depth: 0, prose: kind != Kind::Statement };
     scan.level(&outermost)?;
     if scan.is_pieced && scan.literals == Literals::Shown {
         scan.literals = Literals::HiddenUnlessRead;
         scan.level(&outermost)?;
     }
-    Ok((scan.hidden, scan.secrets))
+    Ok(Found { hidden: scan.hidden, secrets: scan.secrets, is_pieced: scan.is_pieced })
 }
 
 /// What is done with literals that are neither the value of an option nor an argument of ours.
@@ -172,9 +172,14 @@ impl Scan<'_> {
             return Ok(End::Closed);
         }
         let mut ahead = Lexer { reads_literals: true, ..*lexer };
-        let opens = behind(level, &mut ahead, token, next_significant).is_some_and(|next| next.is_symbol(b'('));
-        if !opens {
-            return Ok(End::Closed);
+        let Some(next) = behind(level, &mut ahead, token, next_significant) else { return Ok(End::Closed) };
+        if !next.is_symbol(b'(') {
+            // Another sign in the place of the parenthesis.
+            let is_broken = keyword == Keyword::Option
+                && matches!(next.class, Class::Name { .. })
+                && !statement.objects().is_empty();
+            let end = if is_broken { End::Broken(next.start) } else { End::Closed };
+            return self.ended(level, lexer, end);
         }
         if keyword == Keyword::Option {
             *lexer = ahead;
@@ -203,7 +208,8 @@ impl Scan<'_> {
         if let End::Broken(from) = end {
             self.break_off(level, from)?;
             lexer.place = level.text.len();
-            return Ok(End::Closed);
+            // What breaks a list in a literal may be that quotes are not in pairs, or a piece that something is put behind.
+            return Ok(if level.depth > 0 { End::Open } else { End::Closed });
         }
         Ok(end)
     }
@@ -344,8 +350,14 @@ impl Scan<'_> {
     ) -> Result<(), OutOfMemory> {
         let (mut number, mut depth, mut is_said) = (0, 0_usize, true);
         let mut argument = function.argument(number);
+        let mut before: Option<Token> = None;
         while let Some(token) = next_significant(lexer) {
+            let last = before.replace(token);
+            if level.prose && is_doubtful(level, last.as_ref(), &token, argument) {
+                return self.break_off(level, last.map_or(token.start, |last| last.start));
+            }
             match token.class {
+                Class::Literal(_) if last.is_some_and(|last| is_escape(level, &last, &token)) => {}
                 Class::Symbol(b')') if depth == 0 => break,
                 Class::Symbol(b'(') => depth += 1,
                 Class::Symbol(b')') => depth -= 1,
@@ -491,11 +503,20 @@ fn next_significant(lexer: &mut Lexer<'_>) -> Option<Token> {
     lexer.find(|token| token.class != Class::Comment || !token.closed)
 }
 
-/// Whether a literal is the character that `UESCAPE` names.
+/// Whether in prose the quotes around an argument are not what they seem: doubled once more, or with another escape.
+fn is_doubtful(level: &Level<'_>, last: Option<&Token>, token: &Token, argument: Argument) -> bool {
+    let is_literal = |token: &Token| matches!(token.class, Class::Literal(_));
+    let is_uescape = is_uescape(level, token);
+    let is_word = matches!(token.class, Class::Word | Class::Number | Class::Name { .. } | Class::Symbol(b'\\'));
+    let is_empty = is_literal(token) && token.inside.0 == token.inside.1;
+    last.is_some_and(is_literal) && is_word && !is_uescape || argument != Argument::Public && is_empty
+}
+
 fn is_uescape(level: &Level<'_>, token: &Token) -> bool {
     token.class == Class::Word && level.slice((token.start, token.end)).eq_ignore_ascii_case(b"uescape")
 }
 
+/// Whether a literal is the character that `UESCAPE` names.
 fn is_escape(level: &Level<'_>, before: &Token, token: &Token) -> bool {
     is_uescape(level, before) && level.slice(token.inside).len() == 1
 }
@@ -528,9 +549,17 @@ fn behind(
     next(lexer)
 }
 
-/// The next token of a list of options. In prose nobody knows where a comment ends, as newlines may be written otherwise.
+/// The next token of a list of options. In prose a newline may be written as an escape, and what seems to be in a comment
+/// is behind it.
 fn next_of_list(lexer: &mut Lexer<'_>) -> Option<Token> {
-    if lexer.prose { lexer.next() } else { next_significant(lexer) }
+    loop {
+        let token = lexer.next()?;
+        let written = lexer.text.get(token.start..token.end).unwrap_or_default();
+        let may_have_ended = lexer.prose && (written.contains(&b'\\') || token.end == lexer.text.len());
+        if token.class != Class::Comment || !token.closed || may_have_ended {
+            return Some(token);
+        }
+    }
 }
 
 /// Whether a word says what is done to an option, unless that is its name.

@@ -160,6 +160,19 @@ fn arguments_are_all_hidden() {
 }
 
 #[test]
+fn positions_tell_whether_a_token_is_hidden() {
+    let text = "ALTER SERVER ü OPTIONS (SET password S3cret)";
+    let found = find(text, Kind::Statement);
+    let hides = |word: &str| {
+        let position = text.split(word).next().unwrap().chars().count() + 1;
+        found.hides_token_at(position, text.as_bytes(), Strings::Standard, &characters())
+    };
+    assert!(hides("S3cret") && !hides("password") && !hides("OPTIONS"));
+    assert!(!found.hides_token_at(0, text.as_bytes(), Strings::Standard, &characters()));
+    assert!(!found.hides_token_at(1000, text.as_bytes(), Strings::Standard, &characters()));
+}
+
+#[test]
 fn multi_byte_values_keep_their_characters() {
     let text = "ALTER SERVER s OPTIONS (SET password 'pä€🔒')";
     let level = find(text, Kind::Statement).keeping_length(text.as_bytes(), &characters()).unwrap();

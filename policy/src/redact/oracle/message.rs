@@ -26,6 +26,7 @@ const PLAN: &str = "Result  (cost=0.00..0.01 rows=1 width=4)\n  Output: 'it''s':
 impl Maker<'_, '_> {
     /// A line of the log in which a statement with secrets stands.
     pub fn message(&mut self) -> Text {
+        self.plain = true;
         let depth = self.source.below(3);
         let statement = if self.source.once_in(4) { self.call() } else { self.nested(depth) };
         match self.source.below(12) {
