@@ -22,6 +22,7 @@ mod passthrough;
 mod plan;
 mod policy_file;
 mod readme;
+mod redaction;
 mod rejected_alter;
 mod rights;
 mod set_options;
@@ -72,6 +73,7 @@ fn all() -> Vec<LiveTest> {
         plan::TESTS,
         policy_file::TESTS,
         readme::TESTS,
+        redaction::TESTS,
         rejected_alter::TESTS,
         rights::TESTS,
         set_options::TESTS,
