@@ -1,5 +1,6 @@
 //! fdw_guard: rules, checked by PostgreSQL itself, for the options of foreign data. This file only wires.
 
+mod change;
 mod delegate;
 mod error;
 mod ffi;

@@ -79,6 +79,11 @@ pub enum Seen {
     Hidden(*const c_char),
 }
 
+/// A secret that came as an argument of a function of ours, and is in no statement's text.
+pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
+    STATE.with_borrow_mut(|state| state.of_inner.add(value))
+}
+
 /// The setting that names secret options has changed.
 pub fn learn_setting(secret_options: &SecretOptions) {
     SETTING.set(SETTING.get() + 1);

@@ -10,6 +10,7 @@ mod effects;
 mod encodings;
 mod forms;
 mod frames;
+mod get_ddl;
 mod guarded;
 mod load_order;
 mod loading;
@@ -23,6 +24,7 @@ mod policy_file;
 mod readme;
 mod rejected_alter;
 mod rights;
+mod set_options;
 mod side_by_side;
 mod standing_aside;
 
@@ -57,6 +59,7 @@ fn all() -> Vec<LiveTest> {
         encodings::TESTS,
         forms::TESTS,
         frames::TESTS,
+        get_ddl::TESTS,
         guarded::TESTS,
         load_order::TESTS,
         loading::TESTS,
@@ -70,6 +73,7 @@ fn all() -> Vec<LiveTest> {
         readme::TESTS,
         rejected_alter::TESTS,
         rights::TESTS,
+        set_options::TESTS,
         side_by_side::TESTS,
         standing_aside::TESTS,
     ]
