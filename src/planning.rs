@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
-use crate::ffi::{catalog, held, rights, session};
+use crate::ffi::{catalog, held, rights, server, session};
 use crate::guard;
 use crate::judge::{self, Verdicts};
 use crate::policy_in_force;
@@ -225,6 +225,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     /// The object, and the columns of a table.
     fn tell(&self, seen: &Seen) -> Vec<ObjectChange> {
+        server::check_for_interrupts();
         let _scratch = Scratch::new();
         let now = scene::scene(seen.class, seen.oid);
         let (old, new) = (seen.old.as_ref(), now.as_ref());

@@ -1,5 +1,6 @@
 //! `plan` and `explain_plan`: they tell what would come of statements, and leave nothing behind.
 
+mod beside;
 mod forms;
 mod rights;
 mod session;
@@ -32,6 +33,11 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "plan::a_cancel_and_a_timeout_are_raised", run: session::a_cancel_and_a_timeout_are_raised },
     LiveTest { name: "plan::leaves_the_session_as_it_was", run: session::it_leaves_the_session_as_it_was },
     LiveTest { name: "plan::can_be_made_anywhere", run: session::it_can_be_made_anywhere },
+    LiveTest {
+        name: "plan::pg_stat_statements_counts_none_of_its_statements",
+        run: beside::pg_stat_statements_counts_none_of_its_statements,
+    },
+    LiveTest { name: "plan::a_standby_refuses_what_a_plan_tries", run: beside::a_standby_refuses_what_a_plan_tries },
     LiveTest { name: "plan::hundreds_leave_nothing_behind", run: session::hundreds_leave_nothing_behind },
 ];
 
