@@ -15,9 +15,11 @@ use crate::fields::expect_error;
 
 pub const TESTS: &[LiveTest] = &[
     LiveTest {
-        name: "plan::says_what_running_the_statement_then_changes",
-        run: forms::a_plan_says_what_running_the_statement_then_changes,
+        name: "plan::says_what_then_changes_of_wrappers_servers_and_mappings",
+        run: forms::of_wrappers_servers_and_mappings,
     },
+    LiveTest { name: "plan::says_what_then_changes_of_tables", run: forms::of_tables },
+    LiveTest { name: "plan::says_what_then_changes_of_columns", run: forms::of_columns },
     LiveTest { name: "plan::verdicts_are_those_of_the_statement", run: verdicts_are_those_of_the_statement },
     LiveTest { name: "plan::stops_where_the_statements_would", run: it_stops_where_the_statements_would },
     LiveTest { name: "plan::postgresqls_own_errors_are_rows", run: postgresqls_own_errors_are_rows },
