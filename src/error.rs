@@ -3,6 +3,9 @@
 use crate::ffi::plannable::Refusal;
 use crate::ffi::trial::Caught;
 use crate::lookup::Missing;
+use fdw_guard_policy::diff::DesiredError;
+use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::pattern::PatternError;
 use fdw_guard_policy::redact::OutOfMemory;
 use fdw_guard_policy::rule::RuleError;
 use thiserror::Error;
@@ -65,7 +68,42 @@ pub enum Error {
     /// A text of the user's is larger than what memory is left.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
+    #[error("rule \"{name}\" does not exist")]
+    UnknownRule { name: String, near: Option<String> },
+    #[error("object type \"{name}\" does not exist")]
+    UnknownObjectType { name: String, known: Vec<&'static str> },
+    /// A rule that is tried is the only one that is asked about.
+    #[error("a rule to try and the name of a rule exclude each other")]
+    TrialAndName,
     /// The caller asks what another role would use.
     #[error("permission denied to see what role \"{role}\" would use")]
     NotMember { role: String },
+    /// Options that a function is to set.
+    #[error(transparent)]
+    Desired(#[from] DesiredError),
+    #[error("argument \"{argument}\" is no pattern")]
+    Pattern { argument: &'static str, fault: PatternError },
+    #[error("argument \"{name}\" must not be null")]
+    NullArgument { name: &'static str },
+    /// In PostgreSQL's own words.
+    #[error("must be owner of {of} {name}")]
+    NotOwner {
+        of: &'static str,
+        name: String,
+        owner: String,
+        /// Of whom nobody is made a member for this.
+        owner_is_superuser: bool,
+        caller: String,
+        /// The role of the user mapping that is to be changed.
+        mapping_of: Option<String>,
+    },
+    /// In PostgreSQL's own words.
+    #[error("permission denied for foreign server {server}")]
+    NoUsage { server: String, caller: String },
+    /// Another session renamed or dropped the object between our look at it and the ALTER.
+    #[error("{object_type} \"{name}\" was renamed or dropped meanwhile")]
+    ChangedMeanwhile { object_type: ObjectType, name: String },
+    /// A query of ours over the catalogs gives what nobody expects.
+    #[error("the catalogs cannot be read as they should")]
+    Untold,
 }

@@ -1,5 +1,6 @@
 //! fdw_guard: rules, checked by PostgreSQL itself, for the options of foreign data. This file only wires.
 
+mod change;
 mod delegate;
 mod error;
 mod ffi;
@@ -12,11 +13,13 @@ mod plan;
 mod planning;
 mod policy_file;
 mod policy_in_force;
+mod progress;
 mod redaction;
 mod report;
 mod scene;
 mod settings;
 mod touched;
+mod walk;
 mod wrapper;
 
 #[cfg(any(test, feature = "pg_test"))]

@@ -8,8 +8,11 @@ use crate::lookup::Missing;
 use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
+use fdw_guard_policy::diff::DesiredError;
 use fdw_guard_policy::effective::Origin;
+use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::rule::{Mode, Notice};
+use fdw_guard_policy::suggest::nearest;
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
 
@@ -146,11 +149,44 @@ impl From<Error> for Report {
             Error::Interrupted(caught) => {
                 Self { detail: caught.detail.clone(), hint: caught.hint.clone(), ..report(Code::from(caught.code)) }
             }
+            Error::UnknownRule { near, .. } => Self {
+                hint: near.as_ref().map(|near| format!("Perhaps you meant the rule \"{near}\".")),
+                ..report(Code::ERRCODE_UNDEFINED_OBJECT)
+            },
+            Error::TrialAndName => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                .with_hint("Leave out \"rule\" to ask about a rule in force, or \"rule_name\" to try one."),
             Error::Missing(missing) => missing_object(missing),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
                 .with_detail("Secrets in the text of the statement could not be hidden."),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Only members of that role may see it, and superusers."),
+            Error::Desired(fault) => report(match fault {
+                DesiredError::LongName { .. } => Code::ERRCODE_NAME_TOO_LONG,
+                _ => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            }),
+            Error::Pattern { fault, .. } => {
+                report(Code::ERRCODE_INVALID_PARAMETER_VALUE).with_detail(format!("{}.", capitalised(&fault.to_string())))
+            }
+            Error::NullArgument { .. } => report(Code::ERRCODE_NULL_VALUE_NOT_ALLOWED),
+            Error::NotOwner { mapping_of, .. } => Self {
+                detail: mapping_of.as_ref().map(|role| format!("The user mapping is that of \"{role}\".")),
+                hint: how_to_own(&error),
+                ..report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+            },
+            Error::NoUsage { server, caller } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE).with_hint(format!(
+                "Its owner can give the right: GRANT USAGE ON FOREIGN SERVER {} TO {}.",
+                quote_identifier(server),
+                quote_identifier(caller)
+            )),
+            Error::UnknownObjectType { name, known } => {
+                let near = nearest(name, known.iter().copied()).map(|near| format!("Perhaps you meant \"{near}\"."));
+                report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                    .with_hint(near.unwrap_or_else(|| format!("The types are: {}.", known.join(", "))))
+            }
+            Error::Untold => report(Code::ERRCODE_INTERNAL_ERROR),
+            Error::ChangedMeanwhile { .. } => {
+                report(Code::ERRCODE_T_R_SERIALIZATION_FAILURE).with_hint("Call the function again.")
+            }
         }
     }
 }
@@ -170,8 +206,11 @@ fn why_not_planned(refusal: Refusal) -> &'static str {
 fn missing_object(missing: &Missing) -> Report {
     let sqlstate = match missing {
         Missing::Server { .. } | Missing::Role { .. } | Missing::UserMapping { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
-        Missing::Relation(_) => Code::ERRCODE_UNDEFINED_TABLE,
-        Missing::NotAForeignTable { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
+        Missing::Object { object_type: ObjectType::ForeignTable, .. } | Missing::Relation(_) => {
+            Code::ERRCODE_UNDEFINED_TABLE
+        }
+        Missing::Object { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
+        Missing::NotAForeignTable { .. } | Missing::Told { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
         Missing::Column { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
     };
     let meant =
@@ -180,12 +219,45 @@ fn missing_object(missing: &Missing) -> Report {
         Missing::Server { near, .. } => meant("server", near),
         Missing::Role { near, .. } => meant("role", near),
         Missing::Column { near, .. } => meant("column", near),
+        Missing::Object { near, .. } => near.as_ref().map(|near| format!("Perhaps you meant \"{near}\".")),
+        Missing::Told { .. } => Some("get_ddl('foreign table', …) tells a column with its table.".to_owned()),
         Missing::UserMapping { public_is_there: true, .. } => {
             Some("The server has a mapping for public, which a role without one of its own uses.".to_owned())
         }
         Missing::UserMapping { .. } | Missing::Relation(_) | Missing::NotAForeignTable { .. } => None,
     };
     Report { hint, ..Report::error(sqlstate, missing.to_string()) }
+}
+
+/// How the caller could have the rights of the owner. Nobody is to be made a member of a superuser for that.
+fn how_to_own(error: &Error) -> Option<String> {
+    let Error::NotOwner { of, name, owner, owner_is_superuser, caller, .. } = error else { return None };
+    let (owner, caller) = (quote_identifier(owner), quote_identifier(caller));
+    if !owner_is_superuser {
+        return Some(format!(
+            "The owner is role {owner}, and members of it have its rights: GRANT {owner} TO {caller}."
+        ));
+    }
+    let of = if *of == "foreign server" { "SERVER" } else { "FOREIGN TABLE" };
+    let name = quote_identifier(name);
+    Some(format!("The owner, {owner}, is a superuser, who can give it away: ALTER {of} {name} OWNER TO {caller}."))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// No user mapping that matches has the option.
+pub fn nothing_to_rotate(option: &str, near: Option<String>) -> Report {
+    Report {
+        hint: near.map(|near| format!("Perhaps you meant the option \"{near}\".")),
+        ..Report::new(
+            Level::Notice,
+            Code::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("no user mapping that matches has the option \"{option}\""),
+        )
+    }
 }
 
 /// A user mapping counts whose options the caller may not see.
@@ -196,6 +268,16 @@ pub fn hidden_mapping(origin: &Origin) -> Report {
         format!("the options of {} \"{}\" are not shown", origin.object_type, origin.identity),
     )
     .with_detail("They show to those who see them in pg_user_mappings, and may override others that are shown.")
+}
+
+/// Violations of user mappings whose options the caller may not see are not told.
+pub fn hidden_mappings(count: usize) -> Report {
+    Report::new(
+        Level::Notice,
+        Code::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!("user mappings that were not looked at: {count}"),
+    )
+    .with_detail("Violations of a user mapping show to those who see its options in pg_user_mappings.")
 }
 
 /// The server is started with a policy file that will not do.

@@ -68,6 +68,17 @@ pub fn scene_below(class: Class, oid: Oid) -> Option<Scene> {
     Some(if class == Class::Relation { scene.with_columns(oid, HashMap::new()) } else { scene })
 }
 
+/// The object itself as the catalogs show it now.
+pub fn state(class: Class, oid: Oid) -> Option<ObjectState> {
+    let found = match class {
+        Class::Wrapper => catalog::wrapper(oid),
+        Class::Server => catalog::server(oid),
+        Class::UserMapping => catalog::user_mapping(oid),
+        Class::Relation => catalog::foreign_table(oid),
+    };
+    found.map(|found| found.state)
+}
+
 /// The object as the catalogs show it now, with what is above it.
 pub fn scene_from_outside(class: Class, oid: Oid) -> Option<Scene> {
     let (state, above) = match class {

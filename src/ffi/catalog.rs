@@ -217,6 +217,13 @@ pub fn schema_of(relation: Oid) -> Option<Oid> {
     Some(unsafe { found.form::<pg_sys::FormData_pg_class>() }.relnamespace)
 }
 
+/// The owner of a relation.
+pub fn owner_of(relation: Oid) -> Option<Oid> {
+    let found = CachedTuple::find(Cache::RELOID, &[relation.into()])?;
+    // SAFETY: the cache is that of pg_class.
+    Some(unsafe { found.form::<pg_sys::FormData_pg_class>() }.relowner)
+}
+
 /// Whether the relation that the system cache shows is a foreign table.
 pub fn is_foreign_table(relation: Oid) -> bool {
     CachedTuple::find(Cache::RELOID, &[relation.into()]).is_some_and(|found| {

@@ -2,7 +2,8 @@
 //!
 //! `#[pg_extern]` would do most of this, but it takes every text for UTF-8 and shows a panic's text.
 
-use crate::ffi::raise::{self, Report};
+use crate::ffi::memory::Scratch;
+use crate::ffi::raise::{self, Failure, Report};
 use crate::ffi::{text, tuple};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
@@ -37,6 +38,8 @@ pub enum Value {
     Oid(Oid),
     /// `text` or `json`, which are stored alike.
     Text(String),
+    /// `text` that is SQL to be run: an opaque byte is that byte again.
+    Statement(String),
     TextArray(Vec<String>),
     /// The text of a `jsonb`.
     Jsonb(String),
@@ -139,6 +142,20 @@ impl Call {
         self.datum(place).map(|datum| datum.value() as i32)
     }
 
+    /// The `boolean` argument at that place, None if it is null.
+    pub fn boolean(&self, place: usize) -> Option<bool> {
+        self.datum(place).map(|datum| datum.value() as u8 != 0)
+    }
+
+    /// The text of the `jsonb` argument at that place, None if it is null.
+    pub fn jsonb(&self, place: usize) -> Option<String> {
+        // SAFETY: the SQL declaration says that the argument is of type jsonb, of which jsonb_out gives a C string.
+        unsafe {
+            let text = pgrx::direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(self.datum(place)?)])?;
+            Some(text::from_server(text.cast_mut_ptr()))
+        }
+    }
+
     /// Raises `notice` when the function has ended.
     pub fn notice(&self, notice: Report) {
         self.notices.borrow_mut().push(notice);
@@ -168,7 +185,7 @@ impl Call {
 ///
 /// # Safety
 /// `info` is the call that PostgreSQL makes, and the calling frame owns nothing.
-pub unsafe fn call<E: Into<Report>>(
+pub unsafe fn call<E: Into<Failure>>(
     info: pg_sys::FunctionCallInfo,
     body: impl FnOnce(&Call) -> Result<Answer<'_>, E>,
 ) -> Datum {
@@ -180,7 +197,7 @@ pub unsafe fn call<E: Into<Report>>(
 ///
 /// # Safety
 /// As for [`call`].
-pub unsafe fn call_trigger<E: Into<Report>>(
+pub unsafe fn call_trigger<E: Into<Failure>>(
     info: pg_sys::FunctionCallInfo,
     body: impl FnOnce(&Call) -> Result<pg_sys::HeapTuple, E>,
 ) -> Datum {
@@ -199,21 +216,27 @@ pub unsafe fn pass(info: pg_sys::FunctionCallInfo, body: unsafe fn(pg_sys::Funct
 
 /// # Safety
 /// As for [`call`].
-unsafe fn run<E: Into<Report>>(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Datum, E>) -> Datum {
+unsafe fn run<E: Into<Failure>>(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Datum, E>) -> Datum {
     // SAFETY: the caller's promise.
     unsafe {
-        let (datum, reports) = raise::guarded(|| {
+        let (outcome, reports) = raise::guarded(|| {
             let call = Call { info, notices: RefCell::default() };
-            let outcome = body(&call);
+            let outcome = body(&call).map_err(Into::into);
             let mut reports = call.notices.take();
-            let datum = outcome.unwrap_or_else(|error| {
-                reports.push(error.into());
-                Datum::null()
+            let outcome = outcome.or_else(|failure| match failure {
+                Failure::Raised(report) => {
+                    reports.push(*report);
+                    Ok(Datum::null())
+                }
+                Failure::Pending => {
+                    reports.clear();
+                    Err(())
+                }
             });
-            (datum, raise::in_postgres_memory(&reports))
+            (outcome, raise::in_postgres_memory(&reports))
         });
         raise::raise(reports);
-        datum
+        outcome.unwrap_or_else(|()| raise::rethrow())
     }
 }
 
@@ -251,6 +274,8 @@ unsafe fn give_rows(info: pg_sys::FunctionCallInfo, flags: u32, rows: impl Itera
 /// # Safety
 /// `result` has a tuple store, and a row type of as many columns as `row` has values.
 unsafe fn put_row(result: *mut pg_sys::ReturnSetInfo, row: &[Value]) {
+    // The tuple store copies what it takes; a hundred thousand rows would leave as much behind.
+    let _scratch = Scratch::new();
     let (mut datums, mut nulls): (Vec<Datum>, Vec<bool>) = row.iter().map(datum_of).unzip();
     // SAFETY: the caller's promise; both arrays have as many elements as the row type has columns.
     unsafe {
@@ -266,14 +291,19 @@ fn datum_of(value: &Value) -> (Datum, bool) {
         Value::Integer(integer) => (Datum::from(*integer), false),
         Value::Oid(oid) => (Datum::from(*oid), false),
         Value::Text(text) => (text_datum(text), false),
+        Value::Statement(text) => (text_datum_of(text::to_server_name(text)), false),
         Value::TextArray(texts) => (text_array_datum(texts), false),
         Value::Jsonb(text) => (jsonb_datum(text), false),
     }
 }
 
 fn text_datum(text: &str) -> Datum {
-    // SAFETY: cstring_to_text copies a C string.
-    unsafe { Datum::from(pg_sys::cstring_to_text(text::to_server(text))) }
+    text_datum_of(text::to_server(text))
+}
+
+fn text_datum_of(text: *const c_char) -> Datum {
+    // SAFETY: cstring_to_text copies a C string, as every caller gives one.
+    unsafe { Datum::from(pg_sys::cstring_to_text(text)) }
 }
 
 fn text_array_datum(texts: &[String]) -> Datum {

@@ -1,5 +1,6 @@
 //! Objects by the names that a caller gives, and the names that there are.
 
+use crate::ffi::delegates;
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::text;
 use crate::ffi::tuple::{self, CachedTuple};
@@ -33,10 +34,32 @@ pub fn column(table: Oid, name: &str) -> Option<i16> {
     (i32::from(number) != pg_sys::InvalidAttrNumber as i32).then_some(number)
 }
 
+/// The relation of that name in that schema.
+pub fn relation(schema: &str, name: &str) -> Option<Oid> {
+    // SAFETY: to_server_name gives C strings; with missing_ok an unknown schema is InvalidOid, and so is an unknown name.
+    let oid = unsafe {
+        let schema = pg_sys::get_namespace_oid(text::to_server_name(schema), true);
+        pg_sys::get_relname_relid(text::to_server_name(name), schema)
+    };
+    (oid != Oid::INVALID).then_some(oid)
+}
+
 /// The name of a relation, without its schema.
 pub fn of_relation(relation: Oid) -> Option<String> {
     // SAFETY: the answer is null or a palloc'ed C string.
     unsafe { text::from_server_opt(pg_sys::get_rel_name(relation)) }
+}
+
+/// The names by which wrappers are known: their own, and those of the delegates of guarded ones.
+pub fn of_wrappers() -> Vec<String> {
+    let wrappers = delegates::wrappers().into_iter();
+    wrappers
+        .flat_map(|wrapper| {
+            let delegate = delegates::behind(wrapper.functions).map(|delegate| delegate.name);
+            [Some(wrapper.name), delegate]
+        })
+        .flatten()
+        .collect()
 }
 
 /// Every server's name.

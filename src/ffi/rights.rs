@@ -26,6 +26,22 @@ pub fn may_see_user_mapping_as(mapping: Oid, caller: Oid) -> bool {
     }
 }
 
+/// Whether the current role may do what only that owner may.
+pub fn acts_as(owner: Oid) -> bool {
+    has_privileges_of(session::current_role(), owner)
+}
+
+/// Whether the role is a superuser.
+pub fn is_superuser(role: Oid) -> bool {
+    // SAFETY: looks the role up.
+    unsafe { pg_sys::superuser_arg(role) }
+}
+
+/// Whether the current role has USAGE on the server.
+pub fn may_use_server(server: Oid) -> bool {
+    version::may_use_server(server, session::current_role())
+}
+
 /// Whether the current role is a member of that role, as every superuser is of every role.
 pub fn is_member_of(role: Oid) -> bool {
     // SAFETY: looks the memberships of a role up.

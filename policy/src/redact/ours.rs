@@ -94,7 +94,7 @@ fn is_ours(before: &[u8]) -> bool {
         || has_line_break(filled) && ends_with_comment(before)
         || FUNCTIONS.iter().any(|function| is_known(function.name))
         || TAKE_STATEMENTS.iter().any(|known| is_known(known))
-        || before.strip_suffix(name).is_some_and(|before| before.ends_with(b"\\"))
+        || before.strip_suffix(name).is_some_and(|before| before.ends_with(b"\\") || before.ends_with(b"\\+"))
 }
 
 fn has_line_break(text: &[u8]) -> bool {

@@ -106,6 +106,9 @@ pub struct Maker<'s, 'b> {
     pub canaries: Vec<Vec<u8>>,
     /// Whether canaries are letters only, so that they stay whole where quoting is wrong.
     pub simple: bool,
+    /// Whether what is not a secret is written as people write it: in prose nobody can tell what an escape outside values
+    /// would mean.
+    pub plain: bool,
 }
 
 /// Letters that are no hexadecimal digits and stand in no word of SQL in such an order.
@@ -122,7 +125,7 @@ impl<'s, 'b> Maker<'s, 'b> {
         let strings = source.pick(&[Strings::Standard, Strings::Standard, Strings::Standard, Strings::Escaping]);
         let encoding = source.pick(&Encoding::ALL);
         let knowledge = source.pick(&[Knowledge::Packs, Knowledge::Policy, Knowledge::Nothing]);
-        Self { source, strings, encoding, knowledge, canaries: Vec::new(), simple: false }
+        Self { source, strings, encoding, knowledge, canaries: Vec::new(), simple: false, plain: false }
     }
 
     fn letters(&mut self, count: usize) -> Vec<u8> {

@@ -37,7 +37,7 @@ impl Maker<'_, '_> {
     pub fn spelled(&mut self, content: &Text, spelling: Spelling) -> Text {
         match spelling {
             // With standard_conforming_strings off it is refused.
-            Spelling::Unicode if self.strings == Strings::Standard => self.unicode(content, b'\''),
+            Spelling::Unicode if self.strings == Strings::Standard && !self.plain => self.unicode(content, b'\''),
             Spelling::Dollar => self.dollar(content),
             Spelling::Escape => self.quoted(content, true),
             _ => self.quoted(content, false),
@@ -51,7 +51,7 @@ impl Maker<'_, '_> {
         let encoding = self.encoding;
         let inside = content.rewritten(encoding, |character, hidden| {
             // Nobody breaks a word of nested SQL in two.
-            let may_break = continued && !std::mem::take(&mut first) && (hidden || character == b" ");
+            let may_break = continued && !std::mem::take(&mut first) && (hidden || character == b" " && !self.plain);
             let before = if may_break { self.line_break() } else { Vec::new() };
             let character = if escaping { self.escaped(character, hidden) } else { doubled(character, b'\'') };
             Written { before, character }
@@ -73,7 +73,8 @@ impl Maker<'_, '_> {
     /// A character of a literal in which backslashes escape. Letters outside values stay: whoever writes SQL in a literal
     /// can be expected not to write it letter by letter.
     fn escaped(&mut self, character: &[u8], hidden: bool) -> Vec<u8> {
-        let free = hidden || !(character[0].is_ascii_alphanumeric() || matches!(character[0], b'&' | b'_'));
+        let free =
+            hidden || !self.plain && !(character[0].is_ascii_alphanumeric() || matches!(character[0], b'&' | b'_'));
         if free && self.source.once_in(8) {
             return self.number_escape(character);
         }
@@ -147,7 +148,7 @@ impl Maker<'_, '_> {
     pub fn name(&mut self, name: &str) -> Text {
         match self.source.below(8) {
             5 => Text::of(format!("\"{name}\"")),
-            6 if self.strings == Strings::Standard => self.unicode(&Text::of(name), b'"'),
+            6 if self.strings == Strings::Standard && !self.plain => self.unicode(&Text::of(name), b'"'),
             7 => Text::of(self.cased(name)),
             _ => Text::of(name),
         }
