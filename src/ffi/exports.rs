@@ -1,7 +1,9 @@
 //! The functions that PostgreSQL finds by name: what `sql/` declares, a row each.
 
 use crate::ffi::function::sql_functions;
-use crate::functions::{delegates, effective, get_ddl, options, packs, policy, rules, set_options, state, status};
+use crate::functions::{
+    delegates, effective, get_ddl, options, packs, plan, policy, rules, set_options, state, status,
+};
 use crate::wrapper::entry;
 
 sql_functions! {
@@ -17,6 +19,8 @@ sql_functions! {
     call: fdw_guard_column_options, pg_finfo_fdw_guard_column_options => options::column_options;
     call: fdw_guard_effective_options, pg_finfo_fdw_guard_effective_options => effective::effective_options;
     call: fdw_guard_table_state, pg_finfo_fdw_guard_table_state => state::table_state;
+    call: fdw_guard_plan, pg_finfo_fdw_guard_plan => plan::plan;
+    call: fdw_guard_explain_plan, pg_finfo_fdw_guard_explain_plan => plan::explain_plan;
     call: fdw_guard_get_ddl, pg_finfo_fdw_guard_get_ddl => get_ddl::get_ddl;
     call: fdw_guard_get_ddl_of_relation, pg_finfo_fdw_guard_get_ddl_of_relation => get_ddl::get_ddl_of_relation;
     call: fdw_guard_set_server_options, pg_finfo_fdw_guard_set_server_options => set_options::set_server_options;

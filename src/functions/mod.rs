@@ -5,6 +5,7 @@ pub mod effective;
 pub mod get_ddl;
 pub mod options;
 pub mod packs;
+pub mod plan;
 pub mod policy;
 pub mod rules;
 pub mod set_options;
