@@ -38,24 +38,33 @@ fn stage<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<Database<'c
     Ok(database)
 }
 
-/// A kind of object: the call that sets its options, but for the options themselves, and where these are then.
+/// A kind of object: the call that sets its options, but for the options themselves, the statement that the call comes to,
+/// and where the options are then.
 struct Kind {
     call: &'static str,
+    alter: &'static str,
     stored: &'static str,
 }
 
 const KINDS: [Kind; 4] = [
-    Kind { call: "set_server_options('s', ", stored: "SELECT srvoptions FROM pg_foreign_server WHERE srvname = 's'" },
+    Kind {
+        call: "set_server_options('s', ",
+        alter: "ALTER SERVER s",
+        stored: "SELECT srvoptions FROM pg_foreign_server WHERE srvname = 's'",
+    },
     Kind {
         call: "set_user_mapping_options('postgres', 's', ",
+        alter: "ALTER USER MAPPING FOR postgres SERVER s",
         stored: "SELECT umoptions FROM pg_user_mappings WHERE srvname = 's' AND usename = 'postgres'",
     },
     Kind {
         call: "set_foreign_table_options('t', ",
+        alter: "ALTER FOREIGN TABLE t",
         stored: "SELECT ftoptions FROM pg_foreign_table WHERE ftrelid = 't'::regclass",
     },
     Kind {
         call: "set_column_options('t', 'c', ",
+        alter: "ALTER FOREIGN TABLE t ALTER COLUMN c",
         stored: "SELECT attfdwoptions FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'c'",
     },
 ];
