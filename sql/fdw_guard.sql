@@ -350,6 +350,18 @@ CREATE FUNCTION fdw_guard.policy_check(
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_policy_check';
 COMMENT ON FUNCTION fdw_guard.policy_check() IS 'rules in force that can never match, can never be satisfied, or say nothing that another does not say';
 
+CREATE FUNCTION fdw_guard.plan(
+    sql text, lock_timeout interval DEFAULT '2s',
+    OUT seq integer, OUT object_type text, OUT identity text, OUT attribute text, OUT change text, OUT old text, OUT new text,
+    OUT verdict text, OUT rule text, OUT detail text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_plan';
+COMMENT ON FUNCTION fdw_guard.plan(text, interval) IS 'what statements would change and violate; they are run and always rolled back';
+
+CREATE FUNCTION fdw_guard.explain_plan(sql text, lock_timeout interval DEFAULT '2s') RETURNS SETOF text
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_explain_plan';
+COMMENT ON FUNCTION fdw_guard.explain_plan(text, interval) IS 'the same as a text that reads like a diff';
+
 CREATE FUNCTION fdw_guard.status(OUT protection text, OUT active boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_status';
@@ -553,6 +565,8 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.effective_options(regclass, name),
     fdw_guard.table_state(regclass),
     fdw_guard.violations(json, text, text, name),
+    fdw_guard.plan(text, interval),
+    fdw_guard.explain_plan(text, interval),
     fdw_guard.policy_schema(),
     fdw_guard.status(),
     fdw_guard.delegate_of(oid)

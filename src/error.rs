@@ -1,5 +1,7 @@
 //! What can go wrong in a function of the extension. How PostgreSQL hears of it is said in [`crate::report`].
 
+use crate::ffi::plannable::Refusal;
+use crate::ffi::trial::Caught;
 use crate::lookup::Missing;
 use fdw_guard_policy::redact::OutOfMemory;
 use fdw_guard_policy::rule::RuleError;
@@ -38,6 +40,22 @@ pub enum Error {
     DelegateChanged { name: String },
     #[error("rule pack \"{name}\" does not exist")]
     UnknownPack { name: String, known: String },
+    /// A statement that a rollback does not undo, or that is none of ours.
+    #[error("plan() does not take {command}")]
+    NotPlannable { command: String, refusal: Refusal, number: usize, count: usize },
+    /// A function that a statement of a plan calls asks for another.
+    #[error("plan() cannot be called while a plan is made")]
+    PlanWithinPlan,
+    /// A statement of a plan reaches a table with rows of its own.
+    #[error("plan() does not rewrite tables")]
+    PlanRewrites,
+    #[error("plan() cannot be called during a parallel operation")]
+    PlanInParallel,
+    #[error("lock_timeout is out of range")]
+    LockTimeout,
+    /// What a client or an administrator ended while a plan was made, in PostgreSQL's own words.
+    #[error("{}", .0.message)]
+    Interrupted(Caught),
     /// An object that the caller names.
     #[error(transparent)]
     Missing(#[from] Missing),

@@ -4,18 +4,21 @@
 //! as it is is read, and the policy judges the difference. Touches outside any frame (another extension's C code, a
 //! library loaded mid-statement) and those of `check_mode = deferred` wait for the end of the transaction.
 
+use crate::error::Error;
 use crate::ffi::hooks::{Access, Catalog};
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
 use crate::ffi::statement::{Foretold, Named, NamedForm, Said};
 use crate::ffi::{catalog, inside, scan, server, session};
 use crate::judge;
+use crate::planning;
 use crate::policy_in_force;
 use crate::scene::{Class, scene, scene_from_outside};
 use crate::settings::{self, CheckMode, Enforcement};
 use crate::touched::{How, Key, Subtransaction, Touch, Touched};
 use fdw_guard_policy::form::Form;
 use fdw_guard_policy::model::{Attributes, ObjectType};
+use fdw_guard_policy::plan::Finding;
 use fdw_guard_policy::policy::Policy;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
@@ -96,7 +99,7 @@ fn form_of(change: Foretold) -> Form {
 
 /// A watched statement begins.
 pub fn open_frame(said: Said) {
-    let grants = if said.may_grant && grants_count() { grants() } else { Vec::new() };
+    let grants = if said.may_grant && (planning::is_on() || grants_count()) { grants() } else { Vec::new() };
     let foretold = said.foretold.map(object_of);
     with_open(|open| open.frames.push(Frame { touched: Touched::default(), named: said.named, foretold, grants }));
 }
@@ -112,7 +115,10 @@ pub fn close_frame() -> Vec<Report> {
     let Frame { mut touched, named, grants, .. } = frame;
     touched.say(named.as_ref().map(|named| named.forms.as_slice()).unwrap_or_default());
     add_named(&mut touched, named);
-    add_granted(&mut touched, grants);
+    add_granted(&mut touched, &grants);
+    if planning::owns_frame(depth()) {
+        return plan_frame(touched, &grants);
+    }
     if touched.is_empty() {
         return Vec::new();
     }
@@ -123,6 +129,31 @@ pub fn close_frame() -> Vec<Report> {
             Vec::new()
         }
     }
+}
+
+/// A statement of a plan has run: what it did is kept, and nothing is raised but what would end the session's policy.
+fn plan_frame(touched: Touched, grants: &[(Class, Oid, Attributes)]) -> Vec<Report> {
+    server::command_counter_increment();
+    let outcome = planning::note_changes(grants).and_then(|()| match settings::check_mode() {
+        CheckMode::Immediate => planning::note_verdict(&touched),
+        CheckMode::Deferred => {
+            with_open(|open| open.waiting.absorb(touched));
+            Ok(())
+        }
+    });
+    outcome.err().map(Report::from).into_iter().collect()
+}
+
+/// What would be found before commit, if the transaction ended now.
+///
+/// # Errors
+/// When there is no policy.
+pub fn planned_commit() -> Result<Vec<Finding>, Error> {
+    if settings::check_mode() == CheckMode::Immediate {
+        return Ok(Vec::new());
+    }
+    let waiting = with_open(|open| open.waiting.clone());
+    if waiting.is_empty() { Ok(Vec::new()) } else { planning::findings(&waiting) }
 }
 
 /// Adds the forms that the statement names. What it has not touched is as it was.
@@ -140,15 +171,16 @@ fn add_named(touched: &mut Touched, named: Option<Named>) {
 }
 
 /// Adds the wrappers and servers on which the statement has changed grants.
-fn add_granted(touched: &mut Touched, before: Vec<(Class, Oid, Attributes)>) {
+fn add_granted(touched: &mut Touched, before: &[(Class, Oid, Attributes)]) {
     if before.is_empty() {
         return;
     }
     server::command_counter_increment();
     for (class, oid, grants) in before {
+        let (class, oid) = (*class, *oid);
         let key = Key { class, oid, actor: session::current_role() };
-        if grants_on(key) != grants {
-            touched.add(Touch { grants: Some(grants), ..Touch::of(key, scene_from_outside(class, oid)) });
+        if grants_on(key) != *grants {
+            touched.add(Touch { grants: Some(grants.clone()), ..Touch::of(key, scene_from_outside(class, oid)) });
         }
     }
 }
@@ -211,7 +243,6 @@ pub fn end_subtransaction(ended: Subtransaction, heir: Option<Subtransaction>) {
 }
 
 /// How many statements run now, one inside the other.
-#[cfg(any(test, feature = "pg_test"))]
 pub fn depth() -> usize {
     with_open(|open| open.frames.len())
 }
@@ -224,7 +255,7 @@ fn verdict(touched: &Touched) -> Vec<Report> {
 /// The running statement touches a row of a catalog: on the first touch of the object that the row belongs to, its state
 /// is taken as it was.
 pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
-    if settings::enforcement() == Enforcement::Off {
+    if settings::enforcement() == Enforcement::Off && !planning::is_on() {
         return;
     }
     match (catalog, access) {
@@ -269,6 +300,7 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Trigger(trigger) => read(class, oid).map(|scene| scene.before_trigger(trigger)),
         How::Changed(_) | How::Aside => read(class, oid),
     };
+    planning::see(key, old.as_ref());
     let columns = how.column().into_iter().collect();
     let touch = Touch { knows_inside, columns, aside: how == How::Aside, ..Touch::of(key, old) };
     with_open(|open| open.innermost().add(touch));
@@ -287,7 +319,7 @@ fn counts(object_type: ObjectType) -> bool {
 /// verdict waits: another session's rule binds this one from its next statement.
 fn inside_counts(class: Class) -> bool {
     let waits = settings::check_mode() == CheckMode::Deferred || with_open(|open| open.frames.is_empty());
-    class == Class::Relation && (waits || a_rule_may_look_inside())
+    class == Class::Relation && (waits || planning::is_on() || a_rule_may_look_inside())
 }
 
 /// As far as the session knows.

@@ -1,11 +1,13 @@
 //! The verdict: every change of a statement held against the policy in force.
 
+use crate::error::Error;
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::NamedForm;
 use crate::ffi::{catalog, scan};
 use crate::guard;
+use crate::planning;
 use crate::policy_in_force;
 use crate::report;
 use crate::scene::{self, Class, Scene};
@@ -24,28 +26,43 @@ use std::rc::Rc;
 
 /// The reports to raise for all that was touched, warnings first.
 pub fn judge(touched: &Touched) -> Vec<Report> {
-    let enforcement = settings::enforcement();
-    if enforcement == Enforcement::Off {
-        return Vec::new();
+    match verdicts(touched) {
+        Ok(found) => report::of_violations(planning::keep_warnings(found.raised), settings::enforcement()),
+        Err(error) => vec![error.into()],
     }
-    let policy = match policy_in_force::policy() {
-        Ok(policy) => policy,
-        Err(error) => return vec![error.into()],
-    };
+}
+
+/// What all that was touched violates.
+#[derive(Default)]
+pub struct Verdicts {
+    pub raised: Vec<Violation>,
+    /// What the touched objects violated before and still do, and nobody raises; sought for a plan only.
+    pub standing: Vec<Violation>,
+}
+
+/// # Errors
+/// When there is no policy to judge by.
+pub fn verdicts(touched: &Touched) -> Result<Verdicts, Error> {
+    if settings::enforcement() == Enforcement::Off {
+        return Ok(Verdicts::default());
+    }
+    let policy = policy_in_force::policy()?;
     if policy.rules().next().is_none() {
-        return Vec::new();
+        return Ok(Verdicts::default());
     }
-    let mut judge = Judge { policy: &policy, touched, actors: Vec::new(), violations: Vec::new() };
+    let is_planned = planning::is_on();
+    let mut judge = Judge { policy: &policy, touched, is_planned, actors: Vec::new(), verdicts: Verdicts::default() };
     let changed: Vec<Changed> = touched.iter().filter_map(|touch| judge.touch(touch)).collect();
     judge.below(&changed);
-    report::of_violations(judge.violations, enforcement)
+    Ok(judge.verdicts)
 }
 
 struct Judge<'a> {
     policy: &'a Policy,
     touched: &'a Touched,
+    is_planned: bool,
     actors: Vec<(Oid, Rc<Actor>)>,
-    violations: Vec<Violation>,
+    verdicts: Verdicts,
 }
 
 impl Judge<'_> {
@@ -167,7 +184,11 @@ impl Judge<'_> {
     ) {
         let actor = self.actor(actor);
         let change = Change { old, new, forms, touched };
-        self.violations.extend(self.policy.evaluate(&change, actor.as_ref()));
+        let raised = self.policy.evaluate(&change, actor.as_ref());
+        if self.is_planned && touched {
+            self.verdicts.standing.extend(self.policy.still_standing(&change, &raised, actor.as_ref()));
+        }
+        self.verdicts.raised.extend(raised);
     }
 
     /// The role as an actor; most verdicts know one.
@@ -182,12 +203,12 @@ impl Judge<'_> {
 }
 
 /// Columns before and after, by number.
-type Columns = BTreeMap<i16, (Column, Column)>;
+pub type Columns = BTreeMap<i16, (Column, Column)>;
 
 /// A column on one side of a change; None where it is not there.
-type Column = Option<Rc<ObjectState>>;
+pub type Column = Option<Rc<ObjectState>>;
 
-fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
+pub fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
     let mut pairs = Columns::new();
     for (number, column) in old.iter().flat_map(|scene| &scene.columns) {
         pairs.entry(*number).or_default().0 = Some(Rc::clone(column));

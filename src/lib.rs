@@ -8,6 +8,8 @@ mod guard;
 mod judge;
 mod load_order;
 mod lookup;
+mod plan;
+mod planning;
 mod policy_file;
 mod policy_in_force;
 mod progress;

@@ -1,6 +1,7 @@
 //! What the extension says to PostgreSQL: errors, warnings and log lines. The only place that names SQLSTATEs.
 
 use crate::error::Error;
+use crate::ffi::plannable::Refusal;
 use crate::ffi::raise::{Level, Report};
 use crate::load_order::LoadOrder;
 use crate::lookup::Missing;
@@ -143,12 +144,35 @@ impl From<Error> for Report {
                 .with_hint(format!("The types are: {}.", ObjectType::ALL.map(ObjectType::name).join(", "))),
             Error::TrialAndName => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
                 .with_hint("Leave out \"rule\" to ask about a rule in force, or \"rule_name\" to try one."),
+            Error::NotPlannable { refusal, number, count, .. } => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
+                .with_detail(format!("{} {}", nth_statement(*number, *count), why_not_planned(*refusal)))
+                .with_hint("Nothing was run. A plan is made of what creates, alters or drops foreign-data wrappers, servers, user mappings and foreign tables."),
+            Error::PlanRewrites => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
+                .with_detail("The statement reaches a table that is not foreign, and would write its rows anew."),
+            Error::PlanWithinPlan | Error::PlanInParallel => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+            Error::LockTimeout => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                .with_hint("It may be from 0, which waits without end, to 24 days."),
+            Error::Interrupted(caught) => {
+                Self { detail: caught.detail.clone(), hint: caught.hint.clone(), ..report(Code::from(caught.code)) }
+            }
             Error::Missing(missing) => missing_object(missing),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
                 .with_detail("Secrets in the text of the statement could not be hidden."),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Only members of that role may see it, and superusers."),
         }
+    }
+}
+
+fn nth_statement(number: usize, count: usize) -> String {
+    if count > 1 { format!("Statement {number} of {count}") } else { "It".to_owned() }
+}
+
+fn why_not_planned(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotSqlMed => "changes no foreign object.",
+        Refusal::ConnectsOut => "connects to another server, which no rollback undoes.",
+        Refusal::CommitsInside => "commits inside itself, which no rollback undoes.",
     }
 }
 

@@ -27,7 +27,7 @@ impl Key {
 pub type Subtransaction = u32;
 
 /// One touched object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Touch {
     pub key: Key,
     /// The object before the first touch; None if it was made by it.
@@ -84,7 +84,7 @@ impl Touch {
 }
 
 /// Everything that was touched, in the order of the first touch.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Touched {
     touches: Vec<Touch>,
     /// Where each stands, by class, object and actor.

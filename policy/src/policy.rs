@@ -1,5 +1,6 @@
 //! All rules in force, and their verdict on a change.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -80,6 +81,16 @@ impl Policy {
             }
         }
         violations
+    }
+
+    /// What the object violated before the change and violates still, beside what the change raises.
+    pub fn still_standing(&self, change: &Change, raised: &[Violation], session: &dyn Session) -> Vec<Violation> {
+        let Some(new) = change.new.as_ref().filter(|_| change.old.is_some()) else { return Vec::new() };
+        let is_raised =
+            |found: &Violation| raised.iter().any(|other| other.rule == found.rule && other.option == found.option);
+        let as_it_is = Change { old: None, new: Some(new.clone()), forms: BTreeSet::new(), touched: true };
+        let standing = self.evaluate(&as_it_is, session).into_iter().filter(|found| !is_raised(found));
+        standing.map(Violation::with_fix_in_hint).collect()
     }
 
     /// Whether any rule on that type of object depends on the state of what stands above it.

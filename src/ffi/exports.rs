@@ -1,7 +1,9 @@
 //! The functions that PostgreSQL finds by name: what `sql/` declares, a row each.
 
 use crate::ffi::function::sql_functions;
-use crate::functions::{delegates, effective, options, packs, policy, policy_check, rules, state, status, violations};
+use crate::functions::{
+    delegates, effective, options, packs, plan, policy, policy_check, rules, state, status, violations,
+};
 use crate::wrapper::entry;
 
 sql_functions! {
@@ -18,6 +20,8 @@ sql_functions! {
     call: fdw_guard_column_options, pg_finfo_fdw_guard_column_options => options::column_options;
     call: fdw_guard_effective_options, pg_finfo_fdw_guard_effective_options => effective::effective_options;
     call: fdw_guard_table_state, pg_finfo_fdw_guard_table_state => state::table_state;
+    call: fdw_guard_plan, pg_finfo_fdw_guard_plan => plan::plan;
+    call: fdw_guard_explain_plan, pg_finfo_fdw_guard_explain_plan => plan::explain_plan;
     call: fdw_guard_status, pg_finfo_fdw_guard_status => status::status;
     call: fdw_guard_violations, pg_finfo_fdw_guard_violations => violations::violations;
     call: fdw_guard_delegate_of, pg_finfo_fdw_guard_delegate_of => delegates::delegate_of;

@@ -7,11 +7,27 @@ use crate::ffi::raise::{self, Report};
 use crate::ffi::{text, tuple};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
+use std::ffi::c_char;
+use std::marker::PhantomData;
 
 /// One call of a function: its arguments, and what it has to say beside its answer.
 pub struct Call {
     info: pg_sys::FunctionCallInfo,
     notices: RefCell<Vec<Report>>,
+}
+
+/// SQL in the database's encoding.
+#[derive(Clone, Copy)]
+pub struct Source<'call> {
+    text: *const c_char,
+    call: PhantomData<&'call Call>,
+}
+
+impl Source<'_> {
+    /// A C string that lives as long as the call.
+    pub fn as_ptr(&self) -> *const c_char {
+        self.text
+    }
 }
 
 /// A value on its way to PostgreSQL.
@@ -68,11 +84,17 @@ impl From<Vec<String>> for Value {
 pub enum Answer<'a> {
     One(Value),
     Rows(Box<dyn Iterator<Item = Vec<Value>> + 'a>),
+    /// Of `SETOF` a type that is no row type.
+    Column(Box<dyn Iterator<Item = Value> + 'a>),
 }
 
 impl<'a> Answer<'a> {
     pub fn rows(rows: impl IntoIterator<Item = Vec<Value>> + 'a) -> Self {
         Self::Rows(Box::new(rows.into_iter()))
+    }
+
+    pub fn column(values: impl IntoIterator<Item = Value> + 'a) -> Self {
+        Self::Column(Box::new(values.into_iter()))
     }
 }
 
@@ -81,6 +103,25 @@ impl Call {
     pub fn text(&self, place: usize) -> Option<String> {
         // SAFETY: the SQL declaration says that the argument is of type text; every caller names such a place.
         self.datum(place).map(|datum| unsafe { tuple::text_of(datum) })
+    }
+
+    /// The `text` argument at that place as PostgreSQL's parser reads it, None if it is null.
+    pub fn source(&self, place: usize) -> Option<Source<'_>> {
+        // SAFETY: the SQL declaration says that the argument is of type text; every caller names such a place. The copy lives
+        // as long as the call's memory context.
+        let text = self.datum(place).map(|datum| unsafe { pg_sys::text_to_cstring(datum.cast_mut_ptr()) })?;
+        Some(Source { text, call: PhantomData })
+    }
+
+    /// The `interval` argument at that place in milliseconds, a month being thirty days as in `lock_timeout`; None if it is
+    /// null.
+    pub fn milliseconds(&self, place: usize) -> Option<i64> {
+        // SAFETY: the SQL declaration says that the argument is of type interval; every caller names such a place.
+        let interval = self.datum(place).map(|datum| unsafe { *datum.cast_mut_ptr::<pg_sys::Interval>() })?;
+        let days = i64::from(interval.month).saturating_mul(30).saturating_add(interval.day.into());
+        // Less than a millisecond is not nothing.
+        let milliseconds = interval.time / 1000 + i64::from(interval.time % 1000 > 0);
+        Some(days.saturating_mul(86_400_000).saturating_add(milliseconds))
     }
 
     /// The `name` argument at that place, None if it is null.
@@ -187,16 +228,25 @@ unsafe fn give(info: pg_sys::FunctionCallInfo, answer: Answer<'_>) -> Datum {
             unsafe { (*info).isnull = is_null };
             datum
         }
-        Answer::Rows(rows) => {
-            // SAFETY: the caller's promise; InitMaterializedSRF sets up resultinfo's tuple store and row type.
-            unsafe {
-                pg_sys::InitMaterializedSRF(info, 0);
-                let result = (*info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-                rows.for_each(|row| put_row(result, &row));
-            }
-            Datum::null()
-        }
+        // SAFETY: the caller's promise.
+        Answer::Rows(rows) => unsafe { give_rows(info, 0, rows) },
+        // SAFETY: as above; a type that is no row type has no description but the one that the caller expects.
+        Answer::Column(values) => unsafe {
+            give_rows(info, pg_sys::MAT_SRF_USE_EXPECTED_DESC, values.map(|value| vec![value]))
+        },
     }
+}
+
+/// # Safety
+/// As for [`give`].
+unsafe fn give_rows(info: pg_sys::FunctionCallInfo, flags: u32, rows: impl Iterator<Item = Vec<Value>>) -> Datum {
+    // SAFETY: the caller's promise; InitMaterializedSRF sets up resultinfo's tuple store and row type.
+    unsafe {
+        pg_sys::InitMaterializedSRF(info, flags);
+        let result = (*info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+        rows.for_each(|row| put_row(result, &row));
+    }
+    Datum::null()
 }
 
 /// # Safety

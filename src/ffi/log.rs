@@ -5,7 +5,7 @@
 //! PostgreSQL's that can raise an error, reads no catalog, and changes texts where they stand, which PostgreSQL frees as
 //! its own.
 
-use crate::ffi::client_text;
+use crate::ffi::{client_text, raise};
 use crate::redaction::{self, Field, Line, OutOfMemory};
 use crate::settings;
 use pgrx::PgLogLevel;
@@ -57,8 +57,10 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
     // so does what is shown of it.
     unsafe {
         let statement = bytes(original.unwrap_or(shown));
-        let about = Line::new(statement, original.map(|_| bytes(shown)), bytes(line.message), bytes(line.detail));
-        for (text, field) in fields(line) {
+        let about = Line::new(statement, original.is_some(), bytes(line.message), bytes(line.detail));
+        hide_token(line, &about);
+        let ours = if bytes(line.domain) == raise::DOMAIN.to_bytes() { OURS } else { 0 };
+        for (text, field) in fields(line).into_iter().skip(ours) {
             hide_in(text, |bytes| about.hide(bytes, field));
         }
     }
@@ -67,6 +69,35 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
         client_text::report();
     }
 }
+
+/// The message of an error in a statement that does not parse, before it is translated.
+const AT_OR_NEAR: &[u8] = b"%s at or near \"%s\"";
+
+/// Hides the token at which a statement does not parse, if it is hidden in the statement.
+///
+/// # Safety
+/// As for [`hide`].
+unsafe fn hide_token(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
+    // SAFETY: the caller's promise; the message's identity is null or a C string.
+    unsafe {
+        if bytes(line.message_id) != AT_OR_NEAR {
+            return;
+        }
+        let (position, inner) = (line.cursorpos.unsigned_abs() as usize, line.internalpos.unsigned_abs() as usize);
+        let is_inner = !line.internalquery.is_null() && inner > 0;
+        let is_hidden = if is_inner {
+            redaction::hides_token_at(inner, bytes(line.internalquery)).unwrap_or(true)
+        } else {
+            about.names_hidden_token(position)
+        };
+        if is_hidden {
+            hide_in(line.message, |message| Ok(Some(redaction::without_quoted(message)?)));
+        }
+    }
+}
+
+/// How many of [`fields`] hold our own words, if a message is ours.
+const OURS: usize = 4;
 
 fn fields(line: &pg_sys::ErrorData) -> [(*mut c_char, Field); 6] {
     [

@@ -7,9 +7,13 @@ use pgrx::pg_sys::{self, Oid};
 /// Whether the current role would see the options of a user mapping in `pg_user_mappings`: its own with USAGE on the
 /// server, PUBLIC's as the server's owner, every one as a superuser (the view's definition in system_views.sql).
 pub fn may_see_user_mapping(mapping: Oid) -> bool {
-    let caller = session::current_role();
-    // SAFETY: looks the current role up.
-    if unsafe { pg_sys::superuser() } {
+    may_see_user_mapping_as(mapping, session::current_role())
+}
+
+/// The same of any role.
+pub fn may_see_user_mapping_as(mapping: Oid, caller: Oid) -> bool {
+    // SAFETY: looks the role up.
+    if unsafe { pg_sys::superuser_arg(caller) } {
         return true;
     }
     let server = catalog::user_mapping(mapping).map(|found| found.above);

@@ -4,6 +4,7 @@ pub mod delegates;
 pub mod effective;
 pub mod options;
 pub mod packs;
+pub mod plan;
 pub mod policy;
 pub mod policy_check;
 pub mod rules;

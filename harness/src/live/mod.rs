@@ -18,6 +18,7 @@ mod mappings;
 mod mysql_fdw;
 mod packs;
 mod passthrough;
+mod plan;
 mod policy_file;
 mod readme;
 mod rejected_alter;
@@ -65,6 +66,7 @@ fn all() -> Vec<LiveTest> {
         mysql_fdw::TESTS,
         packs::TESTS,
         passthrough::TESTS,
+        plan::TESTS,
         policy_file::TESTS,
         readme::TESTS,
         rejected_alter::TESTS,

@@ -81,7 +81,7 @@ impl Names {
     /// Whether the value of an option is a secret that stands on one of these types of object; on which of them is not
     /// known. If there is none, it may stand on any.
     pub fn is_secret(&self, on: &[ObjectType], option: &[u8]) -> bool {
-        let Some(option) = readable(option) else { return true };
+        let Some(option) = readable(option) else { return self.is_secret_unread(on, option) };
         if self.is_named_secret(option) {
             return true;
         }
@@ -89,6 +89,17 @@ impl Names {
         let asked = self.said.iter().filter(|(object_type, _)| may_stand_on(object_type));
         let said = asked.filter_map(|(_, said)| said.get(option).copied()).reduce(|one, other| one || other);
         said.unwrap_or(self.silence_is_secret || may_stand_on(&ObjectType::UserMapping))
+    }
+
+    /// The same of a name in an encoding that is not known here: whoever calls such names secret may mean this one.
+    fn is_secret_unread(&self, on: &[ObjectType], option: &[u8]) -> bool {
+        let is_said_of_one = self.said.values().flatten().any(|(name, is_secret)| *is_secret && !name.is_ascii());
+        option.len() > LONGEST
+            || is_said_of_one
+            || self.silence_is_secret
+            || on.is_empty()
+            || on.contains(&ObjectType::UserMapping)
+            || self.is_named_secret(&String::from_utf8_lossy(option))
     }
 
     /// Whether the name itself says that it is a secret's, so that what follows it is hidden wherever it stands.

@@ -5,40 +5,50 @@
 /// functions too, `rotate_secret`, and `U&`, which can spell anything.
 const WORDS: [&[u8]; 5] = [b"option", b"mapping", b"rotate_secret", b"u&'", b"u&\""];
 
+/// In each of the words stand four bytes, or three, that seldom stand together elsewhere, and how far in.
+const HINTS: [(&[u8], usize); 4] = [(b"opti", 0), (b"appi", 1), (b"te_s", 4), (b"u&", 0)];
+
 /// Bytes that are looked at in one go.
 const CHUNK: usize = 256;
 
 /// Whether the text holds one of the words, in upper or lower case.
 pub fn may_hold_secrets(text: &[u8]) -> bool {
-    let second = text.get(1..).unwrap_or_default();
-    let third = text.get(2..).unwrap_or_default();
-    let chunks = text.chunks(CHUNK).zip(second.chunks(CHUNK)).zip(third.chunks(CHUNK));
-    chunks.enumerate().any(|(number, ((first, second), third))| {
-        hints(first, second, third) && holds_word(text, number * CHUNK, third.len())
+    let from = |place: usize| text.get(place..).unwrap_or_default().chunks(CHUNK);
+    let chunks = from(0).zip(from(1).chain(NOTHING)).zip(from(2).chain(NOTHING)).zip(from(3).chain(NOTHING));
+    chunks.enumerate().any(|(number, (((first, second), third), fourth))| {
+        hints(first, second, third, fourth) && holds_word(text, number * CHUNK, first.len())
     })
 }
 
-/// Whether somewhere three bytes stand that stand in one of the words: `pti`, `ppi`, `e_s`, `u&`. No byte leaves the loop, so
-/// that it can be done for many at once.
-fn hints(first: &[u8], second: &[u8], third: &[u8]) -> bool {
+/// What is behind the end.
+const NOTHING: [&[u8]; 3] = [&[]; 3];
+
+/// Whether a hint may begin somewhere. No byte leaves the loop early, so that it can be done for many at once.
+fn hints(first: &[u8], second: &[u8], third: &[u8], fourth: &[u8]) -> bool {
     let mut found = 0_u8;
-    for ((a, b), c) in first.iter().zip(second).zip(third) {
-        let (a, b, c) = (a | 0x20, b | 0x20, c | 0x20);
-        let middle = (a == b'p') & ((b == b't') | (b == b'p')) & (c == b'i');
-        let function = (a == b'e') & (b == b'_' | 0x20) & (c == b's');
+    for (((a, b), c), d) in first.iter().zip(second).zip(third).zip(fourth) {
+        let (a, b, c, d) = (a | 0x20, b | 0x20, c | 0x20, d | 0x20);
+        let option = (a == b'o') & (b == b'p') & (c == b't') & (d == b'i');
+        let mapping = (a == b'a') & (b == b'p') & (c == b'p') & (d == b'i');
+        let secret = (a == b't') & (b == b'e') & (c == b'_' | 0x20) & (d == b's');
         let unicode = (a == b'u') & (b == b'&');
-        found |= u8::from(middle | function | unicode);
+        found |= u8::from(option | mapping | secret | unicode);
     }
-    found != 0
+    // The last few bytes of a text have no fourth behind them, and `U&'` is that short.
+    found != 0 || fourth.len() < first.len()
 }
 
-/// Whether a word begins so that its hint is in the chunk that begins at `start`.
+/// Whether a word stands there of which the hint begins in the chunk that begins at `start`.
 fn holds_word(text: &[u8], start: usize, length: usize) -> bool {
-    const LONGEST: usize = 13;
-    let before = start.saturating_sub(LONGEST);
-    (before..start + length).any(|place| {
+    (start..start + length).any(|place| {
         let rest = text.get(place..).unwrap_or_default();
-        WORDS.iter().any(|word| starts_with(rest, word))
+        if !rest.first().is_some_and(|byte| b"oatu".contains(&(byte | 0x20))) {
+            return false;
+        }
+        HINTS.iter().filter(|(hint, _)| starts_with(rest, hint)).any(|(_, before)| {
+            let word = place.checked_sub(*before).and_then(|place| text.get(place..)).unwrap_or_default();
+            WORDS.iter().any(|known| starts_with(word, known))
+        })
     })
 }
 
