@@ -84,7 +84,7 @@ fn match_all(policy: &Policy, actor: &Actor, object_type: ObjectType, unmatched:
     }
     let mut walk = Walk::new(route, "fdw_guard.policy_check");
     while let Some(matched) = walk.step(|_, _| true, |situation| policy.matching(&situation, actor)) {
-        matched.iter().for_each(|position| drop(unmatched.remove(position)));
+        unmatched.retain(|position, _| !matched.contains(position));
         if !is_wanted(unmatched) {
             return;
         }
