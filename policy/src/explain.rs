@@ -14,7 +14,7 @@ use crate::schema::CompiledSchema;
 use crate::secret::escaped;
 use crate::survey::Annotation;
 use crate::view::View;
-use crate::violation::{Violation, ViolationKind, two_sentences};
+use crate::violation::{Violation, ViolationKind};
 
 /// The object as a message names it: `server "foo"`.
 fn describe(situation: &Situation) -> String {
@@ -257,4 +257,10 @@ impl Explainer<'_> {
         let left = self.schema.faults(&options);
         left.iter().all(|fault| fault.option.as_deref() != Some(option) && all.contains(fault))
     }
+}
+
+fn two_sentences(first: Option<String>, second: Option<String>) -> Option<String> {
+    let (Some(first), Some(second)) = (&first, &second) else { return first.or(second) };
+    let end = if first.ends_with(['.', '!', '?']) { "" } else { "." };
+    Some(format!("{first}{end} {second}"))
 }

@@ -89,8 +89,7 @@ impl Policy {
         let is_raised =
             |found: &Violation| raised.iter().any(|other| other.rule == found.rule && other.option == found.option);
         let as_it_is = Change { old: None, new: Some(new.clone()), forms: BTreeSet::new(), touched: true };
-        let standing = self.evaluate(&as_it_is, session).into_iter().filter(|found| !is_raised(found));
-        standing.map(Violation::with_fix_in_hint).collect()
+        self.evaluate(&as_it_is, session).into_iter().filter(|found| !is_raised(found)).collect()
     }
 
     /// Whether any rule on that type of object depends on the state of what stands above it.

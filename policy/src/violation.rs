@@ -41,21 +41,6 @@ pub struct Violation {
     pub fix: Option<String>,
 }
 
-impl Violation {
-    /// The same where there is no place for the statement that would mend it but the hint.
-    pub(crate) fn with_fix_in_hint(self) -> Self {
-        let fix = self.fix.as_ref().map(|fix| format!("Use {fix}."));
-        Self { hint: two_sentences(self.hint, fix), fix: None, ..self }
-    }
-}
-
-/// Both as one text.
-pub(crate) fn two_sentences(first: Option<String>, second: Option<String>) -> Option<String> {
-    let (Some(first), Some(second)) = (&first, &second) else { return first.or(second) };
-    let end = if first.ends_with(['.', '!', '?']) { "" } else { "." };
-    Some(format!("{first}{end} {second}"))
-}
-
 /// What one error or warning says of any number of violations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
