@@ -26,7 +26,7 @@ impl Progress {
     /// One more object has been looked at.
     pub fn step(&mut self) {
         self.done += 1;
-        if self.done % STRIDE == 0 && Instant::now() >= self.next {
+        if self.done.is_multiple_of(STRIDE) && Instant::now() >= self.next {
             client_text::report_after(&format!("/* {}: {} of {} objects */ ", self.function, self.done, self.total));
             self.is_shown = true;
             self.next = Instant::now() + INTERVAL;

@@ -135,7 +135,7 @@ impl<'s> Search<'s> {
     }
 }
 
-fn strings<'s>(value: Option<&'s Value>) -> impl Iterator<Item = &'s str> {
+fn strings(value: Option<&Value>) -> impl Iterator<Item = &str> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
