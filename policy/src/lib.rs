@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod catalogue;
+pub mod change;
 mod check;
 mod context;
 pub mod ddl;
@@ -27,6 +28,7 @@ mod merge;
 pub mod model;
 pub mod packs;
 pub mod pattern;
+pub mod plan;
 pub mod policy;
 mod quick;
 pub mod reading;

@@ -135,6 +135,11 @@ impl Shown {
         Self(None)
     }
 
+    /// What everybody may see.
+    pub(crate) fn plain(text: String) -> Self {
+        Self(Some(text))
+    }
+
     /// The text, unless it is a secret's.
     pub fn text(&self) -> Option<&str> {
         self.0.as_deref()
