@@ -193,6 +193,93 @@ END;
 COMMENT ON FUNCTION fdw_guard.uninstall_pack(text) IS 'removes the rules of a pack; returns how many';
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- History: what changed. Only the library writes the rows; the view shows them.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE fdw_guard.history_row (
+    id                uuid PRIMARY KEY,
+    at                timestamptz NOT NULL,
+    transaction_id    xid8 NOT NULL,
+    ord               integer NOT NULL,
+    session_role      text NOT NULL,
+    acting_role       text NOT NULL,
+    client_addr       inet,
+    application_name  text,
+    tag               text,
+    form              text,
+    object_type       text NOT NULL,
+    identity          text NOT NULL,
+    system_identifier bigint NOT NULL,
+    object            oid,
+    column_number     smallint,
+    attribute         text,
+    change            text NOT NULL,
+    old               text,
+    new               text,
+    overridden_rule   text,
+    override_reason   text,
+    statement         text
+);
+COMMENT ON TABLE fdw_guard.history_row IS 'the rows behind the view history; only the library writes them';
+COMMENT ON COLUMN fdw_guard.history_row.id IS 'what revert() takes';
+COMMENT ON COLUMN fdw_guard.history_row.at IS 'when the change was recorded, at the end of its statement';
+COMMENT ON COLUMN fdw_guard.history_row.transaction_id IS 'of the cluster that system_identifier names';
+COMMENT ON COLUMN fdw_guard.history_row.ord IS 'order within the transaction';
+COMMENT ON COLUMN fdw_guard.history_row.session_role IS 'SESSION_USER';
+COMMENT ON COLUMN fdw_guard.history_row.acting_role IS 'CURRENT_USER when the object was touched';
+COMMENT ON COLUMN fdw_guard.history_row.client_addr IS 'null for a Unix socket';
+COMMENT ON COLUMN fdw_guard.history_row.tag IS 'command tag of the statement; null for a change outside any statement';
+COMMENT ON COLUMN fdw_guard.history_row.form IS 'kind of change, as rules name it; null for a consequence that no form names';
+COMMENT ON COLUMN fdw_guard.history_row.object_type IS 'as pg_identify_object gives it, or rule';
+COMMENT ON COLUMN fdw_guard.history_row.identity IS 'as pg_identify_object gave it before the change, or the name of the rule';
+COMMENT ON COLUMN fdw_guard.history_row.system_identifier IS 'of the cluster whose object it is, as in pg_control_system()';
+COMMENT ON COLUMN fdw_guard.history_row.object IS 'oid in that cluster, of a column that of its table; null for a rule and in a row that was restored from a dump';
+COMMENT ON COLUMN fdw_guard.history_row.column_number IS 'of a column';
+COMMENT ON COLUMN fdw_guard.history_row.attribute IS 'what of the object changed, as in table_state(), or option, constraint or trigger and its name; null for the object as a whole';
+COMMENT ON COLUMN fdw_guard.history_row.change IS 'create or drop of the object, add, set or drop of an attribute';
+COMMENT ON COLUMN fdw_guard.history_row.old IS 'before the change; a secret is ***';
+COMMENT ON COLUMN fdw_guard.history_row.new IS 'after the change; a secret is ***';
+COMMENT ON COLUMN fdw_guard.history_row.overridden_rule IS 'rules of mode deny that did not refuse the change, because of fdw_guard.enforcement';
+COMMENT ON COLUMN fdw_guard.history_row.override_reason IS 'fdw_guard.override_reason at that time';
+COMMENT ON COLUMN fdw_guard.history_row.statement IS 'the innermost statement, secrets as ***';
+
+CREATE INDEX history_row_object ON fdw_guard.history_row (object);
+CREATE INDEX history_row_identity ON fdw_guard.history_row (object_type, identity);
+
+CREATE FUNCTION fdw_guard.keep_history() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_keep_history';
+COMMENT ON FUNCTION fdw_guard.keep_history() IS 'refuses whoever would write history by hand';
+
+-- For each row too, because logical replication fires no trigger for statements.
+CREATE TRIGGER keep_rows BEFORE INSERT OR UPDATE OR DELETE ON fdw_guard.history_row
+    FOR EACH ROW EXECUTE FUNCTION fdw_guard.keep_history();
+ALTER TABLE fdw_guard.history_row ENABLE ALWAYS TRIGGER keep_rows;
+CREATE TRIGGER keep_table BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON fdw_guard.history_row
+    FOR EACH STATEMENT EXECUTE FUNCTION fdw_guard.keep_history();
+ALTER TABLE fdw_guard.history_row ENABLE ALWAYS TRIGGER keep_table;
+
+SELECT pg_catalog.pg_extension_config_dump('fdw_guard.history_row', '');
+
+CREATE FUNCTION fdw_guard.may_see_history(object_type text, system_identifier bigint, object oid) RETURNS boolean
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_may_see_history';
+COMMENT ON FUNCTION fdw_guard.may_see_history(text, bigint, oid) IS 'whether the caller may see what the options of that object were';
+
+CREATE VIEW fdw_guard.history AS
+    SELECT h.id, h.at, h.transaction_id, h.ord, h.session_role, h.acting_role, h.client_addr, h.application_name, h.tag,
+           h.form, h.object_type, h.identity, h.system_identifier, h.object, h.column_number, h.attribute, h.change,
+           CASE WHEN v.visible OR h.old OPERATOR(pg_catalog.=) '***' THEN h.old END AS old,
+           CASE WHEN v.visible OR h.new OPERATOR(pg_catalog.=) '***' THEN h.new END AS new,
+           h.overridden_rule, h.override_reason,
+           CASE WHEN v.visible THEN h.statement END AS statement
+    FROM fdw_guard.history_row h
+    CROSS JOIN LATERAL fdw_guard.may_see_history(h.object_type, h.system_identifier, h.object) v(visible);
+COMMENT ON VIEW fdw_guard.history IS 'who changed what, when and from where; values show to those who may see the object''s options';
+
+CREATE FUNCTION fdw_guard.prune_history(older_than interval) RETURNS bigint
+    STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_prune_history';
+COMMENT ON FUNCTION fdw_guard.prune_history(interval) IS 'removes rows of the history that are older; returns how many';
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- State: what the options are. Values show only to those who see them in pg_user_mappings, secrets to nobody.
 -- ---------------------------------------------------------------------------------------------------------------------
 
@@ -536,11 +623,12 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.table_state(regclass),
     fdw_guard.policy_schema(),
     fdw_guard.status(),
-    fdw_guard.delegate_of(oid)
+    fdw_guard.delegate_of(oid),
+    fdw_guard.may_see_history(text, bigint, oid)
     TO PUBLIC;
 GRANT SELECT ON
     fdw_guard.servers, fdw_guard.user_mappings, fdw_guard.foreign_tables, fdw_guard.foreign_columns,
     fdw_guard.options, fdw_guard.guarded_wrappers
     TO PUBLIC;
 GRANT EXECUTE ON FUNCTION fdw_guard.policy(), fdw_guard.pack_list() TO pg_monitor;
-GRANT SELECT ON fdw_guard.rule, fdw_guard.packs TO pg_monitor;
+GRANT SELECT ON fdw_guard.rule, fdw_guard.packs, fdw_guard.history TO pg_monitor;

@@ -1,5 +1,6 @@
 //! What can go wrong in a function of the extension. How PostgreSQL hears of it is said in [`crate::report`].
 
+use crate::ffi::history::HistoryError;
 use crate::lookup::Missing;
 use fdw_guard_policy::redact::OutOfMemory;
 use fdw_guard_policy::rule::RuleError;
@@ -41,6 +42,11 @@ pub enum Error {
     /// An object that the caller names.
     #[error(transparent)]
     Missing(#[from] Missing),
+    /// The history is written by the library only.
+    #[error("only fdw_guard itself writes its history")]
+    HistoryIsKept,
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// A text of the user's is larger than what memory is left.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),

@@ -4,19 +4,24 @@
 //! as it is is read, and the policy judges the difference. Touches outside any frame (another extension's C code, a
 //! library loaded mid-statement) and those of `check_mode = deferred` wait for the end of the transaction.
 
+use crate::error::Error;
 use crate::ffi::hooks::{Access, Catalog};
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
-use crate::ffi::statement::{Foretold, Named, NamedForm, Said};
+use crate::ffi::statement::{Foretold, Named, NamedForm, Said, Wording};
 use crate::ffi::{catalog, inside, scan, server, session};
+use crate::history::{self, Account};
 use crate::judge;
 use crate::policy_in_force;
+use crate::report;
 use crate::scene::{Class, scene, scene_from_outside};
 use crate::settings::{self, CheckMode, Enforcement};
 use crate::touched::{How, Key, Subtransaction, Touch, Touched};
 use fdw_guard_policy::form::Form;
 use fdw_guard_policy::model::{Attributes, ObjectType};
 use fdw_guard_policy::policy::Policy;
+use fdw_guard_policy::rule::Mode;
+use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::mem;
@@ -26,6 +31,7 @@ use std::mem;
 struct Frame {
     touched: Touched,
     named: Option<Named>,
+    wording: Option<Wording>,
     /// What was judged before the statement ran, and is not to be judged again.
     foretold: Option<(Class, Oid)>,
     /// The grants on wrappers and servers before it, where it may change them and a rule minds.
@@ -36,6 +42,8 @@ struct Frame {
 struct Open {
     frames: Vec<Frame>,
     waiting: Touched,
+    /// What was touched outside any frame, to be recorded then; the rest of what waits has been.
+    unrecorded: Touched,
 }
 
 impl Open {
@@ -48,15 +56,32 @@ impl Open {
         self.frames.last().is_some_and(|frame| frame.foretold == Some((key.class, key.oid)))
     }
 
-    /// Everything that was touched in this transaction and not judged yet.
+    /// Everything that was touched in this transaction and is not done with yet.
     fn all(&mut self) -> impl Iterator<Item = &mut Touched> {
-        self.frames.iter_mut().map(|frame| &mut frame.touched).chain([&mut self.waiting])
+        let waiting = [&mut self.waiting, &mut self.unrecorded];
+        self.frames.iter_mut().map(|frame| &mut frame.touched).chain(waiting)
+    }
+
+    /// Notes one more touch; says whether nothing of the object has to be looked at any more.
+    fn note_again(&mut self, key: Key, how: How) -> bool {
+        let is_outside = self.frames.is_empty();
+        let is_known = self.innermost().note_again(key, how);
+        is_known && (!is_outside || self.unrecorded.note_again(key, how))
+    }
+
+    fn add(&mut self, touch: Touch) {
+        if self.frames.is_empty() {
+            self.unrecorded.add(touch.clone());
+        }
+        self.innermost().add(touch);
     }
 }
 
 thread_local! {
     /// Never borrowed across a call into PostgreSQL, which may leave by an error and never give it back.
-    static OPEN: RefCell<Open> = const { RefCell::new(Open { frames: Vec::new(), waiting: Touched::NOTHING }) };
+    static OPEN: RefCell<Open> = const {
+        RefCell::new(Open { frames: Vec::new(), waiting: Touched::NOTHING, unrecorded: Touched::NOTHING })
+    };
 }
 
 fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
@@ -64,7 +89,7 @@ fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
 }
 
 /// The reports for a change that is judged before the statement runs.
-pub fn foretell(change: Option<Foretold>) -> Vec<Report> {
+pub fn foretell(change: Option<Foretold>, wording: Wording) -> Vec<Report> {
     if settings::enforcement() == Enforcement::Off {
         return Vec::new();
     }
@@ -77,7 +102,12 @@ pub fn foretell(change: Option<Foretold>) -> Vec<Report> {
     let scene = scene_from_outside(class, oid);
     let mut touched = Touched::default();
     touched.add(Touch { named: vec![NamedForm { form, column: None }], ..Touch::of(key, scene) });
-    judge::judge(&touched)
+    let violations = match judge::judge(&touched) {
+        Ok(violations) => violations,
+        Err(error) => return vec![error.into()],
+    };
+    let account = Account::of(&Touched::NOTHING, Some(wording));
+    refusal(&violations, &account).into_iter().chain(report::of_violations(violations, settings::enforcement())).collect()
 }
 
 fn object_of(change: Foretold) -> (Class, Oid) {
@@ -95,10 +125,11 @@ fn form_of(change: Foretold) -> Form {
 }
 
 /// A watched statement begins.
-pub fn open_frame(said: Said) {
+pub fn open_frame(said: Said, wording: Wording) {
     let grants = if said.may_grant && grants_count() { grants() } else { Vec::new() };
     let foretold = said.foretold.map(object_of);
-    with_open(|open| open.frames.push(Frame { touched: Touched::default(), named: said.named, foretold, grants }));
+    let frame = Frame { touched: Touched::default(), named: said.named, wording: Some(wording), foretold, grants };
+    with_open(|open| open.frames.push(frame));
 }
 
 /// The statement has failed: PostgreSQL undoes what it touched.
@@ -109,7 +140,7 @@ pub fn abandon_frame() {
 /// The statement has run: the reports to raise for it, warnings first.
 pub fn close_frame() -> Vec<Report> {
     let Some(frame) = with_open(|open| open.frames.pop()) else { return Vec::new() };
-    let Frame { mut touched, named, grants, .. } = frame;
+    let Frame { mut touched, named, wording, grants, .. } = frame;
     touched.say(named.as_ref().map(|named| named.forms.as_slice()).unwrap_or_default());
     add_named(&mut touched, named);
     add_granted(&mut touched, grants);
@@ -117,10 +148,11 @@ pub fn close_frame() -> Vec<Report> {
         return Vec::new();
     }
     match settings::check_mode() {
-        CheckMode::Immediate => verdict(&touched),
+        CheckMode::Immediate => verdict(&touched, wording),
         CheckMode::Deferred => {
+            let reports = record_before_verdict(&touched, wording);
             with_open(|open| open.waiting.absorb(touched));
-            Vec::new()
+            reports
         }
     }
 }
@@ -163,8 +195,9 @@ fn grants() -> Vec<(Class, Oid, Attributes)> {
 }
 
 fn grants_count() -> bool {
-    settings::enforcement() != Enforcement::Off
-        && policy_in_force::policy().is_ok_and(|policy| policy.governs(&[Form::Grant, Form::Revoke]))
+    history::records()
+        || settings::enforcement() != Enforcement::Off
+            && policy_in_force::policy().is_ok_and(|policy| policy.governs(&[Form::Grant, Form::Revoke]))
 }
 
 /// The grants on a wrapper or a server now.
@@ -184,22 +217,30 @@ fn catalog_of(class: Class) -> Option<Oid> {
 /// The transaction is about to commit: the reports for all that has not been judged yet. Frames are open here when the
 /// commit comes from within a statement (CALL of a procedure that commits); they stay open, empty.
 pub fn before_commit() -> Vec<Report> {
-    let touched = with_open(|open| {
-        let mut touched = mem::take(&mut open.waiting);
-        open.frames.iter_mut().for_each(|frame| touched.absorb(mem::take(&mut frame.touched)));
-        touched
+    let (touched, unrecorded) = with_open(|open| {
+        let (mut touched, mut unrecorded) = (mem::take(&mut open.waiting), Vec::new());
+        unrecorded.push((mem::take(&mut open.unrecorded), None));
+        for frame in &mut open.frames {
+            let of_frame = mem::take(&mut frame.touched);
+            touched.absorb(of_frame.clone());
+            unrecorded.push((of_frame, frame.wording));
+        }
+        (touched, unrecorded)
     });
-    if touched.is_empty() { Vec::new() } else { verdict(&touched) }
+    if touched.is_empty() { Vec::new() } else { last_verdict(&touched, &unrecorded) }
 }
 
 /// Whether nothing has been touched in this transaction, as in almost every one.
 pub fn has_noted_nothing() -> bool {
-    OPEN.with_borrow(|open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty()))
+    let nothing =
+        |open: &Open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty());
+    OPEN.with_borrow(nothing) && !history::has_written()
 }
 
 /// The transaction has ended. Frames stay: a procedure that rolls back goes on in the next transaction.
 pub fn forget_transaction() {
     with_open(|open| open.all().for_each(|touched| *touched = Touched::default()));
+    history::forget_transaction();
 }
 
 /// A subtransaction has ended; `heir` is its parent if it was released, None if it was rolled back.
@@ -216,15 +257,84 @@ pub fn depth() -> usize {
     with_open(|open| open.frames.len())
 }
 
-fn verdict(touched: &Touched) -> Vec<Report> {
+/// The reports for what a statement touched. If nothing is refused, it is recorded.
+fn verdict(touched: &Touched, wording: Option<Wording>) -> Vec<Report> {
     server::command_counter_increment();
-    judge::judge(touched)
+    let violations = match violations(touched) {
+        Ok(violations) => violations,
+        Err(error) => return vec![error.into()],
+    };
+    let account = Account::of(touched, wording);
+    let refusal = refusal(&violations, &account);
+    let recorded = if refusal.is_none() { account.write(&violations) } else { Ok(()) };
+    let mut reports: Vec<Report> = refusal.into_iter().chain(raised(violations)).collect();
+    reports.extend(recorded.err().map(Report::from));
+    reports
+}
+
+/// What a transaction touched that ends now, and what of it nobody has recorded.
+fn last_verdict(touched: &Touched, unrecorded: &[(Touched, Option<Wording>)]) -> Vec<Report> {
+    server::command_counter_increment();
+    let violations = match violations(touched) {
+        Ok(violations) => violations,
+        Err(error) => return vec![error.into()],
+    };
+    let refusal = refused_rule(&violations).map(|rule| refused(rule, &violations, &Account::of(touched, None)));
+    let mut accounts = unrecorded.iter().map(|(touched, wording)| Account::of(touched, *wording));
+    let recorded = if refusal.is_none() { accounts.try_for_each(|account| account.write(&violations)) } else { Ok(()) };
+    let mut reports: Vec<Report> = refusal.into_iter().flatten().chain(raised(violations)).collect();
+    reports.extend(recorded.err().map(Report::from));
+    reports
+}
+
+/// A statement whose verdict waits is recorded at once: if the verdict is no, PostgreSQL takes the record back with the
+/// rest. Of the rules only those that are overridden matter here.
+fn record_before_verdict(touched: &Touched, wording: Option<Wording>) -> Vec<Report> {
+    if !history::records() {
+        return Vec::new();
+    }
+    server::command_counter_increment();
+    let is_enforced = settings::enforcement() == Enforcement::On;
+    let overridden = if is_enforced { Vec::new() } else { violations(touched).unwrap_or_default() };
+    let recorded = Account::of(touched, wording).write(&overridden);
+    recorded.err().map(Report::from).into_iter().collect()
+}
+
+/// What all of it violates. Where nothing is enforced that is for the record only, and rules that cannot be read are none.
+fn violations(touched: &Touched) -> Result<Vec<Violation>, Error> {
+    match settings::enforcement() {
+        Enforcement::Off if history::records() => Ok(judge::judge(touched).unwrap_or_default()),
+        Enforcement::Off => Ok(Vec::new()),
+        Enforcement::On | Enforcement::Warn => judge::judge(touched),
+    }
+}
+
+fn raised(violations: Vec<Violation>) -> Vec<Report> {
+    match settings::enforcement() {
+        Enforcement::Off => Vec::new(),
+        enforcement => report::of_violations(violations, enforcement),
+    }
+}
+
+/// The line of the server log for a statement that is refused.
+fn refusal(violations: &[Violation], account: &Account) -> Option<Report> {
+    refused_rule(violations).and_then(|rule| refused(rule, violations, account))
+}
+
+fn refused(rule: &str, violations: &[Violation], account: &Account) -> Option<Report> {
+    settings::record_history().then(|| report::refusal(rule, &account.to_json(violations)))
+}
+
+/// The first rule that refuses.
+fn refused_rule(violations: &[Violation]) -> Option<&str> {
+    let denying = violations.iter().find(|violation| violation.mode == Mode::Deny);
+    denying.filter(|_| settings::enforcement() == Enforcement::On).map(|violation| violation.rule.as_str())
 }
 
 /// The running statement touches a row of a catalog: on the first touch of the object that the row belongs to, its state
 /// is taken as it was.
 pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
-    if settings::enforcement() == Enforcement::Off {
+    if settings::enforcement() == Enforcement::Off && !history::records() {
         return;
     }
     match (catalog, access) {
@@ -256,7 +366,8 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
 
 fn note(class: Class, oid: Oid, how: How) {
     let key = Key { class, oid, actor: session::current_role() };
-    let is_known = with_open(|open| open.foretells(key) || open.innermost().note_again(key, how));
+    let foretold = with_open(|open| open.foretells(key));
+    let is_known = (foretold && !history::records()) || with_open(|open| open.note_again(key, how));
     let is_new = how == How::Made;
     if is_known || !concerns(class, oid, is_new) {
         return;
@@ -270,8 +381,8 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Changed(_) | How::Aside => read(class, oid),
     };
     let columns = how.column().into_iter().collect();
-    let touch = Touch { knows_inside, columns, aside: how == How::Aside, ..Touch::of(key, old) };
-    with_open(|open| open.innermost().add(touch));
+    let touch = Touch { knows_inside, columns, aside: how == How::Aside, foretold, ..Touch::of(key, old) };
+    with_open(|open| open.add(touch));
 }
 
 /// Whether there may be a rule on such objects, or on the columns of such tables.
@@ -280,14 +391,14 @@ fn counts(object_type: ObjectType) -> bool {
         policy.is_about(object_type)
             || object_type == ObjectType::ForeignTable && policy.is_about(ObjectType::ForeignTableColumn)
     };
-    policy_in_force::kept().is_none_or(|policy| is_about(&policy))
+    history::records() || policy_in_force::kept().is_none_or(|policy| is_about(&policy))
 }
 
 /// Whether a rule that judges the running statement may look inside tables. It will be one of those known now, unless the
 /// verdict waits: another session's rule binds this one from its next statement.
 fn inside_counts(class: Class) -> bool {
     let waits = settings::check_mode() == CheckMode::Deferred || with_open(|open| open.frames.is_empty());
-    class == Class::Relation && (waits || a_rule_may_look_inside())
+    class == Class::Relation && (waits || history::records() || a_rule_may_look_inside())
 }
 
 /// As far as the session knows.

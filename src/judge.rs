@@ -1,15 +1,13 @@
 //! The verdict: every change of a statement held against the policy in force.
 
+use crate::error::Error;
 use crate::ffi::memory::Scratch;
-use crate::ffi::raise::Report;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::NamedForm;
 use crate::ffi::{catalog, scan};
 use crate::guard;
 use crate::policy_in_force;
-use crate::report;
 use crate::scene::{self, Class, Scene};
-use crate::settings::{self, Enforcement};
 use crate::touched::{Key, Touch, Touched};
 use fdw_guard_policy::evaluate::Change;
 use fdw_guard_policy::form::{self, Form};
@@ -22,23 +20,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::rc::Rc;
 
-/// The reports to raise for all that was touched, warnings first.
-pub fn judge(touched: &Touched) -> Vec<Report> {
-    let enforcement = settings::enforcement();
-    if enforcement == Enforcement::Off {
-        return Vec::new();
-    }
-    let policy = match policy_in_force::policy() {
-        Ok(policy) => policy,
-        Err(error) => return vec![error.into()],
-    };
+/// What all that was touched violates, whatever comes of it.
+///
+/// # Errors
+/// When there is no policy to judge by.
+pub fn judge(touched: &Touched) -> Result<Vec<Violation>, Error> {
+    let policy = policy_in_force::policy()?;
     if policy.rules().next().is_none() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut judge = Judge { policy: &policy, touched, actors: Vec::new(), violations: Vec::new() };
-    let changed: Vec<Changed> = touched.iter().filter_map(|touch| judge.touch(touch)).collect();
+    let judged = touched.iter().filter(|touch| !touch.foretold);
+    let changed: Vec<Changed> = judged.filter_map(|touch| judge.touch(touch)).collect();
     judge.below(&changed);
-    report::of_violations(judge.violations, enforcement)
+    Ok(judge.violations)
 }
 
 struct Judge<'a> {
@@ -182,12 +177,13 @@ impl Judge<'_> {
 }
 
 /// Columns before and after, by number.
-type Columns = BTreeMap<i16, (Column, Column)>;
+pub type Columns = BTreeMap<i16, (Column, Column)>;
 
 /// A column on one side of a change; None where it is not there.
-type Column = Option<Rc<ObjectState>>;
+pub type Column = Option<Rc<ObjectState>>;
 
-fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
+/// The columns of both sides.
+pub fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
     let mut pairs = Columns::new();
     for (number, column) in old.iter().flat_map(|scene| &scene.columns) {
         pairs.entry(*number).or_default().0 = Some(Rc::clone(column));

@@ -5,6 +5,7 @@ mod error;
 mod ffi;
 mod functions;
 mod guard;
+mod history;
 mod judge;
 mod load_order;
 mod lookup;
@@ -14,6 +15,7 @@ mod redaction;
 mod report;
 mod scene;
 mod settings;
+mod telling;
 mod touched;
 mod wrapper;
 

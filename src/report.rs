@@ -52,6 +52,18 @@ pub fn loaded_too_early(order: &LoadOrder) -> Report {
     .with_hint(order.hint())
 }
 
+/// A statement was refused; `account` says who wanted to change what.
+pub fn refusal(rule: &str, account: &str) -> Report {
+    Report {
+        constraint: Some(rule.to_owned()),
+        ..Report::new(
+            Level::Log,
+            Code::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("rule \"{rule}\" refused a change: {account}"),
+        )
+    }
+}
+
 /// The reports for all violations of a statement: log lines and warnings one by one, and one error for all denials.
 pub fn of_violations(violations: Vec<Violation>, enforcement: Enforcement) -> Vec<Report> {
     let (denied, others): (Vec<_>, Vec<_>) =
@@ -135,6 +147,11 @@ impl From<Error> for Report {
                 report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
             }
             Error::Missing(missing) => missing_object(missing),
+            Error::HistoryIsKept => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+                .with_hint("SELECT fdw_guard.prune_history(older_than) removes old rows."),
+            Error::History(_) => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE).with_hint(
+                "Make the extension anew; a superuser can SET fdw_guard.record_history = off until then.",
+            ),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
                 .with_detail("Secrets in the text of the statement could not be hidden."),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)

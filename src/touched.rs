@@ -27,7 +27,7 @@ impl Key {
 pub type Subtransaction = u32;
 
 /// One touched object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Touch {
     pub key: Key,
     /// The object before the first touch; None if it was made by it.
@@ -46,6 +46,8 @@ pub struct Touch {
     /// The forms that the statement names of whatever table, of which those that reach down to partitions and heirs are
     /// this one's too; None if it was touched by more than one statement, or by none.
     pub said: Option<Rc<[NamedForm]>>,
+    /// It was judged before the statement ran, and is recorded only.
+    pub foretold: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
     pub subtransaction: Subtransaction,
 }
@@ -78,13 +80,13 @@ impl Touch {
     pub fn of(key: Key, old: Option<Scene>) -> Self {
         let subtransaction = session::subtransaction();
         let columns = BTreeSet::from([0]);
-        let (knows_inside, named, aside, grants) = (false, Vec::new(), false, None);
-        Self { key, old, knows_inside, columns, named, aside, grants, said: None, subtransaction }
+        let (knows_inside, named, aside, grants, foretold) = (false, Vec::new(), false, None, false);
+        Self { key, old, knows_inside, columns, named, aside, grants, said: None, foretold, subtransaction }
     }
 }
 
 /// Everything that was touched, in the order of the first touch.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Touched {
     touches: Vec<Touch>,
     /// Where each stands, by class, object and actor.

@@ -19,6 +19,7 @@ mod expression;
 mod fault;
 mod field;
 pub mod form;
+pub mod history;
 mod index;
 pub mod inside;
 pub mod json;

@@ -1,7 +1,7 @@
 //! The functions that PostgreSQL finds by name: what `sql/` declares, a row each.
 
 use crate::ffi::function::sql_functions;
-use crate::functions::{delegates, effective, options, packs, policy, rules, state, status};
+use crate::functions::{delegates, effective, history, options, packs, policy, rules, state, status};
 use crate::wrapper::entry;
 
 sql_functions! {
@@ -16,6 +16,9 @@ sql_functions! {
     call: fdw_guard_foreign_table_options, pg_finfo_fdw_guard_foreign_table_options => options::foreign_table_options;
     call: fdw_guard_column_options, pg_finfo_fdw_guard_column_options => options::column_options;
     call: fdw_guard_effective_options, pg_finfo_fdw_guard_effective_options => effective::effective_options;
+    call_trigger: fdw_guard_keep_history, pg_finfo_fdw_guard_keep_history => history::keep_history;
+    call: fdw_guard_may_see_history, pg_finfo_fdw_guard_may_see_history => history::may_see_history;
+    call: fdw_guard_prune_history, pg_finfo_fdw_guard_prune_history => history::prune_history;
     call: fdw_guard_table_state, pg_finfo_fdw_guard_table_state => state::table_state;
     call: fdw_guard_status, pg_finfo_fdw_guard_status => status::status;
     call: fdw_guard_delegate_of, pg_finfo_fdw_guard_delegate_of => delegates::delegate_of;

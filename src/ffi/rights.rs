@@ -22,6 +22,12 @@ pub fn may_see_user_mapping(mapping: Oid) -> bool {
     }
 }
 
+/// Whether the current role is a superuser.
+pub fn is_superuser() -> bool {
+    // SAFETY: looks the current role up.
+    unsafe { pg_sys::superuser() }
+}
+
 /// Whether the current role is a member of that role, as every superuser is of every role.
 pub fn is_member_of(role: Oid) -> bool {
     // SAFETY: looks the memberships of a role up.

@@ -76,6 +76,11 @@ unsafe extern "C-unwind" fn relation_changed(_argument: Datum, relation: Oid) {
     }
 }
 
+/// Changes whenever a table or a schema may have got another name.
+pub fn name_changes() -> u64 {
+    NAME_CHANGES.get()
+}
+
 /// Changes whenever the rules of the table may have changed.
 pub fn generation() -> u64 {
     GENERATION.get()
@@ -96,20 +101,31 @@ pub fn table() -> Option<Oid> {
 }
 
 fn find_table() -> Oid {
+    find_by_name(TABLE)
+}
+
+/// The table of that name in our schema; invalid if there is none.
+pub fn find_by_name(table: &CStr) -> Oid {
     // SAFETY: system cache look-ups by name; with missing_ok an unknown name is InvalidOid.
     unsafe {
         let schema = pg_sys::get_namespace_oid(SCHEMA.as_ptr(), true);
-        if schema == Oid::INVALID { schema } else { pg_sys::get_relname_relid(TABLE.as_ptr(), schema) }
+        if schema == Oid::INVALID { schema } else { pg_sys::get_relname_relid(table.as_ptr(), schema) }
     }
 }
 
 /// Whether the table is the extension's own, and not somebody's who took its name where the extension is not.
-fn is_ours(table: Oid) -> bool {
-    // SAFETY: catalog look-ups by oid and name.
-    unsafe {
-        let extension = pg_sys::get_extension_oid(EXTENSION.as_ptr(), true);
-        extension != Oid::INVALID && pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table) == extension
-    }
+pub fn is_ours(table: Oid) -> bool {
+    let extension = extension();
+    // SAFETY: a catalog look-up by oid.
+    let of_table = || unsafe { pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table) };
+    extension.is_some_and(|extension| of_table() == extension)
+}
+
+/// The extension in this database.
+pub fn extension() -> Option<Oid> {
+    // SAFETY: a catalog look-up by name; with missing_ok an unknown name is InvalidOid.
+    let extension = unsafe { pg_sys::get_extension_oid(EXTENSION.as_ptr(), true) };
+    (extension != Oid::INVALID).then_some(extension)
 }
 
 /// All rules of the table, as the latest commit and the own transaction left them. A row that cannot be read, because

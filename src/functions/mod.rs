@@ -2,6 +2,7 @@
 
 pub mod delegates;
 pub mod effective;
+pub mod history;
 pub mod options;
 pub mod packs;
 pub mod policy;
