@@ -275,6 +275,49 @@ CREATE VIEW fdw_guard.history AS
     CROSS JOIN LATERAL fdw_guard.may_see_history(h.object_type, h.system_identifier, h.object) v(visible);
 COMMENT ON VIEW fdw_guard.history IS 'who changed what, when and from where; values show to those who may see the object''s options';
 
+CREATE FUNCTION fdw_guard.undo(
+    object_type text, identity text, system_identifier bigint, object oid, column_number smallint,
+    attribute text, change text, old text, new text
+) RETURNS text[]
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_undo';
+COMMENT ON FUNCTION fdw_guard.undo IS 'the statements that undo one row of the history; an error says why there are none';
+
+CREATE FUNCTION fdw_guard.revert_plan(id uuid) RETURNS SETOF text
+    STABLE STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    h fdw_guard.history;
+BEGIN
+    SELECT * INTO h FROM fdw_guard.history r WHERE r.id = revert_plan.id;
+    IF NOT FOUND THEN
+        RAISE undefined_object USING MESSAGE = format('the history has no row %s', id);
+    END IF;
+    IF NOT fdw_guard.may_see_history(h.object_type, h.system_identifier, h.object) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('permission denied to see what the options of %s "%s" were', h.object_type, h.identity);
+    END IF;
+    RETURN QUERY SELECT unnest(fdw_guard.undo(
+        h.object_type, h.identity, h.system_identifier, h.object, h.column_number, h.attribute, h.change, h.old, h.new));
+END $$;
+COMMENT ON FUNCTION fdw_guard.revert_plan(uuid) IS 'the statements that revert() would run';
+
+CREATE FUNCTION fdw_guard.revert(id uuid) RETURNS SETOF text
+    STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN SELECT * FROM fdw_guard.revert_plan(id) LOOP
+        EXECUTE statement;
+        RETURN NEXT statement;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION fdw_guard.revert(uuid) IS 'undoes one recorded change, with the rights of the caller and through the rules; returns the statements';
+
+CREATE FUNCTION fdw_guard.object_now(object_type text, identity text) RETURNS oid
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_object_now';
+COMMENT ON FUNCTION fdw_guard.object_now(text, text) IS 'the oid of the object that has that identity now, of a column that of its table';
+
 CREATE FUNCTION fdw_guard.prune_history(older_than interval) RETURNS bigint
     STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_prune_history';
 COMMENT ON FUNCTION fdw_guard.prune_history(interval) IS 'removes rows of the history that are older; returns how many';
@@ -624,7 +667,11 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.policy_schema(),
     fdw_guard.status(),
     fdw_guard.delegate_of(oid),
-    fdw_guard.may_see_history(text, bigint, oid)
+    fdw_guard.may_see_history(text, bigint, oid),
+    fdw_guard.undo(text, text, bigint, oid, smallint, text, text, text, text),
+    fdw_guard.revert_plan(uuid),
+    fdw_guard.revert(uuid),
+    fdw_guard.object_now(text, text)
     TO PUBLIC;
 GRANT SELECT ON
     fdw_guard.servers, fdw_guard.user_mappings, fdw_guard.foreign_tables, fdw_guard.foreign_columns,

@@ -4,6 +4,7 @@ use crate::ffi::history::HistoryError;
 use crate::lookup::Missing;
 use fdw_guard_policy::redact::OutOfMemory;
 use fdw_guard_policy::rule::RuleError;
+use fdw_guard_policy::undo::UndoError;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -47,6 +48,11 @@ pub enum Error {
     HistoryIsKept,
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// A row of the history.
+    #[error("this change of {object_type} \"{identity}\" cannot be reverted: {reason}")]
+    CannotRevert { object_type: String, identity: String, reason: UndoError },
+    #[error("{object_type} \"{identity}\" does not exist any more")]
+    RevertedIsGone { object_type: String, identity: String },
     /// A text of the user's is larger than what memory is left.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),

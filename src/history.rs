@@ -38,6 +38,8 @@ pub fn records() -> bool {
     settings::record_history() && history::find() != History::Nowhere
 }
 
+pub use history::system_identifier;
+
 /// Whether the running transaction has recorded something.
 pub fn has_written() -> bool {
     WRITTEN.get() != 0
@@ -112,7 +114,7 @@ impl Account {
 const MOST_TOLD: usize = 20;
 
 /// The policy that says what is a secret; if that cannot be read, everything is.
-fn policy() -> Rc<Policy> {
+pub fn policy() -> Rc<Policy> {
     policy_in_force::policy().unwrap_or_else(|_| Rc::new(Policy::new(Vec::new(), SecretOptions::all())))
 }
 

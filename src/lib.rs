@@ -13,6 +13,7 @@ mod policy_file;
 mod policy_in_force;
 mod redaction;
 mod report;
+mod revert;
 mod scene;
 mod settings;
 mod telling;

@@ -9,6 +9,7 @@ use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
 use fdw_guard_policy::effective::Origin;
 use fdw_guard_policy::rule::{Mode, Notice};
+use fdw_guard_policy::undo::UndoError;
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
 
@@ -33,6 +34,10 @@ impl Report {
 
     fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    fn with_hint_if(self, hint: Option<&str>) -> Self {
+        Self { hint: hint.map(str::to_owned), ..self }
     }
 
     fn with_detail(self, detail: impl Into<String>) -> Self {
@@ -152,6 +157,11 @@ impl From<Error> for Report {
             Error::History(_) => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE).with_hint(
                 "Make the extension anew; a superuser can SET fdw_guard.record_history = off until then.",
             ),
+            Error::CannotRevert { reason, .. } => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+                .with_hint_if(matches!(reason, UndoError::ChangedSince).then_some(
+                    "Revert the later change first: fdw_guard.timeline(object_type, identity) shows the changes of an object.",
+                )),
+            Error::RevertedIsGone { .. } => report(Code::ERRCODE_UNDEFINED_OBJECT),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
                 .with_detail("Secrets in the text of the statement could not be hidden."),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)

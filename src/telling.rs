@@ -5,7 +5,7 @@ use crate::guard;
 use crate::judge::{self, Column};
 use crate::scene::{self, Scene};
 use crate::touched::{Key, Touch};
-use fdw_guard_policy::change::{ObjectChange, Side};
+use fdw_guard_policy::change::{AttributeChange, ObjectChange, Side};
 use fdw_guard_policy::form::{self, Form};
 use fdw_guard_policy::inside;
 use fdw_guard_policy::model::{Attributes, Situation};
@@ -43,6 +43,11 @@ impl Teller<'_> {
         let mut told: Vec<Told> = self.object(touch, old, new).into_iter().collect();
         told.extend(self.columns(touch, old, new));
         told
+    }
+
+    /// Everything there is to tell of an object, as of one that was just made.
+    pub fn tell_all(&self, situation: Situation, inside: Attributes) -> Vec<AttributeChange> {
+        self.between(None, Some((situation, inside))).map(|change| change.attributes).unwrap_or_default()
     }
 
     fn object(&self, touch: &Touch, old: Option<&Scene>, new: Option<&Scene>) -> Option<Told> {

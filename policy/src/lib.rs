@@ -42,5 +42,6 @@ pub mod suggest;
 mod survey;
 #[cfg(test)]
 mod testing;
+pub mod undo;
 mod view;
 pub mod violation;

@@ -100,6 +100,11 @@ impl Call {
         self.datum(place).map(|datum| datum.value() as i32)
     }
 
+    /// The `smallint` argument at that place, None if it is null.
+    pub fn small_integer(&self, place: usize) -> Option<i16> {
+        self.datum(place).map(|datum| datum.value() as i16)
+    }
+
     /// The `bigint` argument at that place, None if it is null.
     pub fn big_integer(&self, place: usize) -> Option<i64> {
         self.datum(place).map(|datum| datum.value() as i64)

@@ -6,6 +6,7 @@ pub mod history;
 pub mod options;
 pub mod packs;
 pub mod policy;
+pub mod revert;
 pub mod rules;
 pub mod state;
 pub mod status;
