@@ -55,8 +55,9 @@ struct State {
     inner: Option<Inner>,
     /// The texts that other extensions have in hand now, which must live as long.
     handed: Vec<Rc<Hidden>>,
-    /// Values that an error might quote.
-    in_flight: Secrets,
+    /// Values that an error might quote: of the client's text, and of texts from within.
+    of_client: Secrets,
+    of_inner: Secrets,
 }
 
 thread_local! {
@@ -132,8 +133,8 @@ pub fn see_client_text(address: *const c_char, message: i64, text: &[u8], kind: 
     STATE.with_borrow_mut(|state| {
         state.client = hidden;
         state.reported = false;
-        state.in_flight.extend(found.secrets())
-    })?;
+        state.of_client = found.into_secrets();
+    });
     Ok(if shown.is_null() { Seen::Harmless } else { Seen::Hidden(shown) })
 }
 
@@ -152,7 +153,8 @@ fn c_text(mut text: Vec<u8>) -> Result<Vec<u8>, OutOfMemory> {
 
 fn forget_secrets() {
     STATE.with_borrow_mut(|state| {
-        state.in_flight.clear();
+        state.of_client.clear();
+        state.of_inner.clear();
         state.inner = None;
         // What an error has kept from being taken back.
         state.handed.clear();
@@ -208,7 +210,7 @@ fn hide_inner(text: &[u8], kind: Kind) -> Result<Option<Rc<Hidden>>, OutOfMemory
     let inner = Inner { original: copy_of(text)?, kind, names, hidden: Rc::clone(&hidden) };
     STATE.with_borrow_mut(|state| {
         state.inner = Some(inner);
-        state.in_flight.extend(found.secrets())
+        state.of_inner.extend(found.secrets())
     })?;
     Ok(Some(hidden))
 }
@@ -255,10 +257,13 @@ impl<'a> Line<'a> {
     /// What is to be shown instead of one of its texts; None if that may be shown as it is.
     pub fn hide(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
         let mut hidden = self.without_statements(text, field)?;
-        let rest = hidden.as_deref().unwrap_or(text);
-        if let Some(clean) = STATE.with_borrow(|state| state.in_flight.hide_in(rest))? {
-            hidden = Some(clean);
-        }
+        STATE.with_borrow(|state| {
+            for secrets in [&state.of_client, &state.of_inner] {
+                let clean = secrets.hide_in(hidden.as_deref().unwrap_or(text))?;
+                hidden = clean.or(hidden.take());
+            }
+            Ok(())
+        })?;
         let rest = hidden.as_deref().unwrap_or(text);
         match parameters::start(rest).filter(|_| self.tells_parameters) {
             Some(start) => concat(rest.get(..start).unwrap_or_default(), b"***").map(Some),
@@ -266,7 +271,14 @@ impl<'a> Line<'a> {
         }
     }
 
+    fn holds_secrets(&self) -> bool {
+        self.client.is_some() || self.tells_parameters || STATE.with_borrow(|state| !state.of_inner.is_empty())
+    }
+
     fn without_statements(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
+        if field == Field::Aside && self.holds_secrets() && is_tree(text) {
+            return copy_of(b"***").map(Some);
+        }
         // The client's own text, at the end of what log_statement and its like say, has been read as what it is: SQL.
         if let Some((statement, shown)) = self.client
             && let Some(before) = text.strip_suffix(statement)
@@ -291,6 +303,11 @@ impl<'a> Line<'a> {
         }
         found.keeping_length(text, &characters::of_database()).map(Some)
     }
+}
+
+/// Whether the text is what `debug_print_parse` and its like write, in which constants are lists of numbers.
+fn is_tree(text: &[u8]) -> bool {
+    [&b"{QUERY"[..], b"{PLANNEDSTMT"].iter().any(|root| memchr::memmem::find(text, root).is_some())
 }
 
 fn concat(before: &[u8], after: &[u8]) -> Result<Vec<u8>, OutOfMemory> {

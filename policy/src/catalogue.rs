@@ -27,6 +27,10 @@ impl Catalogue {
         Self { secret_options: Rc::new(secret_options) }
     }
 
+    pub(crate) fn secret_options(&self) -> &SecretOptions {
+        &self.secret_options
+    }
+
     /// What names and packs say of the secrecy of an object's options.
     pub(crate) fn secrecy(&self, situation: &Situation) -> Secrecy {
         let object_type = situation.object.object_type;

@@ -103,6 +103,11 @@ impl Pack {
         self.matcher.is_satisfied_by(&crate::context::wrapper_document(wrapper))
     }
 
+    /// What the pack says of the options of each type of object.
+    pub(crate) fn all_surveys(&self) -> impl Iterator<Item = (ObjectType, &Survey)> {
+        self.surveys.iter().map(|(object_type, survey)| (*object_type, survey))
+    }
+
     /// What the pack says of the options of a type of object.
     pub(crate) fn surveys(&self, object_type: ObjectType) -> impl Iterator<Item = &Survey> {
         self.surveys.iter().filter(move |(known, _)| *known == object_type).map(|(_, survey)| survey)

@@ -14,6 +14,7 @@ use crate::index::Index;
 use crate::model::{ObjectType, Situation};
 use crate::rule::{Mode, Rule};
 use crate::secret::{Secrecy, SecretOptions};
+use crate::survey::Survey;
 use crate::view::View;
 use crate::violation::Violation;
 
@@ -105,6 +106,25 @@ impl Policy {
             }
         }
         secrecy
+    }
+
+    /// Which options are secret by their names.
+    pub(crate) fn secret_options(&self) -> &SecretOptions {
+        self.catalogue.secret_options()
+    }
+
+    /// Tells `tell` what each rule in force says of the secrecy of options, whatever its patterns, and whether it may say
+    /// that one is public; of a rule that is not valid, nothing.
+    pub(crate) fn each_survey(&self, mut tell: impl FnMut(ObjectType, Option<&Survey>, bool)) {
+        let in_force = self.entries.iter().filter(|entry| entry.rule.mode != Mode::Off);
+        for entry in in_force.filter(|entry| entry.rule.may_tell_of_secrecy()) {
+            let may_publish = entry.rule.trusted && entry.is_in_force_everywhere();
+            match entry.compiled().map(|compiled| compiled.options.as_ref()) {
+                Ok(Some(options)) => tell(entry.rule.object_type, Some(options.survey()), may_publish),
+                Ok(None) => {}
+                Err(_) => tell(entry.rule.object_type, None, may_publish),
+            }
+        }
     }
 
     /// The parts of the situation as somebody sees them who may not know secrets.

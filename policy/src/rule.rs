@@ -256,6 +256,11 @@ impl Rule {
 
     /// Whether the rule is about columns or about what only shows inside a table; forms of a column are forms of its table
     /// too.
+    pub(crate) fn may_tell_of_secrecy(&self) -> bool {
+        // A keyword can be written with escapes too.
+        self.options.as_ref().is_some_and(|options| options.contains("writeOnly") || options.contains("\\u"))
+    }
+
     pub(crate) fn looks_inside(&self) -> bool {
         let is_about = match self.object_type {
             ObjectType::ForeignTableColumn => true,

@@ -5,7 +5,7 @@
 //! PostgreSQL's that can raise an error, reads no catalog, and changes texts where they stand, which PostgreSQL frees as
 //! its own.
 
-use crate::ffi::client_text;
+use crate::ffi::{client_text, raise};
 use crate::redaction::{self, Field, Line, OutOfMemory};
 use crate::settings;
 use pgrx::PgLogLevel;
@@ -58,7 +58,8 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
     unsafe {
         let statement = bytes(original.unwrap_or(shown));
         let about = Line::new(statement, original.map(|_| bytes(shown)), bytes(line.message), bytes(line.detail));
-        for (text, field) in fields(line) {
+        let ours = if bytes(line.domain) == raise::DOMAIN.to_bytes() { OURS } else { 0 };
+        for (text, field) in fields(line).into_iter().skip(ours) {
             hide_in(text, |bytes| about.hide(bytes, field));
         }
     }
@@ -67,6 +68,9 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
         client_text::report();
     }
 }
+
+/// How many of [`fields`] hold our own words, if a message is ours.
+const OURS: usize = 4;
 
 fn fields(line: &pg_sys::ErrorData) -> [(*mut c_char, Field); 6] {
     [

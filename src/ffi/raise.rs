@@ -9,7 +9,7 @@ use pgrx::PgLogLevel;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
@@ -25,6 +25,9 @@ unsafe extern "C-unwind" {
     fn errfinish(filename: *const c_char, lineno: c_int, funcname: *const c_char);
     fn pg_re_throw() -> !;
 }
+
+/// By which a message of ours is known: its texts show no secret, and quote what others must not.
+pub const DOMAIN: &CStr = c"fdw_guard";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
@@ -133,7 +136,7 @@ unsafe fn raise_one(report: &RawReport) {
     // SAFETY: this is ereport()'s own expansion: errstart opens an error frame that the calls fill and errfinish ends. A
     // place in the source would tell a DBA nothing, and is left out.
     unsafe {
-        if !errstart(report.elevel, ptr::null()) {
+        if !errstart(report.elevel, DOMAIN.as_ptr()) {
             return;
         }
         errcode(report.sqlstate);

@@ -1,44 +1,33 @@
 //! The redactor: hides the values of secret options in SQL and in prose around SQL.
 //!
-//! Bytes in, bytes out, in any server encoding of PostgreSQL (each of them is ASCII-safe). It is called in hooks that
-//! run inside error handling too: nothing here panics, recurses without a bound or allocates without asking.
+//! Bytes in, bytes out, in any server encoding of PostgreSQL, in all of which a byte below 128 is ASCII's. It is called in
+//! hooks that run inside error handling too: nothing here panics or recurses without a bound, memory is asked for, and
+//! almost every text is let go after one look at it ([`prefilter`]).
+//!
+//! [`scan`] reads statements by [`lexer`], looks for lists of options and calls of our own functions, and into literals,
+//! in which statements stand too. Where a text can be read in two ways, it hides more rather than less.
 
+mod lexer;
+mod literal;
+mod names;
+mod object;
+mod ours;
 pub mod parameters;
+mod prefilter;
+mod scan;
+mod secrets;
+mod statement;
+#[cfg(test)]
+mod tests;
 
-use crate::model::ObjectType;
-use crate::policy::Policy;
-use crate::secret::SecretOptions;
+pub use names::Names;
+pub use ours::names_our_functions;
+pub use secrets::Secrets;
 
 /// Memory is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("out of memory")]
 pub struct OutOfMemory;
-
-/// Which names of options are secret: a snapshot that does not change.
-#[derive(Debug, Clone)]
-pub struct Names(());
-
-impl Names {
-    /// Nothing is known: every option's value is a secret.
-    pub fn unknown() -> Self {
-        Self(())
-    }
-
-    /// What the setting and the embedded packs say; what neither names is a secret everywhere.
-    pub fn of_packs(_secret_options: &SecretOptions) -> Self {
-        Self(())
-    }
-
-    /// The same and the rules in force; what nothing names is a secret on user mappings only.
-    pub fn of_policy(_policy: &Policy) -> Self {
-        Self(())
-    }
-
-    /// Whether the value of an option is a secret. `None`: it is not known on what; as on a user mapping.
-    pub fn is_secret(&self, _on: Option<ObjectType>, _option: &[u8]) -> bool {
-        true
-    }
-}
 
 /// What a backslash means in `'…'`: `standard_conforming_strings`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +43,7 @@ pub enum Kind {
     Statement,
     /// Prose around SQL: a log message, DETAIL, CONTEXT.
     Message,
-    /// SQL, or prose around it, in which every literal is a secret: EXECUTE of a statement that calls our functions.
+    /// SQL, or prose before it, in which every literal is a secret: EXECUTE of a statement that calls our functions.
     Arguments,
 }
 
@@ -76,16 +65,53 @@ pub struct Redactor<'a> {
 
 impl Redactor<'_> {
     /// Finds what must not be shown.
-    pub fn find(&self, text: &[u8], _kind: Kind) -> Result<Found, OutOfMemory> {
-        let hidden = if text.is_empty() { Vec::new() } else { Vec::from([0..text.len()]) };
-        Ok(Found { hidden, secrets: Secrets::default() })
+    pub fn find(&self, text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
+        if kind != Kind::Arguments && !prefilter::may_hold_secrets(text) {
+            return Ok(Found::default());
+        }
+        let (mut hidden, secrets) = scan::scan(*self, text, kind)?;
+        merge(&mut hidden);
+        Ok(Found { hidden, secrets })
     }
 }
 
-/// What must not be shown of a text: ordered, disjoint ranges.
+/// A place in a text: where it begins and where it ends.
+type Place = (usize, usize);
+
+/// Puts places in order, and makes one of those that overlap.
+fn merge(places: &mut Vec<Place>) {
+    places.sort_unstable();
+    places.dedup_by(|next, last| {
+        let overlap = next.0 < last.1 || *next == *last;
+        if overlap {
+            last.1 = last.1.max(next.1);
+        }
+        overlap
+    });
+}
+
+/// The text with something else in those places.
+fn replaced(text: &[u8], places: &mut Vec<Place>, with: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+    merge(places);
+    let hidden: usize = places.iter().map(|(start, end)| end - start).sum();
+    let mut whole = Vec::new();
+    let length = text.len() - hidden + places.len() * with.len();
+    whole.try_reserve_exact(length).map_err(|_| OutOfMemory)?;
+    let mut shown = 0;
+    for (start, end) in places {
+        whole.extend_from_slice(text.get(shown..*start).unwrap_or_default());
+        whole.extend_from_slice(with);
+        shown = *end;
+    }
+    whole.extend_from_slice(text.get(shown..).unwrap_or_default());
+    Ok(whole)
+}
+
+/// What must not be shown of a text.
 #[derive(Debug, Default)]
 pub struct Found {
-    hidden: Vec<std::ops::Range<usize>>,
+    /// In order, and none overlaps another.
+    hidden: Vec<Place>,
     secrets: Secrets,
 }
 
@@ -96,46 +122,44 @@ impl Found {
     }
 
     /// The text with as many bytes and characters: positions hold.
-    pub fn keeping_length(&self, text: &[u8], _characters: &Characters) -> Result<Vec<u8>, OutOfMemory> {
-        Ok(vec![b'*'; text.len()])
+    pub fn keeping_length(&self, text: &[u8], characters: &Characters) -> Result<Vec<u8>, OutOfMemory> {
+        let mut whole = Vec::new();
+        whole.try_reserve_exact(text.len() + 1).map_err(|_| OutOfMemory)?;
+        whole.extend_from_slice(text);
+        for (start, end) in &self.hidden {
+            cover(whole.get_mut(*start..*end).unwrap_or_default(), characters);
+        }
+        Ok(whole)
     }
 
     /// The text with `***` for each value, however long it is.
-    pub fn with_stars(&self, _text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
-        Ok(b"***".to_vec())
+    pub fn with_stars(&self, text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+        let mut places = Vec::new();
+        places.try_reserve_exact(self.hidden.len()).map_err(|_| OutOfMemory)?;
+        places.extend_from_slice(&self.hidden);
+        replaced(text, &mut places, b"***")
     }
 
     /// The values as they would be stored.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
-}
 
-/// Values to hide wherever else they stand.
-#[derive(Debug, Default)]
-pub struct Secrets(());
-
-impl Secrets {
-    /// Adds those of the other.
-    pub fn extend(&mut self, _other: &Self) -> Result<(), OutOfMemory> {
-        Ok(())
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        true
-    }
-
-    /// Forgets them all.
-    pub fn clear(&mut self) {}
-
-    /// Masks verbatim occurrences of the values. `None` where there are none.
-    pub fn hide_in(&self, _text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
-        Ok(None)
+    /// The values alone.
+    pub fn into_secrets(self) -> Secrets {
+        self.secrets
     }
 }
 
-/// Whether the text names one of our functions that take secrets as arguments: then bind parameters are secret too.
-pub fn names_our_functions(text: &[u8]) -> bool {
-    text.windows(9).any(|window| window.eq_ignore_ascii_case(b"fdw_guard"))
+/// Writes another character over each.
+fn cover(mut text: &mut [u8], characters: &Characters) {
+    while !text.is_empty() {
+        let length = (characters.length)(text).clamp(1, text.len());
+        let (character, rest) = text.split_at_mut(length);
+        match (characters.filler)(length).filter(|filler| filler.len() == length) {
+            Some(filler) => character.copy_from_slice(filler),
+            None => character.fill(b'*'),
+        }
+        text = rest;
+    }
 }

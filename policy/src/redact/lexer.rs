@@ -1,0 +1,278 @@
+//! The tokens of SQL, as PostgreSQL's scan.l finds them, with the places where they stand.
+//!
+//! In every server encoding a byte below 128 is the character that it is in ASCII, so that bytes are all that is needed.
+
+use super::Strings;
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A keyword or an identifier without quotes.
+    Word,
+    /// An identifier in double quotes; whether it has Unicode escapes.
+    Name {
+        unicode: bool,
+    },
+    Literal(Spelling),
+    Number,
+    /// `$1`
+    Parameter,
+    Comment,
+    Symbol(u8),
+}
+
+/// How a literal is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// `'…'`, in which only a quote is doubled.
+    Plain,
+    /// `E'…'`, and `'…'` if `standard_conforming_strings` is off.
+    Escaping,
+    /// `U&'…'`
+    Unicode,
+    /// `$tag$…$tag$`
+    Dollar,
+}
+
+/// One token.
+#[derive(Debug, Clone, Copy)]
+pub struct Token {
+    pub class: Class,
+    pub start: usize,
+    pub end: usize,
+    /// Between the quotes, of what has some.
+    pub inside: (usize, usize),
+    /// Whether its end was found before that of the text.
+    pub closed: bool,
+}
+
+/// Gives one token after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Lexer<'a> {
+    pub text: &'a [u8],
+    pub place: usize,
+    pub strings: Strings,
+    /// The text is prose around SQL: double quotes are around statements, and say nothing.
+    pub prose: bool,
+    /// Whether literals and comments are read as such; off in prose, where an apostrophe begins nothing.
+    pub reads_literals: bool,
+}
+
+impl<'a> Lexer<'a> {
+    pub fn new(text: &'a [u8], strings: Strings, prose: bool) -> Self {
+        Self { text, place: 0, strings, prose, reads_literals: !prose }
+    }
+
+    fn byte(&self, place: usize) -> u8 {
+        self.text.get(place).copied().unwrap_or_default()
+    }
+
+    fn rest(&self, place: usize) -> &'a [u8] {
+        self.text.get(place..).unwrap_or_default()
+    }
+
+    fn skip_space(&mut self) {
+        let blank = |byte: &u8| is_space(*byte) || (self.prose && *byte == b'"');
+        self.place += self.rest(self.place).iter().take_while(|byte| blank(byte)).count();
+    }
+
+    fn token(&self) -> Token {
+        let start = self.place;
+        let (first, second) = (self.byte(start), self.byte(start + 1));
+        let unicode = matches!(first, b'u' | b'U') && second == b'&';
+        if unicode && self.byte(start + 2) == b'"' {
+            return self.name(start, start + 3, true);
+        }
+        if self.reads_literals
+            && let Some(token) = self.literal(start)
+        {
+            return token;
+        }
+        match first {
+            b'"' => self.name(start, start + 1, false),
+            _ if is_letter(first) => self.word(start),
+            b'0'..=b'9' => self.run(Class::Number, start, |byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte)),
+            b'$' if second.is_ascii_digit() => {
+                self.run(Class::Parameter, start + 1, |byte| byte.is_ascii_digit()).from(start)
+            }
+            _ => Token { class: Class::Symbol(first), start, end: start + 1, inside: (start, start), closed: true },
+        }
+    }
+
+    /// A literal or a comment, if one begins there.
+    fn literal(&self, start: usize) -> Option<Token> {
+        let (first, second) = (self.byte(start), self.byte(start + 1));
+        let plain = if self.strings == Strings::Standard { Spelling::Plain } else { Spelling::Escaping };
+        match (first, second) {
+            (b'\'', _) => Some(self.quoted(plain, start, start + 1)),
+            (b'e' | b'E', b'\'') => Some(self.quoted(Spelling::Escaping, start, start + 2)),
+            (b'n' | b'N', b'\'') => Some(self.quoted(plain, start, start + 2)),
+            (b'b' | b'B' | b'x' | b'X', b'\'') => Some(self.quoted(Spelling::Plain, start, start + 2)),
+            (b'u' | b'U', b'&') if self.byte(start + 2) == b'\'' => {
+                Some(self.quoted(Spelling::Unicode, start, start + 3))
+            }
+            (b'$', _) => self.dollar(start),
+            (b'-', b'-') => Some(self.line_comment(start)),
+            (b'/', b'*') => Some(self.block_comment(start)),
+            _ => None,
+        }
+    }
+
+    fn word(&self, start: usize) -> Token {
+        self.run(Class::Word, start, |byte| is_letter(byte) || byte.is_ascii_digit() || byte == b'$')
+    }
+
+    fn run(&self, class: Class, start: usize, belongs: impl Fn(u8) -> bool) -> Token {
+        let end = start + self.rest(start).iter().take_while(|byte| belongs(**byte)).count();
+        Token { class, start, end, inside: (start, end), closed: true }
+    }
+
+    fn until(&self, class: Class, start: usize, inside: (usize, usize), end: Option<usize>) -> Token {
+        Token { class, start, end: end.unwrap_or(self.text.len()), inside, closed: end.is_some() }
+    }
+
+    fn name(&self, start: usize, open: usize, unicode: bool) -> Token {
+        let mut place = open;
+        let close = loop {
+            match memchr::memchr(b'"', self.rest(place)) {
+                None => break None,
+                Some(found) if self.byte(place + found + 1) == b'"' && !self.prose => place += found + 2,
+                Some(found) => break Some(place + found),
+            }
+        };
+        let inside = (open, close.unwrap_or(self.text.len()));
+        self.until(Class::Name { unicode }, start, inside, close.map(|close| close + 1))
+    }
+
+    fn quoted(&self, spelling: Spelling, start: usize, open: usize) -> Token {
+        let mut place = open;
+        let close = loop {
+            place = match self.next_part_end(spelling, place) {
+                None => break None,
+                Some(close) => match continuation(self.text, close + 1) {
+                    None => break Some(close),
+                    Some(next) => next,
+                },
+            };
+        };
+        let inside = (open, close.unwrap_or(self.text.len()));
+        self.until(Class::Literal(spelling), start, inside, close.map(|close| close + 1))
+    }
+
+    fn next_part_end(&self, spelling: Spelling, from: usize) -> Option<usize> {
+        part_end(self.text, spelling, from)
+    }
+
+    fn dollar(&self, start: usize) -> Option<Token> {
+        let first = self.byte(start + 1);
+        let tag = if is_letter(first) {
+            let belongs = |byte: &u8| is_letter(*byte) || byte.is_ascii_digit();
+            self.rest(start + 1).iter().take_while(|byte| belongs(byte)).count()
+        } else {
+            0
+        };
+        let open = start + 1 + tag;
+        if self.byte(open) != b'$' {
+            return None;
+        }
+        let delimiter = self.text.get(start..=open).unwrap_or_default();
+        let close = memchr::memmem::find(self.rest(open + 1), delimiter).map(|found| open + 1 + found);
+        let inside = (open + 1, close.unwrap_or(self.text.len()));
+        Some(self.until(Class::Literal(Spelling::Dollar), start, inside, close.map(|close| close + delimiter.len())))
+    }
+
+    fn line_comment(&self, start: usize) -> Token {
+        let length = self.rest(start).iter().take_while(|byte| !matches!(byte, b'\n' | b'\r')).count();
+        let end = start + length;
+        Token { class: Class::Comment, start, end, inside: (start + 2, end), closed: true }
+    }
+
+    fn block_comment(&self, start: usize) -> Token {
+        let (mut depth, mut place) = (1, start + 2);
+        while depth > 0 {
+            let Some(found) = memchr::memchr2(b'/', b'*', self.rest(place)) else {
+                return self.until(Class::Comment, start, (start + 2, self.text.len()), None);
+            };
+            place += found;
+            let step = match (self.byte(place), self.byte(place + 1)) {
+                (b'/', b'*') => 1,
+                (b'*', b'/') => -1,
+                _ => 0,
+            };
+            depth += step;
+            place += if step == 0 { 1 } else { 2 };
+        }
+        self.until(Class::Comment, start, (start + 2, place - 2), Some(place))
+    }
+}
+
+impl Iterator for Lexer<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        self.skip_space();
+        if self.place >= self.text.len() {
+            return None;
+        }
+        let token = self.token();
+        self.place = token.end;
+        Some(token)
+    }
+}
+
+impl Token {
+    fn from(self, start: usize) -> Self {
+        Self { start, ..self }
+    }
+
+    pub fn is_symbol(&self, byte: u8) -> bool {
+        self.class == Class::Symbol(byte)
+    }
+}
+
+/// The quote that ends the part of a literal that begins there.
+pub fn part_end(text: &[u8], spelling: Spelling, from: usize) -> Option<usize> {
+    let mut place = from;
+    loop {
+        let rest = text.get(place..)?;
+        let found = if spelling == Spelling::Escaping {
+            memchr::memchr2(b'\'', b'\\', rest)
+        } else {
+            memchr::memchr(b'\'', rest)
+        };
+        let at = place + found?;
+        let doubled = text.get(at) == Some(&b'\\') || text.get(at + 1) == Some(&b'\'');
+        if !doubled {
+            return Some(at);
+        }
+        place = at + 2;
+    }
+}
+
+/// Where a literal goes on that seems to have ended: after a newline, and nothing else than space and comments, stands
+/// another quote.
+pub fn continuation(text: &[u8], from: usize) -> Option<usize> {
+    let (mut place, mut lines) = (from, 0);
+    loop {
+        match text.get(place)? {
+            b'\n' | b'\r' => lines += 1,
+            byte if is_space(*byte) => {}
+            b'-' if text.get(place + 1) == Some(&b'-') => {
+                let comment = text.get(place..)?;
+                place += comment.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
+                continue;
+            }
+            b'\'' if lines > 0 => return Some(place + 1),
+            _ => return None,
+        }
+        place += 1;
+    }
+}
+
+pub fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+}
+
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}

@@ -1,0 +1,163 @@
+//! Secrets that are known, found again wherever they are quoted.
+
+use std::borrow::Cow;
+
+use super::OutOfMemory;
+
+/// Values under so many bytes are too likely to stand somewhere by chance: they are hidden between quotes only.
+const LEAST: usize = 4;
+
+/// Most values that are kept, and most bytes that are compared in all; beyond it a text that may hold one is hidden whole.
+const MOST: usize = 4096;
+const MOST_WORK: usize = 1 << 32;
+
+const STARS: &[u8] = b"***";
+
+/// Values to hide wherever else they stand.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    values: Vec<Vec<u8>>,
+    /// There were more than can be kept.
+    overflown: bool,
+}
+
+impl Secrets {
+    /// Adds one.
+    pub fn add(&mut self, value: &[u8]) -> Result<(), OutOfMemory> {
+        if value.is_empty() || value == STARS || self.values.iter().any(|known| known == value) {
+            return Ok(());
+        }
+        if self.values.len() >= MOST {
+            self.overflown = true;
+            return Ok(());
+        }
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(value.len()).map_err(|_| OutOfMemory)?;
+        copy.extend_from_slice(value);
+        self.values.try_reserve(1).map_err(|_| OutOfMemory)?;
+        self.values.push(copy);
+        Ok(())
+    }
+
+    /// Adds those of the other.
+    pub fn extend(&mut self, other: &Self) -> Result<(), OutOfMemory> {
+        self.overflown |= other.overflown;
+        other.values.iter().try_for_each(|value| self.add(value))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Forgets them all.
+    pub fn clear(&mut self) {
+        self.values.clear();
+        self.overflown = false;
+    }
+
+    /// The text with `***` for each of the values that it quotes; None if it quotes none.
+    pub fn hide_in(&self, text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
+        if self.is_empty() || text.is_empty() {
+            return Ok(None);
+        }
+        if self.overflown || self.values.len().saturating_mul(text.len()) > MOST_WORK {
+            return Ok(Some(STARS.to_vec()));
+        }
+        let mut places = Vec::new();
+        for value in &self.values {
+            for spelled in spellings(value)?.iter().flatten() {
+                find_all(text, spelled, &mut places)?;
+            }
+        }
+        if places.is_empty() { Ok(None) } else { super::replaced(text, &mut places, STARS).map(Some) }
+    }
+}
+
+/// How others write a value: as it is, as a literal, and as JSON or `E'…'` have it.
+fn spellings(value: &[u8]) -> Result<[Option<Cow<'_, [u8]>>; 4], OutOfMemory> {
+    let other = |spelled: Vec<u8>| (spelled != value).then_some(Cow::Owned(spelled));
+    Ok([
+        Some(Cow::Borrowed(value)),
+        other(spelled(value, |byte| (byte == b'\'').then_some(b'\''), |byte| byte)?),
+        other(spelled(value, |byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t' | b'\r').then_some(b'\\'), letter)?),
+        other(spelled(value, |byte| matches!(byte, b'\'' | b'\\').then_some(byte), |byte| byte)?),
+    ])
+}
+
+fn letter(byte: u8) -> u8 {
+    match byte {
+        b'\n' => b'n',
+        b'\t' => b't',
+        b'\r' => b'r',
+        other => other,
+    }
+}
+
+fn spelled(
+    value: &[u8],
+    before: impl Fn(u8) -> Option<u8>,
+    as_byte: impl Fn(u8) -> u8,
+) -> Result<Vec<u8>, OutOfMemory> {
+    let mut spelled = Vec::new();
+    spelled.try_reserve(value.len() * 2).map_err(|_| OutOfMemory)?;
+    for byte in value {
+        let escape = before(*byte);
+        spelled.extend(escape);
+        spelled.push(if escape.is_some() { as_byte(*byte) } else { *byte });
+    }
+    Ok(spelled)
+}
+
+fn find_all(text: &[u8], value: &[u8], places: &mut Vec<(usize, usize)>) -> Result<(), OutOfMemory> {
+    for start in memchr::memmem::find_iter(text, value) {
+        let end = start + value.len();
+        if value.len() >= LEAST || is_quoted(text, start, end) {
+            places.try_reserve(1).map_err(|_| OutOfMemory)?;
+            places.push((start, end));
+        }
+    }
+    Ok(())
+}
+
+fn is_quoted(text: &[u8], start: usize, end: usize) -> bool {
+    let is_quote = |place: usize| text.get(place).is_some_and(|byte| b"'\"".contains(byte));
+    is_quote(start.wrapping_sub(1)) && is_quote(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hidden(values: &[&str], text: &str) -> Option<String> {
+        let mut secrets = Secrets::default();
+        values.iter().for_each(|value| secrets.add(value.as_bytes()).unwrap());
+        secrets.hide_in(text.as_bytes()).unwrap().map(|text| String::from_utf8(text).unwrap())
+    }
+
+    #[test]
+    fn values_are_hidden_however_they_are_written() {
+        let secret = ["it's \"so\"\n"];
+        for text in ["it's \"so\"\n", "it''s \"so\"\n", "it's \\\"so\\\"\\n"] {
+            assert_eq!(hidden(&secret, &format!("value {text}!")), Some("value ***!".to_owned()), "{text}");
+        }
+        assert_eq!(hidden(&secret, "its so"), None);
+    }
+
+    #[test]
+    fn short_values_are_hidden_between_quotes() {
+        assert_eq!(hidden(&["abc"], "abc \"abc\" 'abc'"), Some("abc \"***\" '***'".to_owned()));
+        assert_eq!(hidden(&["abcd"], "xabcdx"), Some("x***x".to_owned()));
+    }
+
+    #[test]
+    fn values_may_overlap() {
+        assert_eq!(hidden(&["abcdef", "defghi"], "-abcdefghi-"), Some("-***-".to_owned()));
+    }
+
+    #[test]
+    fn too_many_values_hide_everything() {
+        let values: Vec<String> = (0..5000).map(|number| format!("value{number}")).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        assert_eq!(hidden(&values, "anything"), Some("***".to_owned()));
+    }
+}

@@ -1,0 +1,109 @@
+//! What the words of a statement say of its options.
+
+use crate::model::ObjectType;
+
+/// The words that say on what a list of options stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keyword {
+    Alter,
+    Create,
+    Data,
+    Drop,
+    Foreign,
+    Import,
+    Mapping,
+    Option,
+    Schema,
+    Server,
+    Table,
+    User,
+    Wrapper,
+    #[default]
+    Other,
+}
+
+const KEYWORDS: [(&[u8], Keyword); 14] = [
+    (b"alter", Keyword::Alter),
+    (b"create", Keyword::Create),
+    (b"data", Keyword::Data),
+    (b"drop", Keyword::Drop),
+    (b"foreign", Keyword::Foreign),
+    (b"import", Keyword::Import),
+    (b"mapping", Keyword::Mapping),
+    (b"option", Keyword::Option),
+    (b"options", Keyword::Option),
+    (b"schema", Keyword::Schema),
+    (b"server", Keyword::Server),
+    (b"table", Keyword::Table),
+    (b"user", Keyword::User),
+    (b"wrapper", Keyword::Wrapper),
+];
+
+/// Bytes that a keyword has.
+const LENGTHS: std::ops::RangeInclusive<usize> = 4..=7;
+
+impl Keyword {
+    pub fn of(word: &[u8]) -> Self {
+        if !LENGTHS.contains(&word.len()) {
+            return Self::Other;
+        }
+        let known = KEYWORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+        known.map_or(Self::Other, |(_, keyword)| *keyword)
+    }
+
+    fn is_verb(self) -> bool {
+        matches!(self, Self::Alter | Self::Create | Self::Drop)
+    }
+}
+
+/// The statement that is being read.
+#[derive(Debug, Default)]
+pub struct Statement {
+    /// The last words, the last one first.
+    last: [Keyword; 4],
+    /// What it is about, as far as that is known.
+    on: Option<ObjectType>,
+    /// It makes, changes or drops a user mapping: it has no literal that is not an option's value.
+    pub is_of_mapping: bool,
+    /// A list of options, or one of its kind, has been read.
+    pub has_options: bool,
+}
+
+impl Statement {
+    /// Takes one more word; what is none counts as another.
+    pub fn take(&mut self, keyword: Keyword) {
+        let [second, third, fourth, _] = self.last;
+        self.last = [keyword, second, third, fourth];
+        let on = match self.last {
+            [Keyword::Mapping, Keyword::User, verb, _] => {
+                self.is_of_mapping |= verb.is_verb();
+                self.on = Some(ObjectType::UserMapping);
+                return;
+            }
+            [Keyword::Server, verb, ..] if verb.is_verb() => ObjectType::Server,
+            [Keyword::Wrapper, Keyword::Data, Keyword::Foreign, verb] if verb.is_verb() => {
+                ObjectType::ForeignDataWrapper
+            }
+            [Keyword::Table, verb, ..] | [Keyword::Table, Keyword::Foreign, verb, _] if verb.is_verb() => {
+                ObjectType::ForeignTable
+            }
+            [Keyword::Schema, Keyword::Foreign, Keyword::Import, _] => ObjectType::ForeignTable,
+            _ => return,
+        };
+        self.on.get_or_insert(on);
+    }
+
+    /// On what types of object its options may stand; none if that is not known.
+    pub fn objects(&self) -> &'static [ObjectType] {
+        match self.on {
+            None => &[],
+            Some(ObjectType::ForeignDataWrapper) => &[ObjectType::ForeignDataWrapper],
+            Some(ObjectType::Server) => &[ObjectType::Server],
+            Some(ObjectType::UserMapping) => &[ObjectType::UserMapping],
+            // A table's options and its columns' are not told apart.
+            Some(ObjectType::ForeignTable | ObjectType::ForeignTableColumn) => {
+                &[ObjectType::ForeignTable, ObjectType::ForeignTableColumn]
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+use super::*;
+use crate::secret::SecretOptions;
+
+fn characters() -> Characters {
+    Characters {
+        length: |text| match text.first() {
+            Some(0xc0..=0xdf) => 2,
+            Some(0xe0..=0xef) => 3,
+            Some(0xf0..) => 4,
+            _ => 1,
+        },
+        filler: |length| [&b"*"[..], "§".as_bytes(), "…".as_bytes(), "🔒".as_bytes()].get(length - 1).copied(),
+    }
+}
+
+fn find(text: &str, kind: Kind) -> Found {
+    let names = Names::of_packs(&SecretOptions::default());
+    Redactor { names: &names, strings: Strings::Standard }.find(text.as_bytes(), kind).unwrap()
+}
+
+fn shown(text: &str, kind: Kind) -> String {
+    let found = find(text, kind);
+    let level = found.keeping_length(text.as_bytes(), &characters()).unwrap();
+    assert_eq!(level.len(), text.len(), "{text}");
+    let level = String::from_utf8(level).unwrap();
+    assert_eq!(level.chars().count(), text.chars().count(), "{text}");
+    String::from_utf8(found.with_stars(text.as_bytes()).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn assert_shown(text: &str, expected: &str) {
+    assert_eq!(shown(text, Kind::Statement), expected);
+}
+
+/// In each of these `S3cret` is hidden, and nothing else.
+#[test]
+fn exactly_the_secret_is_hidden() {
+    for text in [
+        "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password 'S3cret')",
+        "alter user mapping for bob server s options(user 'bob',password'S3cret',DROP x)",
+        "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET \"password\" E'S3cret', SET \"user\" $$bob$$)",
+        "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET U&\"pass\\0077ord\" $x$S3cret$x$)",
+        "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET U&\"pass!0077ord\" UESCAPE '!' U&'S3cret' UESCAPE '!', DROP x)",
+        "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password /* the ' secret */ -- it's\n N'S3cret')",
+        "ALTER SERVER s OPTIONS (SET host 'h', ADD sslpassword 'S3cret'); SELECT 'x'",
+        "BEGIN; CREATE FOREIGN TABLE t (a int OPTIONS (column_name 'A'), b int OPTIONS (x_token 'S3cret')) SERVER s",
+        "DO $$ BEGIN ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password 'S3cret'); RAISE NOTICE 'done'; END $$",
+        "DO $$ BEGIN EXECUTE 'ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password ''S3cret'')'; END $$; SELECT 'a'",
+        "DO 'BEGIN EXECUTE ''ALTER SERVER s OPTIONS (SET password ''''S3cret'''')''; END'",
+        "DO E'BEGIN ALTER SERVER s OPTIONS (SET password \\'S3cret\\'); END'",
+        "SELECT fdw_guard.set_user_mapping_options('bob', 's', '{\"user\": \"u\", \"password\": \"S3cret\"}')",
+        "SELECT set_user_mapping_options(options => '{\"password\": \"S3cret\", \"user\": null}'::jsonb, role => 'bob', server => 's')",
+        "SELECT fdw_guard.rotate_secret('password', 'S3cret', 's*')",
+        "SELECT fdw_guard.plan('ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password ''S3cret'')')",
+        "IMPORT FOREIGN SCHEMA a FROM SERVER s INTO b OPTIONS (my_secret 'S3cret')",
+        "-- ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password 'S3cret')\nSELECT 1",
+        "CREATE USER MAPPING FOR bob SERVER s OPTIONS (unheard_of 'S3cret')",
+    ] {
+        assert_shown(text, &text.replace("S3cret", "***"));
+    }
+}
+
+#[test]
+fn parts_of_a_literal_are_hidden_one_by_one() {
+    assert_shown(
+        "ALTER SERVER s OPTIONS (SET password 'S3'\n  -- it's\n 'cret', SET host 'h'\n'i')",
+        "ALTER SERVER s OPTIONS (SET password '***'\n  -- it's\n '***', SET host 'h'\n'i')",
+    );
+    let found = find("ALTER SERVER s OPTIONS (SET password 'S3'\n'cr''et')", Kind::Statement);
+    assert_eq!(found.secrets().hide_in(b"=S3cr'et=").unwrap().unwrap(), b"=***=");
+}
+
+#[test]
+fn what_does_not_parse_is_hidden_to_its_end() {
+    for (text, expected) in [
+        (
+            "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password 'S3'cret', user 'u')",
+            "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password ***",
+        ),
+        (
+            "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password = 'S3cret')",
+            "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password ***",
+        ),
+        (
+            "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password S3cret)",
+            "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password ***",
+        ),
+        (
+            "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password \"S3cret\")",
+            "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password ***",
+        ),
+        ("ALTER USER MAPPING FOR bob SERVER s PASSWORD 'S3cret'", "ALTER USER MAPPING FOR bob SERVER s PASSWORD '***'"),
+        (
+            "ALTER USER MAPPING FOR bob SERVER s OPTION SET x 'S3cret'",
+            "ALTER USER MAPPING FOR bob SERVER s OPTION SET x '***'",
+        ),
+        (
+            "ALTR USER MAPPNG FOR bob SERVER s OPTION (SET pin 'S3cret'",
+            "ALTR USER MAPPNG FOR bob SERVER s OPTION (SET pin '***'",
+        ),
+        ("ALTER SERVER 's OPTIONS (SET password 'S3cret')", "ALTER SERVER ***"),
+        ("ALTER SERVER s OPTIONS (SET password 'S3cret", "ALTER SERVER s OPTIONS (SET password ***"),
+    ] {
+        assert_shown(text, expected);
+    }
+}
+
+#[test]
+fn what_is_put_together_from_pieces_shows_no_literal() {
+    for (text, expected) in [
+        (
+            "SELECT format('ALTER SERVER s OPTIONS (SET password %L, SET host %L)', 'S3cret', 'h')",
+            "SELECT format('ALTER SERVER s OPTIONS (SET password %L, SET host %L)', '***', '***')",
+        ),
+        (
+            "DO $$ DECLARE pw text := 'S3cret'; BEGIN EXECUTE 'ALTER SERVER s OPTIONS (SET password ' || quote_literal(pw) || ')'; END $$",
+            "DO $$ DECLARE pw text := '***'; BEGIN EXECUTE 'ALTER SERVER s OPTIONS (SET password ' || quote_literal(pw) || '***'; END $$",
+        ),
+        (
+            "SELECT set_server_options('s', jsonb_build_object('password', 'S3cret'))",
+            "SELECT set_server_options('s', jsonb_build_object('***', '***'))",
+        ),
+        (
+            "SELECT set_server_options(s, o) FROM (VALUES ('s', 'S3cret')) v (s, o)",
+            "SELECT set_server_options(s, o) FROM (VALUES ('***', '***')) v (s, o)",
+        ),
+        (
+            "SELECT format('ALTER SERVER s OPTIONS (SET host %L)', 'h')",
+            "SELECT format('ALTER SERVER s OPTIONS (SET host %L)', 'h')",
+        ),
+    ] {
+        assert_shown(text, expected);
+    }
+}
+
+#[test]
+fn messages_are_prose_around_statements() {
+    for (text, expected) in [
+        (
+            "it can't be: SQL statement \"ALTER USER MAPPING FOR \"Bob\" SERVER s OPTIONS (SET \"password\" 'S3cret')\"\nisn't it",
+            "it can't be: SQL statement \"ALTER USER MAPPING FOR \"Bob\" SERVER s OPTIONS (SET \"password\" '***')\"\nisn't it",
+        ),
+        (
+            "duration: 1 ms  plan:\n{ \"Query Text\": \"SELECT set_server_options('s', '{\\\"password\\\": \\\"S3cret\\\"}')\" }",
+            "duration: 1 ms  plan:\n{ \"Query Text\": \"SELECT set_server_options('s', '***')\" }",
+        ),
+        ("option \"password\" of user mapping doesn't exist", "option \"password\" of user mapping doesn't exist"),
+        (
+            "statement: DO 'BEGIN EXECUTE ''ALTER SERVER s OPTIONS (SET password ''''S3cret'''')''; END'",
+            "statement: DO 'BEGIN EXECUTE ''ALTER SERVER s OPTIONS (SET password ***",
+        ),
+    ] {
+        assert_eq!(shown(text, Kind::Message), expected);
+    }
+}
+
+#[test]
+fn arguments_are_all_hidden() {
+    assert_eq!(
+        shown("statement: EXECUTE p('bob', 1, $$x$$)", Kind::Arguments),
+        "statement: EXECUTE p('***', 1, $$***$$)"
+    );
+}
+
+#[test]
+fn multi_byte_values_keep_their_characters() {
+    let text = "ALTER SERVER s OPTIONS (SET password 'pä€🔒')";
+    let level = find(text, Kind::Statement).keeping_length(text.as_bytes(), &characters()).unwrap();
+    assert_eq!(String::from_utf8(level).unwrap(), "ALTER SERVER s OPTIONS (SET password '*§…🔒')");
+}
+
+#[test]
+fn backslashes_escape_where_strings_are_not_standard() {
+    let names = Names::of_packs(&SecretOptions::default());
+    let text = br"ALTER SERVER s OPTIONS (SET password 'S3\'cret', SET host 'h')";
+    let found = Redactor { names: &names, strings: Strings::Escaping }.find(text, Kind::Statement).unwrap();
+    assert_eq!(found.with_stars(text).unwrap(), b"ALTER SERVER s OPTIONS (SET password '***', SET host 'h')");
+}
