@@ -67,8 +67,8 @@ COMMENT ON FUNCTION fdw_guard.check_rule() IS 'refuses a rule that is not valid,
 CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE OR DELETE ON fdw_guard.rule
     FOR EACH ROW EXECUTE FUNCTION fdw_guard.check_rule();
 ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule;
--- A row as it stands when every other trigger has had its say.
-CREATE TRIGGER check_rule_again AFTER INSERT OR UPDATE ON fdw_guard.rule
+-- A row as it stands when every other trigger has had its say, for the history too.
+CREATE TRIGGER check_rule_again AFTER INSERT OR UPDATE OR DELETE ON fdw_guard.rule
     FOR EACH ROW EXECUTE FUNCTION fdw_guard.check_rule();
 ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule_again;
 CREATE TRIGGER check_truncate BEFORE TRUNCATE ON fdw_guard.rule
@@ -314,9 +314,62 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fdw_guard.revert(uuid) IS 'undoes one recorded change, with the rights of the caller and through the rules; returns the statements';
 
-CREATE FUNCTION fdw_guard.object_now(object_type text, identity text) RETURNS oid
+CREATE FUNCTION fdw_guard.object_now(
+    object_type text, identity text,
+    OUT system_identifier bigint, OUT object oid, OUT column_number integer
+) RETURNS SETOF record
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_object_now';
-COMMENT ON FUNCTION fdw_guard.object_now(text, text) IS 'the oid of the object that has that identity now, of a column that of its table';
+COMMENT ON FUNCTION fdw_guard.object_now(text, text) IS 'the object that has that identity now, as the history names it';
+
+-- A line for each statement, and below it one for each attribute that it changed.
+CREATE FUNCTION fdw_guard.timeline(object_type text, identity text) RETURNS SETOF text
+    STABLE STRICT LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH known AS (
+        SELECT h.system_identifier, h.object, COALESCE(h.column_number, 0) AS column_number
+        FROM fdw_guard.history h
+        WHERE h.object_type = timeline.object_type AND h.identity = timeline.identity AND h.object IS NOT NULL
+        UNION
+        SELECT n.system_identifier, n.object, n.column_number
+        FROM fdw_guard.object_now(timeline.object_type, timeline.identity) n
+    ), life AS (
+        SELECT h.*, lag(h.at) OVER (ORDER BY h.at, h.transaction_id, h.ord) IS DISTINCT FROM h.at AS is_first
+        FROM fdw_guard.history h
+        WHERE (h.object_type = timeline.object_type AND h.identity = timeline.identity)
+           OR EXISTS (
+               SELECT FROM known k
+               WHERE k.system_identifier = h.system_identifier AND k.object = h.object
+                 AND (h.object_type = timeline.object_type AND COALESCE(h.column_number, 0) = k.column_number
+                      OR timeline.object_type = 'foreign table' AND h.object_type = 'foreign table column'))
+    )
+    SELECT line
+    FROM life l, LATERAL (VALUES
+        (1, CASE WHEN is_first THEN
+            concat(to_char(at, 'YYYY-MM-DD HH24:MI:SSOF'), '  ', acting_role,
+                   CASE WHEN session_role <> acting_role THEN ', logged in as ' || session_role END,
+                   ' from ' || client_addr, ' (' || NULLIF(application_name, '') || ')',
+                   ': ' || tag, ', overriding ' || overridden_rule, ' (' || override_reason || ')')
+        END),
+        (2, concat('    ',
+            CASE WHEN l.object_type <> timeline.object_type THEN 'column ' || l.identity || ' ' END,
+            CASE
+                WHEN attribute IS NULL AND change = 'create' THEN 'created'
+                WHEN attribute IS NULL THEN 'dropped'
+                WHEN change = 'add' THEN attribute || COALESCE(': ' || new, ' added')
+                WHEN change = 'drop' THEN attribute || ' dropped' || COALESCE(', was ' || old, '')
+                ELSE attribute || COALESCE(': ' || old || ' -> ' || new, ' set')
+            END))
+    ) AS lines(place, line)
+    WHERE line IS NOT NULL
+    ORDER BY at, transaction_id, ord, place;
+END;
+COMMENT ON FUNCTION fdw_guard.timeline(text, text) IS 'the life of one object as readable text, through renames';
+
+CREATE FUNCTION fdw_guard.shared_secrets(
+    OUT secret integer, OUT role text, OUT server text, OUT option text
+) RETURNS SETOF record
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_shared_secrets';
+COMMENT ON FUNCTION fdw_guard.shared_secrets() IS 'which user mappings hold the same secret, for superusers; equal numbers stand for equal secrets';
 
 CREATE FUNCTION fdw_guard.prune_history(older_than interval) RETURNS bigint
     STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_prune_history';
@@ -671,7 +724,8 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.undo(text, text, bigint, oid, smallint, text, text, text, text),
     fdw_guard.revert_plan(uuid),
     fdw_guard.revert(uuid),
-    fdw_guard.object_now(text, text)
+    fdw_guard.object_now(text, text),
+    fdw_guard.timeline(text, text)
     TO PUBLIC;
 GRANT SELECT ON
     fdw_guard.servers, fdw_guard.user_mappings, fdw_guard.foreign_tables, fdw_guard.foreign_columns,

@@ -51,6 +51,8 @@ pub enum Error {
     /// A row of the history.
     #[error("this change of {object_type} \"{identity}\" cannot be reverted: {reason}")]
     CannotRevert { object_type: String, identity: String, reason: UndoError },
+    #[error("only superusers are told which secrets are the same")]
+    SecretsAreCompared,
     #[error("{object_type} \"{identity}\" does not exist any more")]
     RevertedIsGone { object_type: String, identity: String },
     /// A text of the user's is larger than what memory is left.

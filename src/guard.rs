@@ -107,7 +107,10 @@ pub fn foretell(change: Option<Foretold>, wording: Wording) -> Vec<Report> {
         Err(error) => return vec![error.into()],
     };
     let account = Account::of(&Touched::NOTHING, Some(wording));
-    refusal(&violations, &account).into_iter().chain(report::of_violations(violations, settings::enforcement())).collect()
+    refusal(&violations, &account)
+        .into_iter()
+        .chain(report::of_violations(violations, settings::enforcement()))
+        .collect()
 }
 
 fn object_of(change: Foretold) -> (Class, Oid) {
@@ -232,8 +235,7 @@ pub fn before_commit() -> Vec<Report> {
 
 /// Whether nothing has been touched in this transaction, as in almost every one.
 pub fn has_noted_nothing() -> bool {
-    let nothing =
-        |open: &Open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty());
+    let nothing = |open: &Open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty());
     OPEN.with_borrow(nothing) && !history::has_written()
 }
 

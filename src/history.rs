@@ -10,16 +10,16 @@ use crate::ffi::history::{self, Common, History, Row};
 use crate::ffi::memory::Scratch;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::Wording;
-use crate::ffi::{rights, server};
+use crate::ffi::{rights, server, session};
 use crate::policy_in_force;
 use crate::scene::Class;
 use crate::settings::{self, Enforcement};
 use crate::telling::{Teller, Told};
 use crate::touched::{Key, Touched};
 use fdw_guard_policy::evaluate::Session;
-use fdw_guard_policy::history::{Entry, entries};
+use fdw_guard_policy::history::{Entry, entries, rule_entries};
 use fdw_guard_policy::policy::Policy;
-use fdw_guard_policy::rule::Mode;
+use fdw_guard_policy::rule::{Mode, Rule};
 use fdw_guard_policy::secret::SecretOptions;
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
@@ -92,7 +92,8 @@ impl Account {
         let role = self.told.first().map(|told| Actor::new(told.key.actor));
         let actor = role.as_ref();
         let statement = self.wording.map(|wording| Statement::of(&wording));
-        let all: Vec<Json> = self.told.iter().flat_map(|told| entries(&told.change, &told.forms)).map(|entry| entry.to_json()).collect();
+        let all: Vec<Json> =
+            self.told.iter().flat_map(|told| entries(&told.change, &told.forms)).map(|entry| entry.to_json()).collect();
         let more = all.len().saturating_sub(MOST_TOLD);
         let rules: BTreeSet<&str> = denying(violations).collect();
         json!({
@@ -102,7 +103,7 @@ impl Account {
             "client_addr": actor.and_then(Session::client_addr),
             "application_name": actor.map(Session::application_name),
             "tag": statement.as_ref().map(|statement| &*statement.tag),
-            "statement": statement.as_ref().map(|statement| &*statement.text),
+            "statement": statement.as_ref().and_then(|statement| statement.text.as_deref()),
             "changes": all.into_iter().take(MOST_TOLD).collect::<Vec<_>>(),
             "more_changes": more,
         })
@@ -121,12 +122,16 @@ pub fn policy() -> Rc<Policy> {
 /// A statement as it is kept.
 struct Statement {
     tag: String,
-    text: String,
+    text: Option<String>,
 }
 
 impl Statement {
     fn of(wording: &Wording) -> Self {
-        Self { tag: wording.tag(), text: wording.without_secrets() }
+        Self { tag: wording.tag(), text: Some(wording.without_secrets()) }
+    }
+
+    fn unsaid(tag: &str) -> Self {
+        Self { tag: tag.to_owned(), text: None }
     }
 }
 
@@ -151,22 +156,16 @@ fn denying(violations: &[Violation]) -> impl Iterator<Item = &str> {
     violations.iter().filter(|violation| violation.mode == Mode::Deny).map(|violation| violation.rule.as_str())
 }
 
-fn row(
-    key: Key,
-    column: i16,
-    entry: Entry,
-    statement: Option<&Statement>,
-    overridden: Option<&Overridden>,
-) -> Row {
+fn row(key: Key, column: i16, entry: Entry, statement: Option<&Statement>, overridden: Option<&Overridden>) -> Row {
     let shown = |value: Option<_>| Value::from(value.map(|value: fdw_guard_policy::secret::Shown| value.to_string()));
     [
         Value::Integer(next()),
         role_name(key.actor).into(),
         statement.map(|statement| statement.tag.clone()).into(),
         entry.form.map(|form| form.name()).into(),
-        entry.object_type.name().into(),
+        entry.object_type.into(),
         entry.identity.into(),
-        Value::Oid(key.oid),
+        if key.oid == Oid::INVALID { Value::Null } else { Value::Oid(key.oid) },
         if column == 0 { Value::Null } else { Value::SmallInteger(column) },
         entry.attribute.into(),
         entry.change.into(),
@@ -174,8 +173,23 @@ fn row(
         shown(entry.new),
         overridden.map(|overridden| overridden.rules.clone()).into(),
         overridden.and_then(|overridden| overridden.reason.clone()).into(),
-        statement.map(|statement| statement.text.clone()).into(),
+        statement.and_then(|statement| statement.text.clone()).into(),
     ]
+}
+
+/// Records what became of rules of the table; `tag` is the command that did it. Its text is not kept: a rule may name the
+/// value of a secret, which nothing in the text tells.
+pub fn record_rules(changed: &[(Option<Rule>, Option<Rule>)], tag: &str) -> Result<(), Error> {
+    if !records() {
+        return Ok(());
+    }
+    let catalogue = policy_in_force::catalogue();
+    let names_secrets =
+        |rule: &Rule| rule.trusted && Rule { trusted: false, ..rule.clone() }.check(&catalogue).is_err();
+    let key = Key { class: Class::Wrapper, oid: Oid::INVALID, actor: session::current_role() };
+    let entries = changed.iter().flat_map(|(old, new)| rule_entries(old.as_ref(), new.as_ref(), names_secrets));
+    let rows: Vec<Row> = entries.map(|entry| row(key, 0, entry, Some(&Statement::unsaid(tag)), None)).collect();
+    if rows.is_empty() { Ok(()) } else { write(&rows) }
 }
 
 fn role_name(role: Oid) -> String {
@@ -194,11 +208,9 @@ fn write(rows: &[Row]) -> Result<(), Error> {
         History::Nowhere => return Ok(()),
     };
     let _scratch = Scratch::new();
-    let session = Actor::new(crate::ffi::session::current_role());
-    let common = Common {
-        session_role: session.session_role().to_owned(),
-        application_name: session.application_name().to_owned(),
-    };
+    let actor = Actor::new(session::current_role());
+    let common =
+        Common { session_role: actor.session_role().to_owned(), application_name: actor.application_name().to_owned() };
     history::write(table, &common, rows).map_err(Error::from)
 }
 

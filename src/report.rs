@@ -161,6 +161,7 @@ impl From<Error> for Report {
                 .with_hint_if(matches!(reason, UndoError::ChangedSince).then_some(
                     "Revert the later change first: fdw_guard.timeline(object_type, identity) shows the changes of an object.",
                 )),
+            Error::SecretsAreCompared => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE),
             Error::RevertedIsGone { .. } => report(Code::ERRCODE_UNDEFINED_OBJECT),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
                 .with_detail("Secrets in the text of the statement could not be hidden."),

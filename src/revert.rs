@@ -20,6 +20,8 @@ pub struct Recorded {
 /// An object as it is now.
 pub struct Now {
     pub oid: Oid,
+    /// 0 for the object itself.
+    pub column: i16,
     pub situation: Situation,
     inside: Attributes,
 }
@@ -47,10 +49,11 @@ impl Recorded {
 
     fn part(&self, oid: Oid, scene: Scene, is_it: impl Fn(i16, &str) -> bool) -> Option<Now> {
         if self.object_type != ObjectType::ForeignTableColumn {
-            return Some(Now { oid, situation: scene.situation, inside: scene.inside });
+            return Some(Now { oid, column: 0, situation: scene.situation, inside: scene.inside });
         }
         let column = scene.columns.iter().find(|(number, column)| is_it(*number, column.identity()));
-        column.map(|(_, column)| Now { oid, situation: scene.column(column), inside: Attributes::new() })
+        let of_column = |state| Now { oid, column: 0, situation: scene.column(state), inside: Attributes::new() };
+        column.map(|(number, state)| Now { column: *number, ..of_column(state) })
     }
 }
 

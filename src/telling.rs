@@ -86,8 +86,7 @@ impl Teller<'_> {
     }
 
     fn between(&self, old: Option<State>, new: Option<State>) -> Option<ObjectChange> {
-        let secrecy =
-            |state: &Option<State>| state.as_ref().map(|(situation, _)| self.policy.secrecy(situation));
+        let secrecy = |state: &Option<State>| state.as_ref().map(|(situation, _)| self.policy.secrecy(situation));
         let (of_old, of_new) = (secrecy(&old), secrecy(&new));
         ObjectChange::between(side(old.as_ref(), of_old.as_ref()), side(new.as_ref(), of_new.as_ref()), None)
     }
@@ -118,8 +117,5 @@ fn of_part(forms: BTreeSet<Form>) -> BTreeSet<Form> {
 
 fn columns_are_renamed(old: Option<&Scene>, new: Option<&Scene>) -> bool {
     let name = |column: &Column| column.as_ref().map(|column| column.name().to_owned());
-    judge::paired_columns(old, new)
-        .values()
-        .any(|(old, new)| old.is_some() && new.is_some() && name(old) != name(new))
+    judge::paired_columns(old, new).values().any(|(old, new)| old.is_some() && new.is_some() && name(old) != name(new))
 }
-

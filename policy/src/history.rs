@@ -8,14 +8,16 @@ use crate::change::{AttributeChange, Kind, ObjectChange};
 use crate::form::{ATTRIBUTES, Form};
 use crate::inside::NOT_NULL;
 use crate::model::ObjectType;
-use crate::secret::Shown;
+use crate::rule::Rule;
+use crate::secret::{Shown, escaped};
 
 /// One row. A secret's value has no place in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// None for what no form names: a consequence of another change.
     pub form: Option<Form>,
-    pub object_type: ObjectType,
+    /// PostgreSQL's own name of it, or [`RULE`].
+    pub object_type: &'static str,
     /// As it was known before the change.
     pub identity: String,
     /// As [`AttributeChange::attribute`] has it; None for the object as a whole.
@@ -30,7 +32,7 @@ pub struct Entry {
 pub fn entries(change: &ObjectChange, forms: &BTreeSet<Form>) -> Vec<Entry> {
     let entry = |form, attribute, word, old, new| Entry {
         form,
-        object_type: change.object_type,
+        object_type: change.object_type.name(),
         identity: change.identity.clone(),
         attribute,
         change: word,
@@ -80,13 +82,8 @@ fn form_of(object_type: ObjectType, part: &AttributeChange, forms: &BTreeSet<For
 }
 
 /// The forms of which a trigger's change may be one.
-const TRIGGER: [Form; 5] = [
-    Form::DisableTrigger,
-    Form::EnableTrigger,
-    Form::EnableReplicaTrigger,
-    Form::EnableAlwaysTrigger,
-    Form::Other,
-];
+const TRIGGER: [Form; 5] =
+    [Form::DisableTrigger, Form::EnableTrigger, Form::EnableReplicaTrigger, Form::EnableAlwaysTrigger, Form::Other];
 
 fn form_of_constraint(part: &AttributeChange, forms: &BTreeSet<Form>) -> Form {
     match part.kind {
@@ -97,13 +94,87 @@ fn form_of_constraint(part: &AttributeChange, forms: &BTreeSet<Form>) -> Form {
     }
 }
 
+/// What the history calls a rule.
+pub const RULE: &str = "rule";
+
+/// The rows for one rule of the table: for each field that differs, of one that is made or removed those that say
+/// something. Schemas that may name the value of a secret are hidden.
+pub fn rule_entries(old: Option<&Rule>, new: Option<&Rule>, hides: impl Fn(&Rule) -> bool) -> Vec<Entry> {
+    let Some(known) = old.or(new) else { return Vec::new() };
+    let entry = |attribute: Option<&str>, change, old, new| Entry {
+        form: None,
+        object_type: RULE,
+        identity: escaped(&known.name),
+        attribute: attribute.map(str::to_owned),
+        change,
+        old,
+        new,
+    };
+    let whole = match (old, new) {
+        (None, _) => Some(entry(None, "create", None, None)),
+        (_, None) => Some(entry(None, "drop", None, None)),
+        _ => None,
+    };
+    let silent = Rule::new("", known.object_type);
+    let (before, after) = (old.unwrap_or(&silent), new.unwrap_or(&silent));
+    let hidden = [before, after].map(hides);
+    let shown = |text: Option<String>, hidden| {
+        text.map(|text| if hidden { Shown::hidden() } else { Shown::plain(escaped(&text)) })
+    };
+    let fields = fields(before).into_iter().zip(fields(after)).filter(|((_, old), (_, new))| old != new);
+    let changed = fields.map(|((field, before), (_, after))| {
+        let is_schema = matches!(field, "options" | "condition");
+        let [hides_old, hides_new] = hidden.map(|hidden| hidden && is_schema);
+        let before = shown(before.filter(|_| old.is_some()), hides_old);
+        let after = shown(after.filter(|_| new.is_some()), hides_new);
+        let kind = match (&before, &after) {
+            (None, _) => Kind::Add,
+            (_, None) => Kind::Drop,
+            _ => Kind::Set,
+        };
+        entry(Some(field), kind.name(), before, after)
+    });
+    whole.into_iter().chain(changed).collect()
+}
+
+/// The fields of a rule as text, in the order of the table's columns; None for what says nothing.
+fn fields(rule: &Rule) -> Vec<(&'static str, Option<String>)> {
+    let list = |names: &[String]| (!names.is_empty()).then(|| names.join(", "));
+    let forms: Vec<String> = rule.forms.iter().map(|form| form.name().to_owned()).collect();
+    vec![
+        ("name", Some(rule.name.clone()).filter(|name| !name.is_empty())),
+        ("object_type", Some(rule.object_type.name().to_owned())),
+        ("database", list(&rule.database)),
+        ("wrapper", list(&rule.wrapper)),
+        ("server", list(&rule.server)),
+        ("role", list(&rule.role)),
+        ("relation", list(&rule.relation)),
+        ("column_name", list(&rule.column_name)),
+        ("options", rule.options.clone()),
+        ("condition", rule.condition.clone()),
+        ("forms", list(&forms)),
+        ("mode", Some(rule.mode.name().to_owned())),
+        ("roles", list(&rule.roles)),
+        ("except_roles", list(&rule.except_roles)),
+        ("strict", Some(rule.strict.to_string())),
+        ("at_use", Some(rule.at_use.clone())),
+        ("max_age", rule.max_age.clone()),
+        ("reuse_history", rule.reuse_history.map(|count| count.to_string())),
+        ("pack", rule.pack.clone()),
+        ("description", rule.description.clone()),
+        ("message", rule.message.clone()),
+        ("hint", rule.hint.clone()),
+        ("trusted", Some(rule.trusted.to_string())),
+    ]
+}
+
 impl Entry {
     /// The same as JSON, for a log line.
     pub fn to_json(&self) -> Value {
         let shown = |value: &Option<Shown>| value.as_ref().map(Shown::to_string);
         json!({
             "form": self.form.map(Form::name),
-            "object_type": self.object_type.name(),
+            "object_type": self.object_type,
             "identity": self.identity,
             "attribute": self.attribute,
             "change": self.change,
@@ -145,6 +216,26 @@ mod tests {
         assert_eq!(made, [(Some(Form::Create), "create"), (Some(Form::Create), "add")]);
         let column = told(&change(Kind::Drop, &[]), &[Form::DropColumn]);
         assert_eq!(column, [(Some(Form::DropColumn), "drop")]);
+    }
+
+    #[test]
+    fn of_a_rule_the_fields_that_say_something_are_told() {
+        let rule = Rule { options: Some("{}".to_owned()), ..Rule::new("r", ObjectType::Server) };
+        let other = Rule { mode: crate::rule::Mode::Warn, options: Some("true".to_owned()), ..rule.clone() };
+        let told = |old: Option<&Rule>, new: Option<&Rule>, hides: bool| -> Vec<String> {
+            let text = |value: &Option<Shown>| value.as_ref().map_or_else(|| "-".to_owned(), Shown::to_string);
+            let entries = rule_entries(old, new, |_| hides);
+            let line = |entry: &Entry| {
+                let attribute = entry.attribute.as_deref().unwrap_or("-");
+                format!("{} {attribute} {} {}", entry.change, text(&entry.old), text(&entry.new))
+            };
+            entries.iter().map(line).collect()
+        };
+        assert_eq!(told(None, Some(&rule), false), ["create - - -", "add name - r", "add options - {}"]);
+        assert_eq!(told(Some(&rule), Some(&other), false), ["set options {} true", "set mode deny warn"]);
+        assert_eq!(told(Some(&rule), Some(&other), true), ["set options *** ***", "set mode deny warn"]);
+        assert_eq!(told(Some(&rule), None, false), ["drop - - -", "drop name r -", "drop options {} -"]);
+        assert!(told(Some(&rule), Some(&rule), false).is_empty());
     }
 
     #[test]

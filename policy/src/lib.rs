@@ -37,6 +37,7 @@ pub mod redact;
 pub mod rule;
 pub mod schema;
 pub mod secret;
+pub mod shared;
 pub mod state;
 pub mod suggest;
 mod survey;

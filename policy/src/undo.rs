@@ -43,19 +43,21 @@ pub enum UndoError {
 const HIDDEN: &str = "***";
 
 impl Recorded {
-    /// The statements that undo it. `present` are the values that the attribute has now: none, one, or of parents and
-    /// grants any number.
+    /// The statements that undo it. `present` are the values that the attribute has now: none, one, or of parents
+    /// any number.
     ///
     /// # Errors
     /// When it cannot be undone, or no longer.
     pub fn undo(&self, object: &Situation, present: &[String]) -> Result<Vec<String>, UndoError> {
         let Some(attribute) = &self.attribute else { return self.undo_creation(object) };
+        if attribute == "grant" {
+            return Err(UndoError::Grant);
+        }
         if [&self.old, &self.new].into_iter().flatten().any(|value| value == HIDDEN) {
             return Err(UndoError::Secret);
         }
-        let is_as_left = self.new.as_ref().map_or(present.is_empty() || is_one_of_many(attribute), |new| {
-            present.contains(new)
-        });
+        let is_as_left =
+            self.new.as_ref().map_or(present.is_empty() || attribute == "parent", |new| present.contains(new));
         let is_back = self.new.is_none() && self.old.as_ref().is_some_and(|old| present.contains(old));
         if !is_as_left || is_back {
             return Err(UndoError::ChangedSince);
@@ -81,11 +83,6 @@ impl Recorded {
         };
         Ok(vec![statement])
     }
-}
-
-/// Attributes that can be there more than once.
-fn is_one_of_many(attribute: &str) -> bool {
-    matches!(attribute, "parent" | "grant")
 }
 
 /// Whether what looks like an escape may be one.
@@ -167,7 +164,6 @@ impl Part<'_> {
                 (Some(parent), _) => format!("INHERIT {parent}"),
                 (None, parent) => format!("NO INHERIT {}", parent.unwrap_or_default()),
             }),
-            "grant" => Err(UndoError::Grant),
             _ if self.object.object.object_type == ObjectType::ForeignTableColumn => self.column(attribute),
             _ => Err(UndoError::NoStatement),
         }

@@ -1,7 +1,9 @@
 //! The functions that PostgreSQL finds by name: what `sql/` declares, a row each.
 
 use crate::ffi::function::sql_functions;
-use crate::functions::{delegates, effective, history, options, packs, policy, revert, rules, state, status};
+use crate::functions::{
+    delegates, effective, history, options, packs, policy, revert, rules, shared_secrets, state, status,
+};
 use crate::wrapper::entry;
 
 sql_functions! {
@@ -20,6 +22,7 @@ sql_functions! {
     call: fdw_guard_may_see_history, pg_finfo_fdw_guard_may_see_history => history::may_see_history;
     call: fdw_guard_undo, pg_finfo_fdw_guard_undo => revert::undo;
     call: fdw_guard_object_now, pg_finfo_fdw_guard_object_now => revert::object_now;
+    call: fdw_guard_shared_secrets, pg_finfo_fdw_guard_shared_secrets => shared_secrets::shared_secrets;
     call: fdw_guard_prune_history, pg_finfo_fdw_guard_prune_history => history::prune_history;
     call: fdw_guard_table_state, pg_finfo_fdw_guard_table_state => state::table_state;
     call: fdw_guard_status, pg_finfo_fdw_guard_status => status::status;

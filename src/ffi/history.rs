@@ -178,7 +178,8 @@ impl Writer {
                 return Err(HistoryError::NoTable);
             }
             let places = places(relation);
-            let Some(places) = places.filter(|_| (*(*relation).rd_rel).relkind == pg_sys::RELKIND_RELATION as c_char) else {
+            let Some(places) = places.filter(|_| (*(*relation).rd_rel).relkind == pg_sys::RELKIND_RELATION as c_char)
+            else {
                 pg_sys::table_close(relation, pg_sys::NoLock as c_int);
                 return Err(HistoryError::Altered);
             };
@@ -304,10 +305,7 @@ pub fn moment_before(interval: Datum) -> i64 {
     // SAFETY: the caller's datum is an interval; the function gives a timestamptz, or raises an error.
     unsafe {
         let now = Datum::from(pg_sys::GetCurrentTimestamp());
-        let moment = pgrx::direct_function_call_as_datum(
-            pg_sys::timestamptz_mi_interval,
-            &[Some(now), Some(interval)],
-        );
+        let moment = pgrx::direct_function_call_as_datum(pg_sys::timestamptz_mi_interval, &[Some(now), Some(interval)]);
         moment.map_or(i64::MIN, |moment| moment.value() as i64)
     }
 }

@@ -10,7 +10,6 @@ use serde_json::Value;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::{CStr, c_int};
-use std::ptr;
 
 const SCHEMA: &CStr = c"fdw_guard";
 const TABLE: &CStr = c"rule";
@@ -145,9 +144,15 @@ pub enum Event {
     /// A row is about to be written.
     Writing(Written),
     /// A row has been written, and other triggers have had their say.
-    HasWritten(Written),
-    /// A row goes, or all of them do.
+    HasWritten {
+        old: Option<Written>,
+        new: Written,
+    },
+    /// A row is about to go.
     Removing(HeapTuple),
+    HasRemoved(Written),
+    /// All rows are about to go.
+    Truncating,
 }
 
 /// A row that is written.
@@ -174,10 +179,15 @@ pub fn event(call: &Call) -> Result<Event, Error> {
         match (operation, trigger.tg_event & (before | row)) {
             (pg_sys::TRIGGER_EVENT_INSERT, when) if when == before | row => Ok(Event::Writing(written(old))),
             (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == before | row => Ok(Event::Writing(written(new))),
-            (pg_sys::TRIGGER_EVENT_INSERT, when) if when == row => Ok(Event::HasWritten(written(old))),
-            (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == row => Ok(Event::HasWritten(written(new))),
+            (pg_sys::TRIGGER_EVENT_INSERT, when) if when == row => {
+                Ok(Event::HasWritten { old: None, new: written(old) })
+            }
+            (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == row => {
+                Ok(Event::HasWritten { old: Some(written(old)), new: written(new) })
+            }
             (pg_sys::TRIGGER_EVENT_DELETE, when) if when == before | row => Ok(Event::Removing(old)),
-            (pg_sys::TRIGGER_EVENT_TRUNCATE, when) if when == before => Ok(Event::Removing(ptr::null_mut())),
+            (pg_sys::TRIGGER_EVENT_DELETE, when) if when == row => Ok(Event::HasRemoved(written(old))),
+            (pg_sys::TRIGGER_EVENT_TRUNCATE, when) if when == before => Ok(Event::Truncating),
             _ => Err(Error::NotATrigger),
         }
     }
@@ -201,6 +211,11 @@ impl Written {
         let row = self.row();
         let trusted = row.boolean("trusted").unwrap_or(true) && is_superuser();
         Ok(Rule { trusted, ..row.rule()? })
+    }
+
+    /// The rule as it stands in the row; None if that cannot be read.
+    pub fn standing(&self) -> Option<Rule> {
+        self.row().rule().ok()
     }
 
     /// Whether the row says that its rule is trusted.

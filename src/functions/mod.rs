@@ -8,5 +8,6 @@ pub mod packs;
 pub mod policy;
 pub mod revert;
 pub mod rules;
+pub mod shared_secrets;
 pub mod state;
 pub mod status;

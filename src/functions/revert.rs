@@ -12,8 +12,12 @@ pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
     let (object_type, identity) = (call.text(0).unwrap_or_default(), call.text(1).unwrap_or_default());
     let cannot = |reason| Error::CannotRevert { object_type: object_type.clone(), identity: identity.clone(), reason };
     let known = ObjectType::from_name(&object_type).ok_or_else(|| cannot(UndoError::NoStatement))?;
-    let change =
-        undo::Recorded { attribute: call.text(5), change: call.text(6).unwrap_or_default(), old: call.text(7), new: call.text(8) };
+    let change = undo::Recorded {
+        attribute: call.text(5),
+        change: call.text(6).unwrap_or_default(),
+        old: call.text(7),
+        new: call.text(8),
+    };
     if change.attribute.is_none() && change.change == "drop" {
         return Err(cannot(UndoError::Dropped));
     }
@@ -35,7 +39,7 @@ pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
     Ok(Answer::One(Value::TextArray(statements)))
 }
 
-/// The oid of the object of that type that has that identity now; null if there is none.
+/// The object of that type that has that identity now, as rows of the history name it; no row if there is none.
 pub fn object_now(call: &Call) -> Result<Answer<'_>, Error> {
     let object_type = ObjectType::from_name(&call.text(0).unwrap_or_default());
     let found = object_type.and_then(|object_type| {
@@ -43,5 +47,7 @@ pub fn object_now(call: &Call) -> Result<Answer<'_>, Error> {
         let system_identifier = history::system_identifier();
         Recorded { object_type, identity, system_identifier, object: None, column: 0 }.find()
     });
-    Ok(Answer::One(found.map_or(Value::Null, |now| Value::Oid(now.oid))))
+    Ok(Answer::rows(found.map(|now| {
+        vec![Value::BigInteger(history::system_identifier()), Value::Oid(now.oid), Value::Integer(now.column.into())]
+    })))
 }

@@ -11,6 +11,7 @@ mod encodings;
 mod forms;
 mod frames;
 mod guarded;
+mod history;
 mod load_order;
 mod loading;
 mod locked_out;
@@ -57,6 +58,7 @@ fn all() -> Vec<LiveTest> {
         forms::TESTS,
         frames::TESTS,
         guarded::TESTS,
+        history::TESTS,
         load_order::TESTS,
         loading::TESTS,
         locked_out::TESTS,
