@@ -46,10 +46,16 @@ mod tests {
                 "delegate_of",
                 "effective_options",
                 "foreign_table_options",
+                "may_see_history",
+                "object_now",
                 "policy_schema",
+                "revert",
+                "revert_plan",
                 "server_options",
                 "status",
                 "table_state",
+                "timeline",
+                "undo",
                 "user_mapping_options",
                 "visible_options",
                 "visible_options_object"
@@ -78,6 +84,6 @@ mod tests {
         let settings = Spi::get_one::<i64>(
             "SELECT count(*) FROM pg_settings WHERE name LIKE 'fdw\\_guard.%' AND short_desc <> '' AND extra_desc <> ''",
         );
-        assert_eq!(settings.unwrap(), Some(6));
+        assert_eq!(settings.unwrap(), Some(8));
     }
 }

@@ -16,7 +16,7 @@ pub enum Enforcement {
     /// They raise a WARNING and let it pass: for trying rules out.
     #[name = c"warn"]
     Warn,
-    /// No rule is read. A superuser's way past a rule, and the fastest one.
+    /// They do nothing, and are read only to tell the history which of them are overridden. A superuser's way past a rule.
     #[name = c"off"]
     Off,
 }
@@ -89,7 +89,7 @@ pub fn define() {
     GucRegistry::define_enum_guc(
         c"fdw_guard.enforcement",
         c"What rules of mode deny do: refuse the statement, warn, or nothing.",
-        c"Only a superuser can change it; off is tested before any rule is read.",
+        c"Only a superuser can change it; with off, rules are read for the history only.",
         &ENFORCEMENT,
         GucContext::Suset,
         GucFlags::default(),
