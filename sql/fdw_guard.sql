@@ -421,6 +421,14 @@ CREATE FUNCTION fdw_guard.table_state(relation regclass) RETURNS jsonb
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_table_state';
 COMMENT ON FUNCTION fdw_guard.table_state(regclass) IS 'everything about a foreign table that a form can change, secrets shown as ***';
 
+CREATE FUNCTION fdw_guard.get_ddl(object_type text, identity text) RETURNS text
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_get_ddl';
+COMMENT ON FUNCTION fdw_guard.get_ddl(text, text) IS 'the statements that would create a wrapper, server, user mapping or foreign table again, without secrets';
+
+CREATE FUNCTION fdw_guard.get_ddl(relation regclass) RETURNS text
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_get_ddl_of_relation';
+COMMENT ON FUNCTION fdw_guard.get_ddl(regclass) IS 'the statements that would create a foreign table again, without secrets';
+
 CREATE VIEW fdw_guard.servers AS
     SELECT s.oid,
            s.srvname AS server,
@@ -515,10 +523,62 @@ CREATE VIEW fdw_guard.options AS
     WHERE a.attfdwoptions IS NOT NULL AND NOT a.attisdropped;
 COMMENT ON VIEW fdw_guard.options IS 'every option of every foreign object, a row each; secrets shown as ***';
 
+CREATE FUNCTION fdw_guard.plan(
+    sql text, lock_timeout interval DEFAULT '2s',
+    OUT seq integer, OUT object_type text, OUT identity text, OUT attribute text, OUT change text, OUT old text, OUT new text,
+    OUT verdict text, OUT rule text, OUT detail text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_plan';
+COMMENT ON FUNCTION fdw_guard.plan(text, interval) IS 'what statements would change and violate; they are run and always rolled back';
+
+CREATE FUNCTION fdw_guard.explain_plan(sql text, lock_timeout interval DEFAULT '2s') RETURNS SETOF text
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_explain_plan';
+COMMENT ON FUNCTION fdw_guard.explain_plan(text, interval) IS 'the same as a text that reads like a diff';
+
 CREATE FUNCTION fdw_guard.status(OUT protection text, OUT active boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_status';
 COMMENT ON FUNCTION fdw_guard.status() IS 'which protections are active in this session, and why others are not';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Desired state: options are made so, by the ALTER that it takes and with the rights of whoever calls. Not strict: what is
+-- not given is an error, lest it look as if there had been nothing to do.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fdw_guard.set_server_options(
+    server name, options jsonb,
+    OUT option text, OUT change text, OUT old text, OUT new text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_set_server_options';
+COMMENT ON FUNCTION fdw_guard.set_server_options(name, jsonb) IS 'makes options of a server so, null dropping one; returns what it changed';
+
+CREATE FUNCTION fdw_guard.set_user_mapping_options(
+    role name, server name, options jsonb, "create" boolean DEFAULT false,
+    OUT option text, OUT change text, OUT old text, OUT new text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_set_user_mapping_options';
+COMMENT ON FUNCTION fdw_guard.set_user_mapping_options(name, name, jsonb, boolean) IS 'makes options of a user mapping so, and on request the mapping; returns what it changed';
+
+CREATE FUNCTION fdw_guard.set_foreign_table_options(
+    relation regclass, options jsonb,
+    OUT option text, OUT change text, OUT old text, OUT new text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_set_foreign_table_options';
+COMMENT ON FUNCTION fdw_guard.set_foreign_table_options(regclass, jsonb) IS 'makes options of a foreign table so, null dropping one; returns what it changed';
+
+CREATE FUNCTION fdw_guard.set_column_options(
+    relation regclass, column_name name, options jsonb,
+    OUT option text, OUT change text, OUT old text, OUT new text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_set_column_options';
+COMMENT ON FUNCTION fdw_guard.set_column_options(regclass, name, jsonb) IS 'makes options of a column of a foreign table so, null dropping one; returns what it changed';
+
+CREATE FUNCTION fdw_guard.rotate_secret(
+    option text, value text, server_pattern text DEFAULT '*', role_pattern text DEFAULT '*',
+    OUT server text, OUT role text, OUT change text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_rotate_secret';
+COMMENT ON FUNCTION fdw_guard.rotate_secret(text, text, text, text) IS 'gives an option a new value in all matching user mappings that have it, or in none; returns which';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Guarded wrappers: our handler and our validator in front of another wrapper's, the delegate. Its name stands in the
@@ -717,6 +777,15 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.column_options(regclass, name),
     fdw_guard.effective_options(regclass, name),
     fdw_guard.table_state(regclass),
+    fdw_guard.plan(text, interval),
+    fdw_guard.explain_plan(text, interval),
+    fdw_guard.get_ddl(text, text),
+    fdw_guard.get_ddl(regclass),
+    fdw_guard.set_server_options(name, jsonb),
+    fdw_guard.set_user_mapping_options(name, name, jsonb, boolean),
+    fdw_guard.set_foreign_table_options(regclass, jsonb),
+    fdw_guard.set_column_options(regclass, name, jsonb),
+    fdw_guard.rotate_secret(text, text, text, text),
     fdw_guard.policy_schema(),
     fdw_guard.status(),
     fdw_guard.delegate_of(oid),

@@ -1,7 +1,12 @@
 //! What can go wrong in a function of the extension. How PostgreSQL hears of it is said in [`crate::report`].
 
 use crate::ffi::history::HistoryError;
+use crate::ffi::plannable::Refusal;
+use crate::ffi::trial::Caught;
 use crate::lookup::Missing;
+use fdw_guard_policy::diff::DesiredError;
+use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::pattern::PatternError;
 use fdw_guard_policy::redact::OutOfMemory;
 use fdw_guard_policy::rule::RuleError;
 use fdw_guard_policy::undo::UndoError;
@@ -40,6 +45,22 @@ pub enum Error {
     DelegateChanged { name: String },
     #[error("rule pack \"{name}\" does not exist")]
     UnknownPack { name: String, known: String },
+    /// A statement that a rollback does not undo, or that is none of ours.
+    #[error("plan() does not take {command}")]
+    NotPlannable { command: String, refusal: Refusal, number: usize, count: usize },
+    /// A function that a statement of a plan calls asks for another.
+    #[error("plan() cannot be called while a plan is made")]
+    PlanWithinPlan,
+    /// A statement of a plan reaches a table with rows of its own.
+    #[error("plan() does not rewrite tables")]
+    PlanRewrites,
+    #[error("plan() cannot be called during a parallel operation")]
+    PlanInParallel,
+    #[error("lock_timeout is out of range")]
+    LockTimeout,
+    /// What a client or an administrator ended while a plan was made, in PostgreSQL's own words.
+    #[error("{}", .0.message)]
+    Interrupted(Caught),
     /// An object that the caller names.
     #[error(transparent)]
     Missing(#[from] Missing),
@@ -61,4 +82,34 @@ pub enum Error {
     /// The caller asks what another role would use.
     #[error("permission denied to see what role \"{role}\" would use")]
     NotMember { role: String },
+    /// Options that a function is to set.
+    #[error(transparent)]
+    Desired(#[from] DesiredError),
+    #[error("argument \"{argument}\" is no pattern")]
+    Pattern { argument: &'static str, fault: PatternError },
+    #[error("argument \"{name}\" must not be null")]
+    NullArgument { name: &'static str },
+    /// In PostgreSQL's own words.
+    #[error("must be owner of {of} {name}")]
+    NotOwner {
+        of: &'static str,
+        name: String,
+        owner: String,
+        /// Of whom nobody is made a member for this.
+        owner_is_superuser: bool,
+        caller: String,
+        /// The role of the user mapping that is to be changed.
+        mapping_of: Option<String>,
+    },
+    /// In PostgreSQL's own words.
+    #[error("permission denied for foreign server {server}")]
+    NoUsage { server: String, caller: String },
+    /// Another session renamed or dropped the object between our look at it and the ALTER.
+    #[error("{object_type} \"{name}\" was renamed or dropped meanwhile")]
+    ChangedMeanwhile { object_type: ObjectType, name: String },
+    #[error("\"{name}\" is not a type of object")]
+    UnknownObjectType { name: String },
+    /// A query of ours over the catalogs gives what nobody expects.
+    #[error("the catalogs cannot be read as they should")]
+    Untold,
 }

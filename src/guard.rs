@@ -12,6 +12,7 @@ use crate::ffi::statement::{Foretold, Named, NamedForm, Said, Wording};
 use crate::ffi::{catalog, inside, scan, server, session};
 use crate::history::{self, Account};
 use crate::judge;
+use crate::planning;
 use crate::policy_in_force;
 use crate::report;
 use crate::scene::{Class, scene, scene_from_outside};
@@ -19,6 +20,7 @@ use crate::settings::{self, CheckMode, Enforcement};
 use crate::touched::{How, Key, Subtransaction, Touch, Touched};
 use fdw_guard_policy::form::Form;
 use fdw_guard_policy::model::{Attributes, ObjectType};
+use fdw_guard_policy::plan::Finding;
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::rule::Mode;
 use fdw_guard_policy::violation::Violation;
@@ -103,7 +105,7 @@ pub fn foretell(change: Option<Foretold>, wording: Wording) -> Vec<Report> {
     let mut touched = Touched::default();
     touched.add(Touch { named: vec![NamedForm { form, column: None }], ..Touch::of(key, scene) });
     let violations = match judge::judge(&touched) {
-        Ok(violations) => violations,
+        Ok(found) => planning::keep_warnings(found.raised),
         Err(error) => return vec![error.into()],
     };
     let account = Account::of(&Touched::NOTHING, Some(wording));
@@ -129,7 +131,7 @@ fn form_of(change: Foretold) -> Form {
 
 /// A watched statement begins.
 pub fn open_frame(said: Said, wording: Wording) {
-    let grants = if said.may_grant && grants_count() { grants() } else { Vec::new() };
+    let grants = if said.may_grant && (planning::is_on() || grants_count()) { grants() } else { Vec::new() };
     let foretold = said.foretold.map(object_of);
     let frame = Frame { touched: Touched::default(), named: said.named, wording: Some(wording), foretold, grants };
     with_open(|open| open.frames.push(frame));
@@ -146,7 +148,10 @@ pub fn close_frame() -> Vec<Report> {
     let Frame { mut touched, named, wording, grants, .. } = frame;
     touched.say(named.as_ref().map(|named| named.forms.as_slice()).unwrap_or_default());
     add_named(&mut touched, named);
-    add_granted(&mut touched, grants);
+    add_granted(&mut touched, &grants);
+    if planning::owns_frame(depth()) {
+        return plan_frame(touched, &grants);
+    }
     if touched.is_empty() {
         return Vec::new();
     }
@@ -158,6 +163,31 @@ pub fn close_frame() -> Vec<Report> {
             reports
         }
     }
+}
+
+/// A statement of a plan has run: what it did is kept, and nothing is raised but what would end the session's policy.
+fn plan_frame(touched: Touched, grants: &[(Class, Oid, Attributes)]) -> Vec<Report> {
+    server::command_counter_increment();
+    let outcome = planning::note_changes(grants).and_then(|()| match settings::check_mode() {
+        CheckMode::Immediate => planning::note_verdict(&touched),
+        CheckMode::Deferred => {
+            with_open(|open| open.waiting.absorb(touched));
+            Ok(())
+        }
+    });
+    outcome.err().map(Report::from).into_iter().collect()
+}
+
+/// What would be found before commit, if the transaction ended now.
+///
+/// # Errors
+/// When there is no policy.
+pub fn planned_commit() -> Result<Vec<Finding>, Error> {
+    if settings::check_mode() == CheckMode::Immediate {
+        return Ok(Vec::new());
+    }
+    let waiting = with_open(|open| open.waiting.clone());
+    if waiting.is_empty() { Ok(Vec::new()) } else { planning::findings(&waiting) }
 }
 
 /// Adds the forms that the statement names. What it has not touched is as it was.
@@ -175,15 +205,16 @@ fn add_named(touched: &mut Touched, named: Option<Named>) {
 }
 
 /// Adds the wrappers and servers on which the statement has changed grants.
-fn add_granted(touched: &mut Touched, before: Vec<(Class, Oid, Attributes)>) {
+fn add_granted(touched: &mut Touched, before: &[(Class, Oid, Attributes)]) {
     if before.is_empty() {
         return;
     }
     server::command_counter_increment();
     for (class, oid, grants) in before {
+        let (class, oid) = (*class, *oid);
         let key = Key { class, oid, actor: session::current_role() };
-        if grants_on(key) != grants {
-            touched.add(Touch { grants: Some(grants), ..Touch::of(key, scene_from_outside(class, oid)) });
+        if grants_on(key) != *grants {
+            touched.add(Touch { grants: Some(grants.clone()), ..Touch::of(key, scene_from_outside(class, oid)) });
         }
     }
 }
@@ -254,7 +285,6 @@ pub fn end_subtransaction(ended: Subtransaction, heir: Option<Subtransaction>) {
 }
 
 /// How many statements run now, one inside the other.
-#[cfg(any(test, feature = "pg_test"))]
 pub fn depth() -> usize {
     with_open(|open| open.frames.len())
 }
@@ -305,9 +335,11 @@ fn record_before_verdict(touched: &Touched, wording: Option<Wording>) -> Vec<Rep
 /// What all of it violates. Where nothing is enforced that is for the record only, and rules that cannot be read are none.
 fn violations(touched: &Touched) -> Result<Vec<Violation>, Error> {
     match settings::enforcement() {
-        Enforcement::Off if history::records() => Ok(judge::judge(touched).unwrap_or_default()),
+        Enforcement::Off if history::records() => {
+            Ok(judge::judge(touched).map(|found| found.raised).unwrap_or_default())
+        }
         Enforcement::Off => Ok(Vec::new()),
-        Enforcement::On | Enforcement::Warn => judge::judge(touched),
+        Enforcement::On | Enforcement::Warn => judge::judge(touched).map(|found| planning::keep_warnings(found.raised)),
     }
 }
 
@@ -324,7 +356,8 @@ fn refusal(violations: &[Violation], account: &Account) -> Option<Report> {
 }
 
 fn refused(rule: &str, violations: &[Violation], account: &Account) -> Option<Report> {
-    settings::record_history().then(|| report::refusal(rule, &account.to_json(violations)))
+    let is_told = settings::record_history() && !planning::is_on();
+    is_told.then(|| report::refusal(rule, &account.to_json(violations)))
 }
 
 /// The first rule that refuses.
@@ -336,7 +369,7 @@ fn refused_rule(violations: &[Violation]) -> Option<&str> {
 /// The running statement touches a row of a catalog: on the first touch of the object that the row belongs to, its state
 /// is taken as it was.
 pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
-    if settings::enforcement() == Enforcement::Off && !history::records() {
+    if settings::enforcement() == Enforcement::Off && !history::records() && !planning::is_on() {
         return;
     }
     match (catalog, access) {
@@ -382,6 +415,7 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Trigger(trigger) => read(class, oid).map(|scene| scene.before_trigger(trigger)),
         How::Changed(_) | How::Aside => read(class, oid),
     };
+    planning::see(key, old.as_ref());
     let columns = how.column().into_iter().collect();
     let touch = Touch { knows_inside, columns, aside: how == How::Aside, foretold, ..Touch::of(key, old) };
     with_open(|open| open.add(touch));
@@ -400,7 +434,7 @@ fn counts(object_type: ObjectType) -> bool {
 /// verdict waits: another session's rule binds this one from its next statement.
 fn inside_counts(class: Class) -> bool {
     let waits = settings::check_mode() == CheckMode::Deferred || with_open(|open| open.frames.is_empty());
-    class == Class::Relation && (waits || history::records() || a_rule_may_look_inside())
+    class == Class::Relation && (waits || planning::is_on() || history::records() || a_rule_may_look_inside())
 }
 
 /// As far as the session knows.

@@ -11,6 +11,7 @@ use crate::ffi::memory::Scratch;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::Wording;
 use crate::ffi::{rights, server, session};
+use crate::planning;
 use crate::policy_in_force;
 use crate::scene::Class;
 use crate::settings::{self, Enforcement};
@@ -35,7 +36,7 @@ thread_local! {
 
 /// Whether changes are recorded in this database.
 pub fn records() -> bool {
-    settings::record_history() && history::find() != History::Nowhere
+    settings::record_history() && !planning::is_on() && history::find() != History::Nowhere
 }
 
 pub use history::system_identifier;
@@ -217,7 +218,9 @@ fn write(rows: &[Row]) -> Result<(), Error> {
 /// Whether the caller may see what the options of an object were: those of a user mapping show to those who see them now,
 /// and to superusers when it is gone.
 pub fn may_see(object_type: &str, system_identifier: i64, object: Option<Oid>) -> bool {
-    if object_type != fdw_guard_policy::model::ObjectType::UserMapping.name() || rights::is_superuser() {
+    if object_type != fdw_guard_policy::model::ObjectType::UserMapping.name()
+        || rights::is_superuser(session::current_role())
+    {
         return true;
     }
     let known = object.filter(|_| system_identifier == history::system_identifier());

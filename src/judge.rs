@@ -6,8 +6,10 @@ use crate::ffi::session::Actor;
 use crate::ffi::statement::NamedForm;
 use crate::ffi::{catalog, scan};
 use crate::guard;
+use crate::planning;
 use crate::policy_in_force;
 use crate::scene::{self, Class, Scene};
+use crate::settings::{self, Enforcement};
 use crate::touched::{Key, Touch, Touched};
 use fdw_guard_policy::evaluate::Change;
 use fdw_guard_policy::form::{self, Form};
@@ -20,27 +22,45 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::rc::Rc;
 
-/// What all that was touched violates, whatever comes of it.
+/// What all that was touched violates.
+#[derive(Default)]
+pub struct Verdicts {
+    pub raised: Vec<Violation>,
+    /// What the touched objects violated before and still do, and nobody raises; sought for a plan only.
+    pub standing: Vec<Violation>,
+}
+
+/// What is enforced of it.
 ///
 /// # Errors
 /// When there is no policy to judge by.
-pub fn judge(touched: &Touched) -> Result<Vec<Violation>, Error> {
+pub fn verdicts(touched: &Touched) -> Result<Verdicts, Error> {
+    if settings::enforcement() == Enforcement::Off { Ok(Verdicts::default()) } else { judge(touched) }
+}
+
+/// The same, whether it is enforced or not.
+///
+/// # Errors
+/// When there is no policy to judge by.
+pub fn judge(touched: &Touched) -> Result<Verdicts, Error> {
     let policy = policy_in_force::policy()?;
     if policy.rules().next().is_none() {
-        return Ok(Vec::new());
+        return Ok(Verdicts::default());
     }
-    let mut judge = Judge { policy: &policy, touched, actors: Vec::new(), violations: Vec::new() };
+    let is_planned = planning::is_on();
+    let mut judge = Judge { policy: &policy, touched, is_planned, actors: Vec::new(), verdicts: Verdicts::default() };
     let judged = touched.iter().filter(|touch| !touch.foretold);
     let changed: Vec<Changed> = judged.filter_map(|touch| judge.touch(touch)).collect();
     judge.below(&changed);
-    Ok(judge.violations)
+    Ok(judge.verdicts)
 }
 
 struct Judge<'a> {
     policy: &'a Policy,
     touched: &'a Touched,
+    is_planned: bool,
     actors: Vec<(Oid, Rc<Actor>)>,
-    violations: Vec<Violation>,
+    verdicts: Verdicts,
 }
 
 impl Judge<'_> {
@@ -162,7 +182,11 @@ impl Judge<'_> {
     ) {
         let actor = self.actor(actor);
         let change = Change { old, new, forms, touched };
-        self.violations.extend(self.policy.evaluate(&change, actor.as_ref()));
+        let raised = self.policy.evaluate(&change, actor.as_ref());
+        if self.is_planned && touched {
+            self.verdicts.standing.extend(self.policy.still_standing(&change, &raised, actor.as_ref()));
+        }
+        self.verdicts.raised.extend(raised);
     }
 
     /// The role as an actor; most verdicts know one.

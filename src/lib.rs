@@ -1,5 +1,6 @@
 //! fdw_guard: rules, checked by PostgreSQL itself, for the options of foreign data. This file only wires.
 
+mod change;
 mod delegate;
 mod error;
 mod ffi;
@@ -9,6 +10,8 @@ mod history;
 mod judge;
 mod load_order;
 mod lookup;
+mod plan;
+mod planning;
 mod policy_file;
 mod policy_in_force;
 mod redaction;

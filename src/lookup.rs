@@ -1,6 +1,8 @@
 //! What a caller names: the object, or an error that says what is not there and which name is near.
 
-use crate::ffi::{catalog, names};
+use crate::ffi::{catalog, names, scan};
+use crate::scene::{self, Class};
+use fdw_guard_policy::model::{ObjectState, ObjectType};
 use fdw_guard_policy::suggest::nearest;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
@@ -24,6 +26,11 @@ pub enum Missing {
     NotAForeignTable { name: String },
     #[error("column \"{name}\" of relation \"{relation}\" does not exist")]
     Column { relation: String, name: String, near: Option<String> },
+    /// What is named by its identity.
+    #[error("{object_type} \"{identity}\" does not exist")]
+    Object { object_type: ObjectType, identity: String, near: Option<String> },
+    #[error("a {object_type} is created with its table")]
+    Told { object_type: ObjectType },
 }
 
 /// The server of that name.
@@ -66,6 +73,33 @@ pub fn column(table: Oid, name: &str) -> Result<i16, Missing> {
         let relation = names::of_relation(table).unwrap_or_default();
         Missing::Column { relation, name: name.to_owned(), near: near(name, known) }
     })
+}
+
+/// The object that has that identity (as `pg_identify_object` gives it), or else that name. Of a user mapping either is
+/// `role on server name`.
+pub fn object(object_type: ObjectType, identity: &str) -> Result<Oid, Missing> {
+    let (class, all) = match object_type {
+        ObjectType::ForeignDataWrapper => (Class::Wrapper, scan::wrappers()),
+        ObjectType::Server => (Class::Server, scan::servers()),
+        ObjectType::UserMapping => (Class::UserMapping, scan::user_mappings()),
+        ObjectType::ForeignTable => (Class::Relation, scan::foreign_tables()),
+        ObjectType::ForeignTableColumn => return Err(Missing::Told { object_type }),
+    };
+    let known = || all.iter().filter_map(|oid| Some((*oid, scene::state(class, *oid)?)));
+    let called =
+        |state: &ObjectState| if is_named(class) { state.name().to_owned() } else { state.identity().to_owned() };
+    let by_identity = known().find(|(_, state)| state.identity() == identity);
+    let found = by_identity.or_else(|| known().find(|(_, state)| called(state) == identity));
+    found.map(|(oid, _)| oid).ok_or_else(|| Missing::Object {
+        object_type,
+        identity: identity.to_owned(),
+        near: near(identity, known().map(|(_, state)| called(&state)).collect()),
+    })
+}
+
+/// Whether the name alone says which one is meant.
+fn is_named(class: Class) -> bool {
+    matches!(class, Class::Wrapper | Class::Server)
 }
 
 fn near(name: &str, known: Vec<String>) -> Option<String> {

@@ -35,6 +35,7 @@ struct Hidden {
     shown: Vec<u8>,
     /// As many bytes and characters, so that positions hold.
     level: Vec<u8>,
+    found: Found,
 }
 
 /// The last text from within that held secrets: scripts hand the same one to each of their statements.
@@ -55,9 +56,10 @@ struct State {
     inner: Option<Inner>,
     /// The texts that other extensions have in hand now, which must live as long.
     handed: Vec<Rc<Hidden>>,
-    /// Values that an error might quote: of the client's text, and of texts from within.
-    of_client: Secrets,
+    /// Values of texts from within, which an error might quote.
     of_inner: Secrets,
+    /// Some text from within puts statements together from pieces.
+    inner_is_pieced: bool,
 }
 
 thread_local! {
@@ -75,6 +77,11 @@ pub enum Seen {
     Harmless,
     /// PostgreSQL is to show this C string instead. It lives until the next message is looked at.
     Hidden(*const c_char),
+}
+
+/// A secret that came as an argument of a function of ours, and is in no statement's text.
+pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
+    STATE.with_borrow_mut(|state| state.of_inner.add(value))
 }
 
 /// The setting that names secret options has changed.
@@ -97,9 +104,12 @@ fn version() -> Version {
     (rules::generation(), policy_file::generation(), SETTING.get())
 }
 
+fn strings() -> Strings {
+    if session::strings_are_standard() { Strings::Standard } else { Strings::Escaping }
+}
+
 fn find(text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
-    let strings = if session::strings_are_standard() { Strings::Standard } else { Strings::Escaping };
-    let find = |names: &Names| Redactor { names, strings }.find(text, kind);
+    let find = |names: &Names| Redactor { names, strings: strings() }.find(text, kind);
     OF_RULES.with_borrow(|of_rules| match of_rules {
         Some((learned, names)) if *learned == version() => find(names),
         _ => GENERAL.with_borrow(|general| match general {
@@ -127,21 +137,21 @@ pub fn see_client_text(address: *const c_char, message: i64, text: &[u8], kind: 
         forget_secrets();
     }
     let found = find(text, kind)?;
-    let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, &found, true)?)) };
+    let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
     KNOWN.set(Known { address, message, shown });
     STATE.with_borrow_mut(|state| {
         state.client = hidden;
         state.reported = false;
-        state.of_client = found.into_secrets();
     });
     Ok(if shown.is_null() { Seen::Harmless } else { Seen::Hidden(shown) })
 }
 
 impl Hidden {
-    fn of(text: &[u8], found: &Found, with_shown: bool) -> Result<Self, OutOfMemory> {
+    fn of(text: &[u8], found: Found, with_shown: bool) -> Result<Self, OutOfMemory> {
         let shown = if with_shown { c_text(found.with_stars(text)?)? } else { Vec::new() };
-        Ok(Self { shown, level: c_text(found.keeping_length(text, &characters::of_database())?)? })
+        let level = c_text(found.keeping_length(text, &characters::of_database())?)?;
+        Ok(Self { shown, level, found })
     }
 }
 
@@ -153,8 +163,8 @@ fn c_text(mut text: Vec<u8>) -> Result<Vec<u8>, OutOfMemory> {
 
 fn forget_secrets() {
     STATE.with_borrow_mut(|state| {
-        state.of_client.clear();
         state.of_inner.clear();
+        state.inner_is_pieced = false;
         state.inner = None;
         // What an error has kept from being taken back.
         state.handed.clear();
@@ -206,11 +216,12 @@ fn hide_inner(text: &[u8], kind: Kind) -> Result<Option<Rc<Hidden>>, OutOfMemory
     if found.is_empty() {
         return Ok(None);
     }
-    let hidden = Rc::new(Hidden::of(text, &found, false)?);
+    let hidden = Rc::new(Hidden::of(text, found, false)?);
     let inner = Inner { original: copy_of(text)?, kind, names, hidden: Rc::clone(&hidden) };
     STATE.with_borrow_mut(|state| {
         state.inner = Some(inner);
-        state.of_inner.extend(found.secrets())
+        state.inner_is_pieced |= hidden.found.is_pieced();
+        state.of_inner.extend(hidden.found.secrets())
     })?;
     Ok(Some(hidden))
 }
@@ -240,25 +251,40 @@ pub enum Field {
 
 /// What must be known of a log line as a whole before a text of it can be shown.
 pub struct Line<'a> {
-    /// What the client sent and what is shown of it, where something in it is hidden.
-    client: Option<(&'a [u8], &'a [u8])>,
+    /// What the client sent.
+    statement: &'a [u8],
+    /// What is shown of it, where something in it is hidden.
+    client: Option<Rc<Hidden>>,
     tells_parameters: bool,
     executes: bool,
+    /// A literal of it may be a piece of a statement.
+    may_be_pieced: bool,
 }
 
 impl<'a> Line<'a> {
-    /// `statement` is the client's text, `shown` what is shown of it, if that differs.
-    pub fn new(statement: &'a [u8], shown: Option<&'a [u8]>, message: &[u8], detail: &[u8]) -> Self {
+    /// `statement` is the client's text, and `hides` whether something in it is hidden.
+    pub fn new(statement: &'a [u8], hides: bool, message: &[u8], detail: &[u8]) -> Self {
+        let client = STATE.with_borrow(|state| state.client.clone()).filter(|_| hides);
         let executes = names_our_functions(detail);
         let tells_parameters = executes || names_our_functions(statement) || names_our_functions(message);
-        Self { client: shown.map(|shown| (statement, shown)), tells_parameters, executes }
+        let pieces = |hidden: &Rc<Hidden>| hidden.found.is_pieced();
+        let may_be_pieced =
+            is_tree(detail) || client.as_ref().is_some_and(pieces) || STATE.with_borrow(|state| state.inner_is_pieced);
+        Self { statement, client, tells_parameters, executes, may_be_pieced }
+    }
+
+    /// Whether a message says that it cannot read a token of the client's text, and this is hidden.
+    pub fn names_hidden_token(&self, position: usize) -> bool {
+        let hides = |hidden: &Rc<Hidden>| hides_token(&hidden.found, position, self.statement);
+        self.client.as_ref().is_some_and(hides)
     }
 
     /// What is to be shown instead of one of its texts; None if that may be shown as it is.
     pub fn hide(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
         let mut hidden = self.without_statements(text, field)?;
         STATE.with_borrow(|state| {
-            for secrets in [&state.of_client, &state.of_inner] {
+            let of_client = self.client.as_ref().map(|client| client.found.secrets());
+            for secrets in of_client.into_iter().chain([&state.of_inner]) {
                 let clean = secrets.hide_in(hidden.as_deref().unwrap_or(text))?;
                 hidden = clean.or(hidden.take());
             }
@@ -280,15 +306,16 @@ impl<'a> Line<'a> {
             return copy_of(b"***").map(Some);
         }
         // The client's own text, at the end of what log_statement and its like say, has been read as what it is: SQL.
-        if let Some((statement, shown)) = self.client
-            && let Some(before) = text.strip_suffix(statement)
+        if let Some(client) = &self.client
+            && let Some(before) = text.strip_suffix(self.statement)
         {
             let before = self.without_statements(before, field)?.map_or_else(|| copy_of(before), Ok)?;
-            return concat(&before, shown).map(Some);
+            return concat(&before, client.shown.strip_suffix(b"\0").unwrap_or_default()).map(Some);
         }
         let kind = match field {
             Field::Query => Kind::Statement,
             Field::Message if self.executes => Kind::Arguments,
+            Field::Aside if self.may_be_pieced => Kind::Arguments,
             Field::Message | Field::Aside => Kind::Message,
         };
         let found = find(text, kind)?;
@@ -303,6 +330,21 @@ impl<'a> Line<'a> {
         }
         found.keeping_length(text, &characters::of_database()).map(Some)
     }
+}
+
+/// Whether a message says that it cannot read a token of a text from within, and this is hidden.
+pub fn hides_token_at(position: usize, text: &[u8]) -> Result<bool, OutOfMemory> {
+    Ok(hides_token(&find(text, Kind::Statement)?, position, text))
+}
+
+fn hides_token(found: &Found, position: usize, text: &[u8]) -> bool {
+    found.hides_token_at(position, text, strings(), &characters::of_database())
+}
+
+/// A message up to the first quotation mark, which in some languages is none of ASCII's.
+pub fn without_quoted(message: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+    let end = message.iter().position(|byte| *byte == b'"' || !byte.is_ascii()).unwrap_or(0);
+    concat(message.get(..end).unwrap_or_default(), b"***")
 }
 
 /// Whether the text is what `debug_print_parse` and its like write, in which constants are lists of numbers.

@@ -1,14 +1,18 @@
 //! What the extension says to PostgreSQL: errors, warnings and log lines. The only place that names SQLSTATEs.
 
 use crate::error::Error;
+use crate::ffi::plannable::Refusal;
 use crate::ffi::raise::{Level, Report};
 use crate::load_order::LoadOrder;
 use crate::lookup::Missing;
 use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
+use fdw_guard_policy::diff::DesiredError;
 use fdw_guard_policy::effective::Origin;
+use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::rule::{Mode, Notice};
+use fdw_guard_policy::suggest::nearest;
 use fdw_guard_policy::undo::UndoError;
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
@@ -151,6 +155,17 @@ impl From<Error> for Report {
             Error::UnknownPack { known, .. } => {
                 report(Code::ERRCODE_UNDEFINED_OBJECT).with_hint(format!("The packs are: {known}."))
             }
+            Error::NotPlannable { refusal, number, count, .. } => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
+                .with_detail(format!("{} {}", nth_statement(*number, *count), why_not_planned(*refusal)))
+                .with_hint("Nothing was run. A plan is made of what creates, alters or drops foreign-data wrappers, servers, user mappings and foreign tables."),
+            Error::PlanRewrites => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
+                .with_detail("The statement reaches a table that is not foreign, and would write its rows anew."),
+            Error::PlanWithinPlan | Error::PlanInParallel => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+            Error::LockTimeout => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                .with_hint("It may be from 0, which waits without end, to 24 days."),
+            Error::Interrupted(caught) => {
+                Self { detail: caught.detail.clone(), hint: caught.hint.clone(), ..report(Code::from(caught.code)) }
+            }
             Error::Missing(missing) => missing_object(missing),
             Error::HistoryIsKept => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_hint("SELECT fdw_guard.prune_history(older_than) removes old rows."),
@@ -167,15 +182,58 @@ impl From<Error> for Report {
                 .with_detail("Secrets in the text of the statement could not be hidden."),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Only members of that role may see it, and superusers."),
+            Error::Desired(fault) => report(match fault {
+                DesiredError::LongName { .. } => Code::ERRCODE_NAME_TOO_LONG,
+                _ => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            }),
+            Error::Pattern { fault, .. } => {
+                report(Code::ERRCODE_INVALID_PARAMETER_VALUE).with_detail(format!("{}.", capitalised(&fault.to_string())))
+            }
+            Error::NullArgument { .. } => report(Code::ERRCODE_NULL_VALUE_NOT_ALLOWED),
+            Error::NotOwner { mapping_of, .. } => Self {
+                detail: mapping_of.as_ref().map(|role| format!("The user mapping is that of \"{role}\".")),
+                hint: how_to_own(&error),
+                ..report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+            },
+            Error::NoUsage { server, caller } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE).with_hint(format!(
+                "Its owner can give the right: GRANT USAGE ON FOREIGN SERVER {} TO {}.",
+                quote_identifier(server),
+                quote_identifier(caller)
+            )),
+            Error::UnknownObjectType { name } => {
+                let types: Vec<&str> = types_with_ddl().collect();
+                let near = nearest(name, types_with_ddl()).map(|near| format!("Perhaps you meant \"{near}\"."));
+                report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                    .with_hint(near.unwrap_or_else(|| format!("The types are: {}.", types.join(", "))))
+            }
+            Error::Untold => report(Code::ERRCODE_INTERNAL_ERROR),
+            Error::ChangedMeanwhile { .. } => {
+                report(Code::ERRCODE_T_R_SERIALIZATION_FAILURE).with_hint("Call the function again.")
+            }
         }
+    }
+}
+
+fn nth_statement(number: usize, count: usize) -> String {
+    if count > 1 { format!("Statement {number} of {count}") } else { "It".to_owned() }
+}
+
+fn why_not_planned(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotSqlMed => "changes no foreign object.",
+        Refusal::ConnectsOut => "connects to another server, which no rollback undoes.",
+        Refusal::CommitsInside => "commits inside itself, which no rollback undoes.",
     }
 }
 
 fn missing_object(missing: &Missing) -> Report {
     let sqlstate = match missing {
         Missing::Server { .. } | Missing::Role { .. } | Missing::UserMapping { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
-        Missing::Relation(_) => Code::ERRCODE_UNDEFINED_TABLE,
-        Missing::NotAForeignTable { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
+        Missing::Object { object_type: ObjectType::ForeignTable, .. } | Missing::Relation(_) => {
+            Code::ERRCODE_UNDEFINED_TABLE
+        }
+        Missing::Object { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
+        Missing::NotAForeignTable { .. } | Missing::Told { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
         Missing::Column { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
     };
     let meant =
@@ -184,12 +242,53 @@ fn missing_object(missing: &Missing) -> Report {
         Missing::Server { near, .. } => meant("server", near),
         Missing::Role { near, .. } => meant("role", near),
         Missing::Column { near, .. } => meant("column", near),
+        Missing::Object { near, .. } => near.as_ref().map(|near| format!("Perhaps you meant \"{near}\".")),
+        Missing::Told { .. } => Some("get_ddl('foreign table', …) tells a column with its table.".to_owned()),
         Missing::UserMapping { public_is_there: true, .. } => {
             Some("The server has a mapping for public, which a role without one of its own uses.".to_owned())
         }
         Missing::UserMapping { .. } | Missing::Relation(_) | Missing::NotAForeignTable { .. } => None,
     };
     Report { hint, ..Report::error(sqlstate, missing.to_string()) }
+}
+
+/// The types of object that `get_ddl` takes.
+fn types_with_ddl() -> impl Iterator<Item = &'static str> {
+    ObjectType::ALL
+        .into_iter()
+        .filter(|object_type| *object_type != ObjectType::ForeignTableColumn)
+        .map(ObjectType::name)
+}
+
+/// How the caller could have the rights of the owner. Nobody is to be made a member of a superuser for that.
+fn how_to_own(error: &Error) -> Option<String> {
+    let Error::NotOwner { of, name, owner, owner_is_superuser, caller, .. } = error else { return None };
+    let (owner, caller) = (quote_identifier(owner), quote_identifier(caller));
+    if !owner_is_superuser {
+        return Some(format!(
+            "The owner is role {owner}, and members of it have its rights: GRANT {owner} TO {caller}."
+        ));
+    }
+    let of = if *of == "foreign server" { "SERVER" } else { "FOREIGN TABLE" };
+    let name = quote_identifier(name);
+    Some(format!("The owner, {owner}, is a superuser, who can give it away: ALTER {of} {name} OWNER TO {caller}."))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// No user mapping that matches has the option.
+pub fn nothing_to_rotate(option: &str, near: Option<String>) -> Report {
+    Report {
+        hint: near.map(|near| format!("Perhaps you meant the option \"{near}\".")),
+        ..Report::new(
+            Level::Notice,
+            Code::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("no user mapping that matches has the option \"{option}\""),
+        )
+    }
 }
 
 /// A user mapping counts whose options the caller may not see.

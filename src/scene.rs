@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The kinds of object that are touched.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Class {
     Wrapper,
     Server,
@@ -66,6 +66,17 @@ pub fn scene(class: Class, oid: Oid) -> Option<Scene> {
 pub fn scene_below(class: Class, oid: Oid) -> Option<Scene> {
     let scene = scene_from_outside(class, oid)?;
     Some(if class == Class::Relation { scene.with_columns(oid, HashMap::new()) } else { scene })
+}
+
+/// The object itself as the catalogs show it now.
+pub fn state(class: Class, oid: Oid) -> Option<ObjectState> {
+    let found = match class {
+        Class::Wrapper => catalog::wrapper(oid),
+        Class::Server => catalog::server(oid),
+        Class::UserMapping => catalog::user_mapping(oid),
+        Class::Relation => catalog::foreign_table(oid),
+    };
+    found.map(|found| found.state)
 }
 
 /// The object as the catalogs show it now, with what is above it.

@@ -19,6 +19,7 @@ pub mod package;
 pub mod place;
 pub mod programs;
 pub mod project;
+pub mod random;
 pub mod regress;
 pub mod rust_tests;
 pub mod sandbox;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use crate::form::{ATTRIBUTES, AttributeRow};
-use crate::inside::{Constraint, Enabled, Trigger};
+use crate::inside::{Constraint, Enabled, NOT_ENFORCED, Trigger};
 use crate::model::{Attribute, Attributes, ObjectType, OptionValue, Situation};
 use crate::secret::{Secrecy, Shown, escaped};
 
@@ -157,7 +157,8 @@ fn of_attribute(row: &AttributeRow, old: Option<&str>, new: Option<&str>) -> Vec
     }
     match row.attribute {
         Attribute::Constraints => of_parts("constraint", old, new, |part: &Constraint| {
-            let valid = if part.validated { "" } else { " NOT VALID" };
+            // What is not enforced is never validated.
+            let valid = if part.validated || part.definition.ends_with(NOT_ENFORCED) { "" } else { " NOT VALID" };
             (part.name.clone(), format!("{}{valid}", part.definition))
         }),
         Attribute::Triggers => of_parts("trigger", old, new, |part: &Trigger| {

@@ -201,12 +201,22 @@ pub enum OptionAction<'a> {
 
 /// The clause `OPTIONS (SET name 'value')` or its like.
 pub fn options_clause(option: &str, action: OptionAction<'_>) -> String {
+    options_list([(option, action)])
+}
+
+/// The clause `OPTIONS (SET name 'value', …)` with as many options as there are; there must be one.
+pub fn options_list<'a>(options: impl IntoIterator<Item = (&'a str, OptionAction<'a>)>) -> String {
+    let elements: Vec<String> = options.into_iter().map(|(option, action)| option_element(option, action)).collect();
+    format!("OPTIONS ({})", elements.join(", "))
+}
+
+fn option_element(option: &str, action: OptionAction<'_>) -> String {
     let option = quote_identifier(option);
     match action {
-        OptionAction::Give(value) => format!("OPTIONS ({option} {})", quote_literal(value)),
-        OptionAction::Add(value) => format!("OPTIONS (ADD {option} {})", quote_literal(value)),
-        OptionAction::Set(value) => format!("OPTIONS (SET {option} {})", quote_literal(value)),
-        OptionAction::Drop => format!("OPTIONS (DROP {option})"),
+        OptionAction::Give(value) => format!("{option} {}", quote_literal(value)),
+        OptionAction::Add(value) => format!("ADD {option} {}", quote_literal(value)),
+        OptionAction::Set(value) => format!("SET {option} {}", quote_literal(value)),
+        OptionAction::Drop => format!("DROP {option}"),
     }
 }
 
@@ -218,12 +228,21 @@ pub fn alter(situation: &Situation) -> Option<String> {
         ObjectType::Server => format!("ALTER SERVER {name}"),
         ObjectType::UserMapping => {
             let server = quote_identifier(situation.part(ObjectType::Server)?.name());
-            let role = if situation.object.name() == "public" { "PUBLIC".to_owned() } else { name };
-            format!("ALTER USER MAPPING FOR {role} SERVER {server}")
+            format!("ALTER USER MAPPING FOR {} SERVER {server}", quote_role(situation.object.name()))
         }
         ObjectType::ForeignTable => format!("ALTER FOREIGN TABLE {}", table(situation)?),
         ObjectType::ForeignTableColumn => format!("ALTER FOREIGN TABLE {} ALTER COLUMN {name}", table(situation)?),
     })
+}
+
+/// The beginning of the statement that creates a user mapping.
+pub fn create_user_mapping(role: &str, server: &str) -> String {
+    format!("CREATE USER MAPPING FOR {} SERVER {}", quote_role(role), quote_identifier(server))
+}
+
+/// The role of a user mapping as FOR takes it: no role can be called `public`.
+pub fn quote_role(role: &str) -> String {
+    if role == "public" { "PUBLIC".to_owned() } else { quote_identifier(role) }
 }
 
 fn table(situation: &Situation) -> Option<String> {

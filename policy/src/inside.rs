@@ -107,6 +107,9 @@ impl Constraint {
 /// How the definition of a NOT NULL constraint begins.
 pub const NOT_NULL: &str = "NOT NULL ";
 
+/// How the definition of a constraint ends that is there to be known only.
+pub const NOT_ENFORCED: &str = " NOT ENFORCED";
+
 impl Part for Constraint {
     fn name(&self) -> &str {
         &self.name

@@ -10,6 +10,8 @@ pub mod change;
 mod check;
 mod context;
 pub mod ddl;
+pub mod definition;
+pub mod diff;
 pub mod document;
 pub mod effective;
 mod entry;

@@ -6,7 +6,7 @@ use crate::change::{AttributeChange, Kind, ObjectChange};
 use crate::model::ObjectType;
 use crate::rule::Mode;
 use crate::secret::escaped;
-use crate::violation::{Violation, ViolationKind};
+use crate::violation::Violation;
 
 /// What a finding means for the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub struct Statement {
 pub struct Failure {
     /// The statement that fails, counted from one; None if the text cannot be read.
     pub seq: Option<i32>,
+    /// What PostgreSQL calls such a statement.
+    pub command: Option<String>,
     /// Its five characters.
     pub sqlstate: String,
     pub message: String,
@@ -108,10 +110,8 @@ pub struct Row {
     pub new: Option<String>,
     pub verdict: Option<Verdict>,
     pub rule: Option<String>,
+    /// Of an error its SQLSTATE, its place and its message; what else there is in further lines.
     pub detail: Option<String>,
-    pub violation: Option<ViolationKind>,
-    pub sqlstate: Option<String>,
-    pub position: Option<i32>,
 }
 
 impl Plan {
@@ -148,6 +148,7 @@ impl Plan {
             self.at_commit.iter().for_each(|finding| finding.tell(&mut lines));
         }
         if let Some(failure) = &self.failure {
+            failure.command.iter().for_each(|command| self.head(&mut lines, self.statements.len() + 1, command));
             failure.tell(&mut lines);
         }
         if self.count > 0 || self.failure.is_some() {
@@ -223,6 +224,18 @@ fn named(rules: &[&str]) -> String {
     format!("{} {}", if known.len() == 1 { "rule" } else { "rules" }, known.join(", "))
 }
 
+/// Without what only follows from a column's type when it is made or dropped.
+fn telling(change: &ObjectChange) -> impl Iterator<Item = &AttributeChange> {
+    let follows = |attribute: &AttributeChange| match attribute.attribute.as_str() {
+        "storage" => true,
+        "collation" => {
+            [&attribute.old, &attribute.new].into_iter().flatten().all(|value| value.text() == Some("default"))
+        }
+        _ => false,
+    };
+    change.attributes.iter().filter(move |attribute| change.kind == Kind::Set || !follows(attribute))
+}
+
 fn rows_of_object(seq: i32, change: &ObjectChange) -> Vec<Row> {
     let object = Some((change.object_type, change.identity.clone()));
     let own = Row { seq: Some(seq), object, ..Row::default() };
@@ -232,7 +245,7 @@ fn rows_of_object(seq: i32, change: &ObjectChange) -> Vec<Row> {
         Kind::Set => None,
     };
     let whole = whole.map(|word| Row { change: Some(word), ..own.clone() });
-    let attributes = change.attributes.iter().map(|attribute| Row {
+    let attributes = telling(change).map(|attribute| Row {
         attribute: Some(attribute.attribute.clone()),
         change: Some(attribute.kind.name()),
         old: attribute.old.as_ref().map(ToString::to_string),
@@ -250,21 +263,13 @@ fn row_of_finding(seq: Option<i32>, finding: &Finding) -> Row {
         attribute: violation.option.as_ref().map(|option| AttributeChange::name_of_option(option)),
         verdict: Some(finding.verdict),
         rule: Some(violation.rule.clone()),
-        detail: Some(told(&violation.message, Some(&violation.detail), violation.hint.as_deref())),
-        violation: Some(violation.kind),
+        detail: Some(finding.detail()),
         ..Row::default()
     }
 }
 
 fn row_of_failure(failure: &Failure) -> Row {
-    Row {
-        seq: failure.seq,
-        verdict: Some(Verdict::Error),
-        detail: Some(told(&failure.message, failure.detail.as_deref(), failure.hint.as_deref())),
-        sqlstate: Some(failure.sqlstate.clone()),
-        position: failure.position,
-        ..Row::default()
-    }
+    Row { seq: failure.seq, verdict: Some(Verdict::Error), detail: Some(failure.to_string()), ..Row::default() }
 }
 
 /// A message as psql shows one.
@@ -304,7 +309,7 @@ impl Lines {
 
 impl Statement {
     fn tell(&self, lines: &mut Lines) {
-        if self.objects.is_empty() && self.findings.is_empty() {
+        if self.objects.is_empty() {
             lines.add(1, "changes nothing");
         }
         self.objects.iter().for_each(|object| tell_object(object, lines));
@@ -322,7 +327,7 @@ const fn sign(kind: Kind) -> char {
 
 fn tell_object(change: &ObjectChange, lines: &mut Lines) {
     lines.add(1, &format!("{} {} {}", sign(change.kind), change.object_type, change.identity));
-    for attribute in &change.attributes {
+    for attribute in telling(change) {
         lines.add(2, &line_of(attribute));
     }
 }
@@ -335,32 +340,41 @@ fn line_of(change: &AttributeChange) -> String {
     format!("{} {}: {value}", sign(change.kind), change.attribute)
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Finding {
+    /// What is wrong. Object, option and rule are told beside it, so that it begins with what they do not say.
+    fn detail(&self) -> String {
         let violation = &self.violation;
-        let text = told(&violation.message, Some(&violation.detail), violation.hint.as_deref());
-        write!(f, "! {} {}: {text}", self.verdict.name(), escaped(&violation.rule))
+        let fact = if violation.detail.is_empty() { &violation.sentence } else { &violation.detail };
+        if violation.message == violation.sentence {
+            told(fact, None, violation.hint.as_deref())
+        } else {
+            told(&violation.message, Some(fact), violation.hint.as_deref())
+        }
+    }
+
+    fn tell(&self, lines: &mut Lines) {
+        let violation = &self.violation;
+        let option = violation.option.iter().map(|option| format!(", {}", AttributeChange::name_of_option(option)));
+        let object = format!("{} {}{}", violation.object_type, violation.identity, option.collect::<String>());
+        lines.add(1, &format!("! {} {}: {object}", self.verdict.name(), escaped(&violation.rule)));
+        lines.add(2, &self.detail());
     }
 }
 
-impl Finding {
-    fn tell(&self, lines: &mut Lines) {
-        tell_message(&self.to_string(), lines);
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.position.map(|position| format!(" at character {position}")).unwrap_or_default();
+        let text = told(&self.message, self.detail.as_deref(), self.hint.as_deref());
+        write!(f, "{}{place}: {text}", self.sqlstate)
     }
 }
 
 impl Failure {
     fn tell(&self, lines: &mut Lines) {
-        let place = self.position.map(|position| format!(" at character {position}")).unwrap_or_default();
-        let text = told(&self.message, self.detail.as_deref(), self.hint.as_deref());
-        tell_message(&format!("! error {}{place}: {text}", self.sqlstate), lines);
-    }
-}
-
-/// The first line, and the others below it.
-fn tell_message(text: &str, lines: &mut Lines) {
-    for (number, line) in text.lines().enumerate() {
-        lines.add(if number == 0 { 1 } else { 3 }, line);
+        let text = format!("! error {self}");
+        let (first, others) = text.split_once('\n').unwrap_or((&text, ""));
+        lines.add(1, first);
+        lines.add(2, others);
     }
 }
 
@@ -368,6 +382,7 @@ fn tell_message(text: &str, lines: &mut Lines) {
 mod tests {
     use super::*;
     use crate::secret::Shown;
+    use crate::violation::ViolationKind;
 
     fn violation(rule: &str, mode: Mode) -> Violation {
         let sentence = format!("option \"host\" of server \"far\" violates rule \"{rule}\"");
@@ -432,8 +447,7 @@ mod tests {
                 (host, None, Some("deny"), Some("r".to_owned())),
             ]
         );
-        let detail = rows[2].detail.as_deref().unwrap();
-        assert!(detail.ends_with("violates rule \"r\"\nDETAIL:  The value \"b\" is not \"a\"."), "{detail}");
+        assert_eq!(rows[2].detail.as_deref(), Some("The value \"b\" is not \"a\"."));
         assert!(rows.iter().all(|row| row.seq == Some(1)));
     }
 
@@ -458,8 +472,8 @@ mod tests {
                 "    ~ option host: a -> b",
                 "    + option port: 1",
                 "    - version: 9",
-                "  ! deny r: option \"host\" of server \"far\" violates rule \"r\"",
-                "      DETAIL:  The value \"b\" is not \"a\".",
+                "  ! deny r: server far, option host",
+                "    The value \"b\" is not \"a\".",
                 "The statement is refused by rule \"r\".",
             ]
         );
@@ -481,6 +495,7 @@ mod tests {
         assert_eq!(last(&at_commit), "The commit is refused by rule \"r\".");
         let failure = Failure {
             seq: Some(2),
+            command: Some("DROP SERVER".to_owned()),
             sqlstate: "42704".to_owned(),
             message: "server \"x\" does not exist".to_owned(),
             detail: None,
@@ -489,8 +504,9 @@ mod tests {
         };
         let failed = Plan { failure: Some(failure.clone()), ..of(vec![quiet()], 2) };
         assert_eq!(last(&failed), "Statement 2 of 2 fails: PostgreSQL refuses it (42704).");
-        assert!(failed.lines().contains(&"  ! error 42704 at character 7: server \"x\" does not exist".to_owned()));
-        let unread = Plan { failure: Some(Failure { seq: None, ..failure }), ..Plan::default() };
+        let shown = ["2. DROP SERVER", "  ! error 42704 at character 7: server \"x\" does not exist"];
+        assert!(failed.lines().windows(2).any(|lines| lines == shown), "{:#?}", failed.lines());
+        let unread = Plan { failure: Some(Failure { seq: None, command: None, ..failure }), ..Plan::default() };
         assert_eq!(last(&unread), "The text cannot be read: PostgreSQL refuses it (42704).");
     }
 
@@ -500,6 +516,27 @@ mod tests {
         assert_eq!(verdict(Mode::Deny, false), Some(Verdict::Warn));
         assert_eq!(verdict(Mode::Audit, false), Some(Verdict::Audit));
         assert_eq!(verdict(Mode::Off, true), None);
+    }
+
+    #[test]
+    fn a_rules_own_message_comes_first_and_its_hint_last() {
+        let own =
+            Violation { message: "call us".to_owned(), hint: Some("Do.".to_owned()), ..violation("r", Mode::Deny) };
+        let detail = |violation| Finding::standing(violation).detail();
+        assert_eq!(detail(own.clone()), "call us\nDETAIL:  The value \"b\" is not \"a\".\nHINT:  Do.");
+        let bare = Violation { detail: String::new(), ..own };
+        assert_eq!(detail(bare.clone()), format!("call us\nDETAIL:  {}\nHINT:  Do.", bare.sentence));
+        assert_eq!(detail(Violation { message: bare.sentence.clone(), hint: None, ..bare.clone() }), bare.sentence);
+    }
+
+    #[test]
+    fn what_follows_from_a_columns_type_is_not_told_of_a_new_one() {
+        let attributes = |collation| vec![set("collation", "", collation), set("storage", "", "PLAIN")];
+        let rows = |kind, collation| {
+            let change = ObjectChange { attributes: attributes(collation), ..server(kind, Vec::new()) };
+            of(vec![statement(vec![change], Vec::new())], 1).rows().len()
+        };
+        assert_eq!((rows(Kind::Add, "default"), rows(Kind::Add, "C"), rows(Kind::Set, "default")), (1, 2, 2));
     }
 
     #[test]

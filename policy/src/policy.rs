@@ -70,6 +70,14 @@ impl Policy {
         self.evaluate(&change, session)
     }
 
+    /// What the object violated before the change and violates still, beside what the change raises.
+    pub fn still_standing(&self, change: &Change, raised: &[Violation], session: &dyn Session) -> Vec<Violation> {
+        let Some(new) = change.new.as_ref().filter(|_| change.old.is_some()) else { return Vec::new() };
+        let is_raised =
+            |found: &Violation| raised.iter().any(|other| other.rule == found.rule && other.option == found.option);
+        self.standing(new, session).into_iter().filter(|found| !is_raised(found)).collect()
+    }
+
     /// Whether any rule on that type of object depends on the state of what stands above it.
     pub fn looks_above(&self, object_type: ObjectType, above: ObjectType) -> bool {
         self.index

@@ -217,6 +217,13 @@ pub fn schema_of(relation: Oid) -> Option<Oid> {
     Some(unsafe { found.form::<pg_sys::FormData_pg_class>() }.relnamespace)
 }
 
+/// The owner of a relation.
+pub fn owner_of(relation: Oid) -> Option<Oid> {
+    let found = CachedTuple::find(Cache::RELOID, &[relation.into()])?;
+    // SAFETY: the cache is that of pg_class.
+    Some(unsafe { found.form::<pg_sys::FormData_pg_class>() }.relowner)
+}
+
 /// Whether the relation that the system cache shows is a foreign table.
 pub fn is_foreign_table(relation: Oid) -> bool {
     CachedTuple::find(Cache::RELOID, &[relation.into()]).is_some_and(|found| {
@@ -227,15 +234,29 @@ pub fn is_foreign_table(relation: Oid) -> bool {
 
 /// Whether the relation, just created by the running statement and so not yet in the system cache, is a foreign table.
 pub fn is_new_foreign_table(relation: Oid) -> bool {
+    kind_of_new(relation) == Some(pg_sys::RELKIND_FOREIGN_TABLE)
+}
+
+/// Whether it is one with rows of its own.
+pub fn is_new_table(relation: Oid) -> bool {
+    matches!(kind_of_new(relation), Some(pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW))
+}
+
+/// Whether it is a sequence.
+pub fn is_new_sequence(relation: Oid) -> bool {
+    kind_of_new(relation) == Some(pg_sys::RELKIND_SEQUENCE)
+}
+
+fn kind_of_new(relation: Oid) -> Option<u8> {
     // SAFETY: the relation cache has an entry for a relation from the moment heap_create makes it; it is closed at once.
     unsafe {
         let opened = pg_sys::RelationIdGetRelation(relation);
         if opened.is_null() {
-            return false;
+            return None;
         }
         let kind = (*(*opened).rd_rel).relkind;
         pg_sys::RelationClose(opened);
-        kind == pg_sys::RELKIND_FOREIGN_TABLE as c_char
+        Some(kind as u8)
     }
 }
 

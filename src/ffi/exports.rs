@@ -2,7 +2,8 @@
 
 use crate::ffi::function::sql_functions;
 use crate::functions::{
-    delegates, effective, history, options, packs, policy, revert, rules, shared_secrets, state, status,
+    delegates, effective, get_ddl, history, options, packs, plan, policy, revert, rules, set_options, shared_secrets,
+    state, status,
 };
 use crate::wrapper::entry;
 
@@ -25,6 +26,15 @@ sql_functions! {
     call: fdw_guard_shared_secrets, pg_finfo_fdw_guard_shared_secrets => shared_secrets::shared_secrets;
     call: fdw_guard_prune_history, pg_finfo_fdw_guard_prune_history => history::prune_history;
     call: fdw_guard_table_state, pg_finfo_fdw_guard_table_state => state::table_state;
+    call: fdw_guard_plan, pg_finfo_fdw_guard_plan => plan::plan;
+    call: fdw_guard_explain_plan, pg_finfo_fdw_guard_explain_plan => plan::explain_plan;
+    call: fdw_guard_get_ddl, pg_finfo_fdw_guard_get_ddl => get_ddl::get_ddl;
+    call: fdw_guard_get_ddl_of_relation, pg_finfo_fdw_guard_get_ddl_of_relation => get_ddl::get_ddl_of_relation;
+    call: fdw_guard_set_server_options, pg_finfo_fdw_guard_set_server_options => set_options::set_server_options;
+    call: fdw_guard_set_user_mapping_options, pg_finfo_fdw_guard_set_user_mapping_options => set_options::set_user_mapping_options;
+    call: fdw_guard_set_foreign_table_options, pg_finfo_fdw_guard_set_foreign_table_options => set_options::set_foreign_table_options;
+    call: fdw_guard_set_column_options, pg_finfo_fdw_guard_set_column_options => set_options::set_column_options;
+    call: fdw_guard_rotate_secret, pg_finfo_fdw_guard_rotate_secret => set_options::rotate_secret;
     call: fdw_guard_status, pg_finfo_fdw_guard_status => status::status;
     call: fdw_guard_delegate_of, pg_finfo_fdw_guard_delegate_of => delegates::delegate_of;
     call: fdw_guard_link_delegate, pg_finfo_fdw_guard_link_delegate => delegates::link_delegate;

@@ -2,15 +2,31 @@
 //!
 //! `#[pg_extern]` would do most of this, but it takes every text for UTF-8 and shows a panic's text.
 
-use crate::ffi::raise::{self, Report};
+use crate::ffi::raise::{self, Failure, Report};
 use crate::ffi::{text, tuple};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
+use std::ffi::c_char;
+use std::marker::PhantomData;
 
 /// One call of a function: its arguments, and what it has to say beside its answer.
 pub struct Call {
     info: pg_sys::FunctionCallInfo,
     notices: RefCell<Vec<Report>>,
+}
+
+/// SQL in the database's encoding.
+#[derive(Clone, Copy)]
+pub struct Source<'call> {
+    text: *const c_char,
+    call: PhantomData<&'call Call>,
+}
+
+impl Source<'_> {
+    /// A C string that lives as long as the call.
+    pub fn as_ptr(&self) -> *const c_char {
+        self.text
+    }
 }
 
 /// A value on its way to PostgreSQL.
@@ -23,6 +39,8 @@ pub enum Value {
     Oid(Oid),
     /// `text` or `json`, which are stored alike.
     Text(String),
+    /// `text` that is SQL to be run: an opaque byte is that byte again.
+    Statement(String),
     TextArray(Vec<String>),
     /// The text of a `jsonb`.
     Jsonb(String),
@@ -69,11 +87,17 @@ impl From<Vec<String>> for Value {
 pub enum Answer<'a> {
     One(Value),
     Rows(Box<dyn Iterator<Item = Vec<Value>> + 'a>),
+    /// Of `SETOF` a type that is no row type.
+    Column(Box<dyn Iterator<Item = Value> + 'a>),
 }
 
 impl<'a> Answer<'a> {
     pub fn rows(rows: impl IntoIterator<Item = Vec<Value>> + 'a) -> Self {
         Self::Rows(Box::new(rows.into_iter()))
+    }
+
+    pub fn column(values: impl IntoIterator<Item = Value> + 'a) -> Self {
+        Self::Column(Box::new(values.into_iter()))
     }
 }
 
@@ -82,6 +106,25 @@ impl Call {
     pub fn text(&self, place: usize) -> Option<String> {
         // SAFETY: the SQL declaration says that the argument is of type text; every caller names such a place.
         self.datum(place).map(|datum| unsafe { tuple::text_of(datum) })
+    }
+
+    /// The `text` argument at that place as PostgreSQL's parser reads it, None if it is null.
+    pub fn source(&self, place: usize) -> Option<Source<'_>> {
+        // SAFETY: the SQL declaration says that the argument is of type text; every caller names such a place. The copy lives
+        // as long as the call's memory context.
+        let text = self.datum(place).map(|datum| unsafe { pg_sys::text_to_cstring(datum.cast_mut_ptr()) })?;
+        Some(Source { text, call: PhantomData })
+    }
+
+    /// The `interval` argument at that place in milliseconds, a month being thirty days as in `lock_timeout`; None if it is
+    /// null.
+    pub fn milliseconds(&self, place: usize) -> Option<i64> {
+        // SAFETY: the SQL declaration says that the argument is of type interval; every caller names such a place.
+        let interval = self.datum(place).map(|datum| unsafe { *datum.cast_mut_ptr::<pg_sys::Interval>() })?;
+        let days = i64::from(interval.month).saturating_mul(30).saturating_add(interval.day.into());
+        // Less than a millisecond is not nothing.
+        let milliseconds = interval.time / 1000 + i64::from(interval.time % 1000 > 0);
+        Some(days.saturating_mul(86_400_000).saturating_add(milliseconds))
     }
 
     /// The `name` argument at that place, None if it is null.
@@ -115,6 +158,20 @@ impl Call {
         self.datum(place)
     }
 
+    /// The `boolean` argument at that place, None if it is null.
+    pub fn boolean(&self, place: usize) -> Option<bool> {
+        self.datum(place).map(|datum| datum.value() as u8 != 0)
+    }
+
+    /// The text of the `jsonb` argument at that place, None if it is null.
+    pub fn jsonb(&self, place: usize) -> Option<String> {
+        // SAFETY: the SQL declaration says that the argument is of type jsonb, of which jsonb_out gives a C string.
+        unsafe {
+            let text = pgrx::direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(self.datum(place)?)])?;
+            Some(text::from_server(text.cast_mut_ptr()))
+        }
+    }
+
     /// Raises `notice` when the function has ended.
     pub fn notice(&self, notice: Report) {
         self.notices.borrow_mut().push(notice);
@@ -144,7 +201,7 @@ impl Call {
 ///
 /// # Safety
 /// `info` is the call that PostgreSQL makes, and the calling frame owns nothing.
-pub unsafe fn call<E: Into<Report>>(
+pub unsafe fn call<E: Into<Failure>>(
     info: pg_sys::FunctionCallInfo,
     body: impl FnOnce(&Call) -> Result<Answer<'_>, E>,
 ) -> Datum {
@@ -156,7 +213,7 @@ pub unsafe fn call<E: Into<Report>>(
 ///
 /// # Safety
 /// As for [`call`].
-pub unsafe fn call_trigger<E: Into<Report>>(
+pub unsafe fn call_trigger<E: Into<Failure>>(
     info: pg_sys::FunctionCallInfo,
     body: impl FnOnce(&Call) -> Result<pg_sys::HeapTuple, E>,
 ) -> Datum {
@@ -175,21 +232,27 @@ pub unsafe fn pass(info: pg_sys::FunctionCallInfo, body: unsafe fn(pg_sys::Funct
 
 /// # Safety
 /// As for [`call`].
-unsafe fn run<E: Into<Report>>(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Datum, E>) -> Datum {
+unsafe fn run<E: Into<Failure>>(info: pg_sys::FunctionCallInfo, body: impl FnOnce(&Call) -> Result<Datum, E>) -> Datum {
     // SAFETY: the caller's promise.
     unsafe {
-        let (datum, reports) = raise::guarded(|| {
+        let (outcome, reports) = raise::guarded(|| {
             let call = Call { info, notices: RefCell::default() };
-            let outcome = body(&call);
+            let outcome = body(&call).map_err(Into::into);
             let mut reports = call.notices.take();
-            let datum = outcome.unwrap_or_else(|error| {
-                reports.push(error.into());
-                Datum::null()
+            let outcome = outcome.or_else(|failure| match failure {
+                Failure::Raised(report) => {
+                    reports.push(*report);
+                    Ok(Datum::null())
+                }
+                Failure::Pending => {
+                    reports.clear();
+                    Err(())
+                }
             });
-            (datum, raise::in_postgres_memory(&reports))
+            (outcome, raise::in_postgres_memory(&reports))
         });
         raise::raise(reports);
-        datum
+        outcome.unwrap_or_else(|()| raise::rethrow())
     }
 }
 
@@ -203,16 +266,25 @@ unsafe fn give(info: pg_sys::FunctionCallInfo, answer: Answer<'_>) -> Datum {
             unsafe { (*info).isnull = is_null };
             datum
         }
-        Answer::Rows(rows) => {
-            // SAFETY: the caller's promise; InitMaterializedSRF sets up resultinfo's tuple store and row type.
-            unsafe {
-                pg_sys::InitMaterializedSRF(info, 0);
-                let result = (*info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-                rows.for_each(|row| put_row(result, &row));
-            }
-            Datum::null()
-        }
+        // SAFETY: the caller's promise.
+        Answer::Rows(rows) => unsafe { give_rows(info, 0, rows) },
+        // SAFETY: as above; a type that is no row type has no description but the one that the caller expects.
+        Answer::Column(values) => unsafe {
+            give_rows(info, pg_sys::MAT_SRF_USE_EXPECTED_DESC, values.map(|value| vec![value]))
+        },
     }
+}
+
+/// # Safety
+/// As for [`give`].
+unsafe fn give_rows(info: pg_sys::FunctionCallInfo, flags: u32, rows: impl Iterator<Item = Vec<Value>>) -> Datum {
+    // SAFETY: the caller's promise; InitMaterializedSRF sets up resultinfo's tuple store and row type.
+    unsafe {
+        pg_sys::InitMaterializedSRF(info, flags);
+        let result = (*info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+        rows.for_each(|row| put_row(result, &row));
+    }
+    Datum::null()
 }
 
 /// # Safety
@@ -236,14 +308,19 @@ pub fn datum_of(value: &Value) -> (Datum, bool) {
         Value::BigInteger(integer) => (Datum::from(*integer), false),
         Value::Oid(oid) => (Datum::from(*oid), false),
         Value::Text(text) => (text_datum(text), false),
+        Value::Statement(text) => (text_datum_of(text::to_server_name(text)), false),
         Value::TextArray(texts) => (text_array_datum(texts), false),
         Value::Jsonb(text) => (jsonb_datum(text), false),
     }
 }
 
 fn text_datum(text: &str) -> Datum {
-    // SAFETY: cstring_to_text copies a C string.
-    unsafe { Datum::from(pg_sys::cstring_to_text(text::to_server(text))) }
+    text_datum_of(text::to_server(text))
+}
+
+fn text_datum_of(text: *const c_char) -> Datum {
+    // SAFETY: cstring_to_text copies a C string, as every caller gives one.
+    unsafe { Datum::from(pg_sys::cstring_to_text(text)) }
 }
 
 fn text_array_datum(texts: &[String]) -> Datum {

@@ -335,7 +335,7 @@ pub fn writing() -> Writing {
     unsafe {
         if pg_sys::IsLogicalWorker() {
             Writing::Replication
-        } else if rights::is_superuser() && copies() {
+        } else if rights::is_superuser(session::current_role()) && copies() {
             Writing::Restore
         } else {
             Writing::Other

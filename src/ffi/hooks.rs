@@ -6,7 +6,7 @@
 use crate::ffi::raise::Report;
 use crate::ffi::statement::{Said, Wording};
 use crate::ffi::{handing, inside, log, raise, scan, server, statement};
-use crate::guard;
+use crate::{guard, planning};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -131,8 +131,12 @@ unsafe extern "C-unwind" fn object_access(
         if let Some(next) = NEXT_OBJECT_ACCESS.get().copied().flatten() {
             next(access, catalog, object, sub_object, argument);
         }
+        let by_itself = is_by_itself(access, argument);
         let Some(access) = Access::of(access, argument) else { return };
         let Some(catalog) = Catalog::of(catalog) else { return };
+        if access == Access::Create && catalog == Catalog::Relation && sub_object == 0 && planning::is_on() {
+            raise::guarded_or_raise(|| planning::note_new_relation(object, by_itself));
+        }
         if !server::stands_aside() {
             raise::guarded(|| guard::note_touch(catalog, object, sub_object, access));
         }
@@ -209,6 +213,17 @@ impl Access {
             _ => None,
         }
     }
+}
+
+/// Whether PostgreSQL makes the object for itself, in the course of something else.
+///
+/// # Safety
+/// As for [`Access::of`].
+unsafe fn is_by_itself(access: pg_sys::ObjectAccessType::Type, argument: *const c_void) -> bool {
+    // SAFETY: for OAT_POST_CREATE the argument is an ObjectAccessPostCreate or null (objectaccess.h).
+    access == pg_sys::ObjectAccessType::OAT_POST_CREATE
+        && !argument.is_null()
+        && unsafe { (*argument.cast::<pg_sys::ObjectAccessPostCreate>()).is_internal }
 }
 
 /// Judges what is still open before a transaction commits, and forgets everything when it has ended.

@@ -3,10 +3,10 @@
 use crate::ffi::scan::{CatalogScan, Row};
 use crate::ffi::search_path::Pinned;
 use crate::ffi::{catalog, scan, tuple, version};
-use fdw_guard_policy::inside::{Constraint, Enabled, NOT_NULL, Trigger, to_attribute};
+use fdw_guard_policy::inside::{Constraint, Enabled, NOT_ENFORCED, NOT_NULL, Trigger, to_attribute};
 use fdw_guard_policy::model::{Attribute, Attributes};
 use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier as Cache};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::ptr;
 
@@ -56,7 +56,7 @@ fn constraints(table: Oid) -> Vec<Constraint> {
 
 fn check_definition(row: &Row, table: Oid) -> Option<String> {
     let expression = deparsed(row.datum(c"conbin")?, table)?;
-    let not_enforced = if version::is_enforced(row) { "" } else { " NOT ENFORCED" };
+    let not_enforced = if version::is_enforced(row) { "" } else { NOT_ENFORCED };
     Some(format!("CHECK ({expression}){}{not_enforced}", no_inherit(row)))
 }
 
@@ -126,6 +126,28 @@ pub fn children(table: Oid) -> Vec<String> {
     let mut children = relations(scan, c"inhrelid");
     children.sort();
     children
+}
+
+/// Whether a foreign table stands below the table, at whatever depth.
+pub fn has_foreign_heir(table: Oid) -> bool {
+    let (mut known, mut open) = (HashSet::from([table]), vec![table]);
+    while let Some(table) = open.pop() {
+        let heirs = heirs(table);
+        if heirs.iter().any(|heir| catalog::is_foreign_table(*heir)) {
+            return true;
+        }
+        open.extend(heirs.into_iter().filter(|heir| known.insert(*heir)));
+    }
+    false
+}
+
+fn heirs(table: Oid) -> Vec<Oid> {
+    let mut found = Vec::new();
+    // SAFETY: the index is that of pg_inherits' inhparent.
+    let mut scan =
+        unsafe { CatalogScan::by_index(INHERITANCE, INHERITANCE_BY_PARENT, [(c"inhparent", table)], ptr::null_mut()) };
+    scan.for_each_row(|row| found.push(row.oid(c"inhrelid")));
+    found
 }
 
 fn relations(mut scan: CatalogScan, column: &CStr) -> Vec<String> {

@@ -57,7 +57,8 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
     // so does what is shown of it.
     unsafe {
         let statement = bytes(original.unwrap_or(shown));
-        let about = Line::new(statement, original.map(|_| bytes(shown)), bytes(line.message), bytes(line.detail));
+        let about = Line::new(statement, original.is_some(), bytes(line.message), bytes(line.detail));
+        hide_token(line, &about);
         let ours = if bytes(line.domain) == raise::DOMAIN.to_bytes() { OURS } else { 0 };
         for (text, field) in fields(line).into_iter().skip(ours) {
             hide_in(text, |bytes| about.hide(bytes, field));
@@ -66,6 +67,32 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
     // A statement that does not parse reaches no other hook, and its text stays until the client's next one.
     if line.elevel == PgLogLevel::ERROR as c_int {
         client_text::report();
+    }
+}
+
+/// The message of an error in a statement that does not parse, before it is translated.
+const AT_OR_NEAR: &[u8] = b"%s at or near \"%s\"";
+
+/// Hides the token at which a statement does not parse, if it is hidden in the statement.
+///
+/// # Safety
+/// As for [`hide`].
+unsafe fn hide_token(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
+    // SAFETY: the caller's promise; the message's identity is null or a C string.
+    unsafe {
+        if bytes(line.message_id) != AT_OR_NEAR {
+            return;
+        }
+        let (position, inner) = (line.cursorpos.unsigned_abs() as usize, line.internalpos.unsigned_abs() as usize);
+        let is_inner = !line.internalquery.is_null() && inner > 0;
+        let is_hidden = if is_inner {
+            redaction::hides_token_at(inner, bytes(line.internalquery)).unwrap_or(true)
+        } else {
+            about.names_hidden_token(position)
+        };
+        if is_hidden {
+            hide_in(line.message, |message| Ok(Some(redaction::without_quoted(message)?)));
+        }
     }
 }
 

@@ -33,6 +33,16 @@ pub fn column(table: Oid, name: &str) -> Option<i16> {
     (i32::from(number) != pg_sys::InvalidAttrNumber as i32).then_some(number)
 }
 
+/// The relation of that name in that schema.
+pub fn relation(schema: &str, name: &str) -> Option<Oid> {
+    // SAFETY: to_server_name gives C strings; with missing_ok an unknown schema is InvalidOid, and so is an unknown name.
+    let oid = unsafe {
+        let schema = pg_sys::get_namespace_oid(text::to_server_name(schema), true);
+        pg_sys::get_relname_relid(text::to_server_name(name), schema)
+    };
+    (oid != Oid::INVALID).then_some(oid)
+}
+
 /// The name of a relation, without its schema.
 pub fn of_relation(relation: Oid) -> Option<String> {
     // SAFETY: the answer is null or a palloc'ed C string.

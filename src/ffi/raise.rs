@@ -186,6 +186,42 @@ pub unsafe fn catches_error(body: impl FnOnce()) -> bool {
     }
 }
 
+/// An error of PostgreSQL's that waits, as inside PG_CATCH, until the plain frame that PostgreSQL entered raises it again:
+/// meanwhile Rust frames end as they do after any error of their own.
+#[must_use]
+#[derive(Debug)]
+pub struct Pending(());
+
+/// Calls `body` as [`catches_error`] does.
+///
+/// # Safety
+/// As for [`catches_error`], but that the caller's frame may own what it likes; what it is given must reach
+/// [`crate::ffi::function::call`], and nothing that can raise an error may be called on the way.
+pub unsafe fn pending(body: impl FnOnce()) -> Result<(), Pending> {
+    // SAFETY: the caller's promise; the jump ends within catches_error.
+    if unsafe { catches_error(body) } { Err(Pending(())) } else { Ok(()) }
+}
+
+/// Why a function gives no answer.
+pub enum Failure {
+    /// It has an error of its own to raise.
+    Raised(Box<Report>),
+    /// One of PostgreSQL's is to go on.
+    Pending,
+}
+
+impl<E: Into<Report>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Raised(Box::new(error.into()))
+    }
+}
+
+impl From<Pending> for Failure {
+    fn from(_: Pending) -> Self {
+        Self::Pending
+    }
+}
+
 /// Continues the error that [`catches_error`] caught, with all its fields.
 ///
 /// # Safety

@@ -7,9 +7,13 @@ use pgrx::pg_sys::{self, Oid};
 /// Whether the current role would see the options of a user mapping in `pg_user_mappings`: its own with USAGE on the
 /// server, PUBLIC's as the server's owner, every one as a superuser (the view's definition in system_views.sql).
 pub fn may_see_user_mapping(mapping: Oid) -> bool {
-    let caller = session::current_role();
-    // SAFETY: looks the current role up.
-    if unsafe { pg_sys::superuser() } {
+    may_see_user_mapping_as(mapping, session::current_role())
+}
+
+/// The same of any role.
+pub fn may_see_user_mapping_as(mapping: Oid, caller: Oid) -> bool {
+    // SAFETY: looks the role up.
+    if unsafe { pg_sys::superuser_arg(caller) } {
         return true;
     }
     let server = catalog::user_mapping(mapping).map(|found| found.above);
@@ -22,10 +26,20 @@ pub fn may_see_user_mapping(mapping: Oid) -> bool {
     }
 }
 
-/// Whether the current role is a superuser.
-pub fn is_superuser() -> bool {
-    // SAFETY: looks the current role up.
-    unsafe { pg_sys::superuser() }
+/// Whether the current role may do what only that owner may.
+pub fn acts_as(owner: Oid) -> bool {
+    has_privileges_of(session::current_role(), owner)
+}
+
+/// Whether the role is a superuser.
+pub fn is_superuser(role: Oid) -> bool {
+    // SAFETY: looks the role up.
+    unsafe { pg_sys::superuser_arg(role) }
+}
+
+/// Whether the current role has USAGE on the server.
+pub fn may_use_server(server: Oid) -> bool {
+    version::may_use_server(server, session::current_role())
 }
 
 /// Whether the current role is a member of that role, as every superuser is of every role.

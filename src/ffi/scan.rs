@@ -227,11 +227,20 @@ pub fn user_mappings_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
 
 /// The user mappings of a role.
 pub fn user_mappings_for(role: Oid) -> Vec<Oid> {
+    user_mappings_where(|mapping| mapping.umuser == role)
+}
+
+/// Every user mapping.
+pub fn user_mappings() -> Vec<Oid> {
+    user_mappings_where(|_| true)
+}
+
+fn user_mappings_where(is_wanted: impl Fn(&pg_sys::FormData_pg_user_mapping) -> bool) -> Vec<Oid> {
     let mut mappings = Vec::new();
     CatalogScan::of_catalog(pg_sys::UserMappingRelationId).for_each(|tuple| {
         // SAFETY: a tuple of pg_user_mapping.
         let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_user_mapping>() };
-        if form.umuser == role {
+        if is_wanted(form) {
             mappings.push(form.oid);
         }
     });

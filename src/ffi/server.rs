@@ -27,6 +27,12 @@ pub fn command_counter_increment() {
     unsafe { pg_sys::CommandCounterIncrement() }
 }
 
+/// Whether a parallel query runs, in which nothing may be changed.
+pub fn is_in_parallel_mode() -> bool {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::IsInParallelMode() }
+}
+
 /// Takes in what other sessions have committed since the last look.
 pub fn accept_invalidation_messages() {
     // SAFETY: reads the transaction state; catalogs can be looked at in a transaction only.

@@ -163,7 +163,7 @@ pub unsafe fn foretold(tree: *mut pg_sys::Node) -> Option<Foretold> {
             let server = pg_sys::get_foreign_server_oid(import.server_name, true);
             return (server != Oid::INVALID).then_some(Foretold::Import(server));
         }
-        let detached = commands(tree.cast()).into_iter().find_map(|command| {
+        let detached = commands(tree.cast_const().cast()).into_iter().find_map(|command| {
             let partition = command.def.cast::<pg_sys::PartitionCmd>();
             (command.subtype == AlterTableType::AT_DetachPartition && (*partition).concurrent)
                 .then(|| RelationName::of((*partition).name))
@@ -222,7 +222,7 @@ unsafe fn named(statement: *mut pg_sys::AlterTableStmt) -> Option<Named> {
 
 /// # Safety
 /// The statement is a valid parse tree, which outlives the answer.
-unsafe fn commands<'a>(statement: *mut pg_sys::AlterTableStmt) -> Vec<&'a pg_sys::AlterTableCmd> {
+pub unsafe fn commands<'a>(statement: *const pg_sys::AlterTableStmt) -> Vec<&'a pg_sys::AlterTableCmd> {
     // SAFETY: the caller's promise; `cmds` is a list of AlterTableCmd or, after analysis, of other nodes as well.
     unsafe {
         let list = (*statement).cmds;
@@ -306,11 +306,17 @@ unsafe fn of_constraint(constraint: *const pg_sys::Constraint) -> Option<(Form, 
 impl RelationName {
     /// # Safety
     /// The range variable is of a valid parse tree.
-    unsafe fn of(variable: *const pg_sys::RangeVar) -> Self {
+    pub unsafe fn of(variable: *const pg_sys::RangeVar) -> Self {
         // SAFETY: the caller's promise; a schema is null or a C string, a name is one.
         unsafe {
             Self { schema: text::from_server_opt((*variable).schemaname), name: text::from_server((*variable).relname) }
         }
+    }
+
+    /// Name parts as they stand between dots; the database, if it is named, does not count. None of no part at all.
+    pub fn from_parts(mut parts: Vec<String>) -> Option<Self> {
+        let name = parts.pop()?;
+        Some(Self { schema: parts.pop(), name })
     }
 
     /// The relation that has this name now.

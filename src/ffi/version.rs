@@ -40,6 +40,18 @@ pub fn is_enforced(constraint: &Row) -> bool {
     constraint.boolean(c"conenforced")
 }
 
+/// Whether this session holds exactly that lock. 17 gave the function an argument for stronger ones.
+pub fn holds_lock(tag: &pg_sys::LOCKTAG, mode: i32) -> bool {
+    // SAFETY: looks the session's own locks up.
+    unsafe {
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        let holds = pg_sys::LockHeldByMe(tag, mode);
+        #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+        let holds = pg_sys::LockHeldByMe(tag, mode, false);
+        holds
+    }
+}
+
 /// Whether the role has USAGE on the server. 16 replaced the functions for each kind of object by one.
 pub fn may_use_server(server: Oid, role: Oid) -> bool {
     let usage = pg_sys::AclMode::from(pg_sys::ACL_USAGE);

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::memory::Scratch;
-use crate::ffi::{rights, scan, server};
+use crate::ffi::{rights, scan, server, session};
 use crate::policy_in_force;
 use crate::scene::{self, Class};
 use fdw_guard_policy::model::{ObjectState, ObjectType};
@@ -18,7 +18,7 @@ type Holder = (String, String);
 
 /// Computed from the catalog when asked; nothing of it is kept, and no value is shown.
 pub fn shared_secrets(_call: &Call) -> Result<Answer<'_>, Error> {
-    if !rights::is_superuser() {
+    if !rights::is_superuser(session::current_role()) {
         return Err(Error::SecretsAreCompared);
     }
     let policy = policy_in_force::policy()?;

@@ -10,6 +10,7 @@ mod effects;
 mod encodings;
 mod forms;
 mod frames;
+mod get_ddl;
 mod guarded;
 mod history;
 mod load_order;
@@ -19,10 +20,12 @@ mod mappings;
 mod mysql_fdw;
 mod packs;
 mod passthrough;
+mod plan;
 mod policy_file;
 mod readme;
 mod rejected_alter;
 mod rights;
+mod set_options;
 mod side_by_side;
 mod standing_aside;
 
@@ -57,6 +60,7 @@ fn all() -> Vec<LiveTest> {
         encodings::TESTS,
         forms::TESTS,
         frames::TESTS,
+        get_ddl::TESTS,
         guarded::TESTS,
         history::TESTS,
         load_order::TESTS,
@@ -66,10 +70,12 @@ fn all() -> Vec<LiveTest> {
         mysql_fdw::TESTS,
         packs::TESTS,
         passthrough::TESTS,
+        plan::TESTS,
         policy_file::TESTS,
         readme::TESTS,
         rejected_alter::TESTS,
         rights::TESTS,
+        set_options::TESTS,
         side_by_side::TESTS,
         standing_aside::TESTS,
     ]

@@ -157,7 +157,7 @@ const TABLES: &[Table] = &[
         document: "README.md",
         heading: "## Functions and views",
         query: "SELECT proname || '(' || CASE WHEN pronargs > 3 THEN '…' WHEN pronargs > 0 \
-                AND proargnames[1] IN ('name', 'relation', 'role') THEN array_to_string(proargnames[1:pronargs], ', ') \
+                AND proargnames[1] IN ('name', 'object_type', 'relation', 'role', 'server') THEN array_to_string(proargnames[1:pronargs], ', ') \
                 ELSE oidvectortypes(proargtypes) END || ')' FROM pg_proc \
                 WHERE pronamespace = 'fdw_guard'::regnamespace \
                 UNION ALL SELECT relname FROM pg_class \

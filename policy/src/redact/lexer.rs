@@ -73,7 +73,13 @@ impl<'a> Lexer<'a> {
 
     fn skip_space(&mut self) {
         let blank = |byte: &u8| is_space(*byte) || (self.prose && *byte == b'"');
-        self.place += self.rest(self.place).iter().take_while(|byte| blank(byte)).count();
+        loop {
+            self.place += self.rest(self.place).iter().take_while(|byte| blank(byte)).count();
+            match escape_length(self.rest(self.place)).filter(|_| self.prose) {
+                None => return,
+                Some(length) => self.place += length,
+            }
+        }
     }
 
     fn token(&self) -> Token {
@@ -182,8 +188,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn line_comment(&self, start: usize) -> Token {
-        let length = self.rest(start).iter().take_while(|byte| !matches!(byte, b'\n' | b'\r')).count();
-        let end = start + length;
+        let mut end = start + self.rest(start).iter().take_while(|byte| !matches!(byte, b'\n' | b'\r')).count();
+        if self.prose {
+            let line = self.text.get(start..end).unwrap_or_default();
+            end = memchr::memmem::find(line, b"\\n").map_or(end, |length| start + length);
+        }
         Token { class: Class::Comment, start, end, inside: (start + 2, end), closed: true }
     }
 
@@ -271,6 +280,22 @@ pub fn continuation(text: &[u8], from: usize) -> Option<usize> {
 
 pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+}
+
+/// The length of an escape with which it begins: of what JSON, YAML and E'…' have in the place of white space, and of a
+/// double quote.
+fn escape_length(text: &[u8]) -> Option<usize> {
+    let (b'\\', rest) = text.split_first()? else { return None };
+    let digits = match rest.first()? {
+        b'n' | b'r' | b't' | b'f' | b'b' | b'"' => return Some(2),
+        b'x' => 2,
+        b'u' => 4,
+        b'U' => 8,
+        b'0'..=b'7' => 2,
+        _ => return None,
+    };
+    let follow = rest.get(1..=digits)?;
+    follow.iter().all(u8::is_ascii_hexdigit).then_some(digits + 2)
 }
 
 fn is_letter(byte: u8) -> bool {

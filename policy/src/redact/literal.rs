@@ -76,7 +76,9 @@ fn escape_of(token: &Token, lexer: &Lexer<'_>) -> Escape {
 
 /// The character that `UESCAPE 'c'` after the token names.
 fn uescape(token: &Token, lexer: &Lexer<'_>) -> u8 {
-    let mut after = Lexer { place: token.end, ..*lexer }.filter(|token| token.class != Class::Comment).take(2);
+    let mut after = Lexer { place: token.end, reads_literals: true, ..*lexer }
+        .filter(|token| token.class != Class::Comment)
+        .take(2);
     let word = after.next().and_then(|word| lexer.text.get(word.start..word.end));
     let named = word.filter(|word| word.eq_ignore_ascii_case(b"uescape")).and_then(|_| after.next());
     named.and_then(|named| lexer.text.get(named.inside.0)).copied().unwrap_or(b'\\')

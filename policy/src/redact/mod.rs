@@ -11,6 +11,8 @@ mod lexer;
 mod literal;
 mod names;
 mod object;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 mod ours;
 pub mod parameters;
 mod prefilter;
@@ -20,6 +22,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
+use lexer::Lexer;
 pub use names::Names;
 pub use ours::names_our_functions;
 pub use secrets::Secrets;
@@ -69,9 +72,9 @@ impl Redactor<'_> {
         if kind != Kind::Arguments && !prefilter::may_hold_secrets(text) {
             return Ok(Found::default());
         }
-        let (mut hidden, secrets) = scan::scan(*self, text, kind)?;
-        merge(&mut hidden);
-        Ok(Found { hidden, secrets })
+        let mut found = scan::scan(*self, text, kind)?;
+        merge(&mut found.hidden);
+        Ok(found)
     }
 }
 
@@ -113,6 +116,7 @@ pub struct Found {
     /// In order, and none overlaps another.
     hidden: Vec<Place>,
     secrets: Secrets,
+    is_pieced: bool,
 }
 
 impl Found {
@@ -140,6 +144,20 @@ impl Found {
         replaced(text, &mut places, b"***")
     }
 
+    /// Whether the text puts statements together from pieces, each of which may be a secret.
+    pub fn is_pieced(&self) -> bool {
+        self.is_pieced
+    }
+
+    /// Whether the token is hidden, or a part of it, that begins at a character of the text, counted from 1 as an error
+    /// message counts.
+    pub fn hides_token_at(&self, position: usize, text: &[u8], strings: Strings, characters: &Characters) -> bool {
+        let Some(start) = place_of(position, text, characters) else { return false };
+        let end =
+            Lexer { place: start, ..Lexer::new(text, strings, false) }.next().map_or(text.len(), |token| token.end);
+        self.hidden.iter().any(|hidden| hidden.0 < end && start < hidden.1)
+    }
+
     /// The values as they would be stored.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
@@ -149,6 +167,16 @@ impl Found {
     pub fn into_secrets(self) -> Secrets {
         self.secrets
     }
+}
+
+/// Where a character begins, counted from 1.
+fn place_of(position: usize, text: &[u8], characters: &Characters) -> Option<usize> {
+    let mut place = 0;
+    for _ in 1..position {
+        let rest = text.get(place..).filter(|rest| !rest.is_empty())?;
+        place += (characters.length)(rest).max(1);
+    }
+    (position > 0).then_some(place)
 }
 
 /// Writes another character over each.

@@ -85,14 +85,25 @@ pub fn names_our_functions(text: &[u8]) -> bool {
 fn is_ours(before: &[u8]) -> bool {
     let filling = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
     let length = before.len() - before.iter().rev().take_while(filling).count();
-    let before = before.get(..length).unwrap_or_default();
+    let (before, filled) = before.split_at_checked(length).unwrap_or_default();
     let name = before.iter().rev().take(LONGEST).take_while(|byte| is_of_name(**byte)).count();
     let name = before.get(before.len() - name..).unwrap_or_default();
     let is_known = |known: &[u8]| known.eq_ignore_ascii_case(name);
     before.ends_with(b"*/")
+        || before.ends_with(b"'")
+        || has_line_break(filled) && ends_with_comment(before)
         || FUNCTIONS.iter().any(|function| is_known(function.name))
         || TAKE_STATEMENTS.iter().any(|known| is_known(known))
-        || before.strip_suffix(name).is_some_and(|before| before.ends_with(b"\\"))
+        || before.strip_suffix(name).is_some_and(|before| before.ends_with(b"\\") || before.ends_with(b"\\+"))
+}
+
+fn has_line_break(text: &[u8]) -> bool {
+    memchr::memchr2(b'\n', b'\r', text).is_some()
+}
+
+fn ends_with_comment(text: &[u8]) -> bool {
+    let line = memchr::memrchr2(b'\n', b'\r', text).map_or(0, |line| line + 1);
+    memchr::memmem::find(text.get(line..).unwrap_or_default(), b"--").is_some()
 }
 
 /// One byte more than the longest name of ours.
@@ -115,6 +126,8 @@ mod tests {
             "SELECT fdw_guard.rotate_secret('password', $1)",
             "SELECT plan ($1)",
             "SELECT U&\"pl\\0061n\"($1)",
+            "SELECT U&\"pl!0061n\" UESCAPE '!' ($1)",
+            "SELECT plan -- it's\n ($1)",
         ] {
             assert!(names_our_functions(text.as_bytes()), "{text}");
         }

@@ -6,7 +6,7 @@ use super::object;
 use super::ours::{self, Argument, Function};
 use super::prefilter::{may_hold_secrets, starts_with};
 use super::statement::{Keyword, Statement};
-use super::{Kind, OutOfMemory, Place, Redactor, Secrets};
+use super::{Found, Kind, OutOfMemory, Place, Redactor, Secrets};
 
 /// How deep statements are read that stand in literals of statements; what stands deeper is hidden whole.
 const DEEPEST: u8 = 8;
@@ -14,20 +14,20 @@ const DEEPEST: u8 = 8;
 /// Most bytes of a name that are looked at.
 const LONGEST_NAME: usize = 256;
 
-/// The places of what must not be shown, in no order, and the values that stand there.
-pub fn scan(redactor: Redactor<'_>, text: &[u8], kind: Kind) -> Result<(Vec<Place>, Secrets), OutOfMemory> {
+/// What must not be shown, in no order.
+pub fn scan(redactor: Redactor<'_>, text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
     let mut scan =
         Scan { redactor, hidden: Vec::new(), secrets: Secrets::default(), literals: Literals::Shown, is_pieced: false };
     if kind == Kind::Arguments {
         scan.literals = Literals::Hidden;
     }
-    let outermost = Level { text, places: Places::From(0), depth: 0, prose: kind == Kind::Message };
+    let outermost = Level { text, places: Places::From(0), depth: 0, prose: kind != Kind::Statement };
     scan.level(&outermost)?;
     if scan.is_pieced && scan.literals == Literals::Shown {
         scan.literals = Literals::HiddenUnlessRead;
         scan.level(&outermost)?;
     }
-    Ok((scan.hidden, scan.secrets))
+    Ok(Found { hidden: scan.hidden, secrets: scan.secrets, is_pieced: scan.is_pieced })
 }
 
 /// What is done with literals that are neither the value of an option nor an argument of ours.
@@ -108,7 +108,9 @@ impl Scan<'_> {
             match token.class {
                 Class::Comment => {
                     self.inner(level, &token, &lexer)?;
-                    continue;
+                    if token.closed {
+                        continue;
+                    }
                 }
                 Class::Symbol(b';') => statement = Statement::default(),
                 Class::Word | Class::Name { .. } => {
@@ -116,6 +118,7 @@ impl Scan<'_> {
                         return Ok(true);
                     }
                 }
+                Class::Literal(_) if before.is_some_and(|before| is_escape(level, &before, &token)) => {}
                 Class::Literal(_) => {
                     first_literal = first_literal.or(Some(token.start));
                     let is_told = before.is_some_and(|before| self.is_telling(level, &before, &lexer));
@@ -139,10 +142,10 @@ impl Scan<'_> {
         token: &Token,
         first_literal: Option<usize>,
     ) -> Result<bool, OutOfMemory> {
-        let is_whole = level.depth == 0 && !level.prose;
-        let from = if is_whole { first_literal.unwrap_or(token.start) } else { token.start };
-        if is_whole || level.prose && matches!(token.class, Class::Literal(_)) {
-            self.break_off(level, from)?;
+        let is_certain =
+            level.depth == 0 && (!level.prose || matches!(token.class, Class::Literal(_) | Class::Comment));
+        if is_certain {
+            self.break_off(level, first_literal.unwrap_or(token.start))?;
         }
         Ok(false)
     }
@@ -157,18 +160,28 @@ impl Scan<'_> {
     ) -> Result<End, OutOfMemory> {
         let is_word = token.class == Class::Word;
         let keyword = if is_word { Keyword::of(level.slice((token.start, token.end))) } else { Keyword::Other };
+        if statement.is_broken_by(keyword) && !is_uescape(level, token) {
+            return self.ended(level, lexer, End::Broken(token.start));
+        }
+        if level.prose && self.hands_secret(level, token, lexer) {
+            return self.ended(level, lexer, End::Broken(token.end));
+        }
         statement.take(keyword);
         let may_be_ours = !is_word || token.end - token.start >= ours::SHORTEST;
         if keyword != Keyword::Option && !may_be_ours {
             return Ok(End::Closed);
         }
-        let mut ahead = *lexer;
-        let opens = next_significant(&mut ahead).is_some_and(|next| next.is_symbol(b'('));
-        if !opens {
-            return Ok(End::Closed);
+        let mut ahead = Lexer { reads_literals: true, ..*lexer };
+        let Some(next) = behind(level, &mut ahead, token, next_significant) else { return Ok(End::Closed) };
+        if !next.is_symbol(b'(') {
+            // Another sign in the place of the parenthesis.
+            let is_broken = keyword == Keyword::Option
+                && matches!(next.class, Class::Name { .. })
+                && !statement.objects().is_empty();
+            let end = if is_broken { End::Broken(next.start) } else { End::Closed };
+            return self.ended(level, lexer, end);
         }
         if keyword == Keyword::Option {
-            ahead.reads_literals = true;
             *lexer = ahead;
             let end = self.list(level, lexer, statement)?;
             statement.has_options = true;
@@ -177,18 +190,26 @@ impl Scan<'_> {
             return self.ended(level, lexer, end);
         }
         if let Some(function) = self.function(level, token, lexer)? {
-            ahead.reads_literals = true;
             *lexer = ahead;
             self.arguments(level, lexer, function)?;
         }
         Ok(End::Closed)
     }
 
+    /// Whether a name that tells of a secret has something in quotes behind it, in whatever spelling.
+    fn hands_secret(&self, level: &Level<'_>, token: &Token, lexer: &Lexer<'_>) -> bool {
+        let rest = level.slice((token.end, level.text.len()));
+        let filling = |byte: &&u8| byte.is_ascii_whitespace() || b"=:\\\"".contains(byte);
+        let mut rest = rest.iter().skip_while(filling).skip_while(|byte| b"eEnNbBxXuU&".contains(byte));
+        rest.next().is_some_and(|byte| b"'$".contains(byte)) && self.is_telling(level, token, lexer)
+    }
+
     fn ended(&mut self, level: &Level<'_>, lexer: &mut Lexer<'_>, end: End) -> Result<End, OutOfMemory> {
         if let End::Broken(from) = end {
             self.break_off(level, from)?;
             lexer.place = level.text.len();
-            return Ok(End::Closed);
+            // What breaks a list in a literal may be that quotes are not in pairs, or a piece that something is put behind.
+            return Ok(if level.depth > 0 { End::Open } else { End::Closed });
         }
         Ok(end)
     }
@@ -240,10 +261,10 @@ impl Scan<'_> {
     /// Reads a list of options, from behind its parenthesis on.
     fn list(&mut self, level: &Level<'_>, lexer: &mut Lexer<'_>, statement: &Statement) -> Result<End, OutOfMemory> {
         loop {
-            let Some(token) = next_significant(lexer) else { return Ok(self.open(level)) };
+            let Some(token) = next_of_list(lexer) else { return Ok(self.open(level)) };
             let name = match token.class {
                 Class::Symbol(b')') => return Ok(End::Closed),
-                Class::Word if is_action(level, &token) && !has_value(lexer) => match next_significant(lexer) {
+                Class::Word if is_action(level, &token) && !has_value(lexer) => match next_of_list(lexer) {
                     Some(name) => name,
                     None => return Ok(self.open(level)),
                 },
@@ -269,7 +290,7 @@ impl Scan<'_> {
         name: &Token,
         is_secret: bool,
     ) -> Result<Option<End>, OutOfMemory> {
-        let Some(value) = behind(level, lexer, name) else { return Ok(Some(self.open(level))) };
+        let Some(value) = behind(level, lexer, name, next_of_list) else { return Ok(Some(self.open(level))) };
         match value.class {
             Class::Symbol(b',') => return Ok(None),
             Class::Symbol(b')') => return Ok(Some(End::Closed)),
@@ -283,7 +304,7 @@ impl Scan<'_> {
             }
             _ => return Ok(Some(End::Broken(value.start))),
         }
-        let behind = behind(level, lexer, &value);
+        let behind = behind(level, lexer, &value, next_of_list);
         let end = match behind.map(|token| token.class) {
             Some(Class::Symbol(b',')) => None,
             Some(Class::Symbol(b')')) => Some(End::Closed),
@@ -291,6 +312,7 @@ impl Scan<'_> {
             Some(_) => return Ok(Some(End::Broken(value.start))),
         };
         if is_secret && matches!(value.class, Class::Literal(_)) {
+            self.is_pieced |= level.depth > 0 && has_fill_in(level.slice(value.inside));
             self.hide_literal(level, &value, lexer)?;
         }
         Ok(end)
@@ -304,11 +326,9 @@ impl Scan<'_> {
 
     /// Whether `%`, which has been read, begins what format() or RAISE replaces; that is read too.
     fn fill_in(&self, level: &Level<'_>, lexer: &mut Lexer<'_>) -> bool {
-        let rest = level.slice((lexer.place, level.text.len()));
-        let flags = rest.iter().take_while(|byte| byte.is_ascii_digit() || b"$-*".contains(byte)).count();
-        let is_filled = rest.get(flags).is_some_and(|byte| b"sIL".contains(byte));
-        lexer.place += if is_filled { flags + 1 } else { 0 };
-        is_filled
+        let length = fill_in_length(level.slice((lexer.place, level.text.len())));
+        lexer.place += length.unwrap_or_default();
+        length.is_some()
     }
 
     /// Our function that has this name.
@@ -330,8 +350,14 @@ impl Scan<'_> {
     ) -> Result<(), OutOfMemory> {
         let (mut number, mut depth, mut is_said) = (0, 0_usize, true);
         let mut argument = function.argument(number);
+        let mut before: Option<Token> = None;
         while let Some(token) = next_significant(lexer) {
+            let last = before.replace(token);
+            if level.prose && is_doubtful(level, last.as_ref(), &token, argument) {
+                return self.break_off(level, last.map_or(token.start, |last| last.start));
+            }
             match token.class {
+                Class::Literal(_) if last.is_some_and(|last| is_escape(level, &last, &token)) => {}
                 Class::Symbol(b')') if depth == 0 => break,
                 Class::Symbol(b'(') => depth += 1,
                 Class::Symbol(b')') => depth -= 1,
@@ -472,21 +498,68 @@ impl Scan<'_> {
     }
 }
 
-/// The next token that is no comment.
+/// The next token that is no comment, unless that has no end.
 fn next_significant(lexer: &mut Lexer<'_>) -> Option<Token> {
-    lexer.find(|token| token.class != Class::Comment)
+    lexer.find(|token| token.class != Class::Comment || !token.closed)
+}
+
+/// Whether in prose the quotes around an argument are not what they seem: doubled once more, or with another escape.
+fn is_doubtful(level: &Level<'_>, last: Option<&Token>, token: &Token, argument: Argument) -> bool {
+    let is_literal = |token: &Token| matches!(token.class, Class::Literal(_));
+    let is_uescape = is_uescape(level, token);
+    let is_word = matches!(token.class, Class::Word | Class::Number | Class::Name { .. } | Class::Symbol(b'\\'));
+    let is_empty = is_literal(token) && token.inside.0 == token.inside.1;
+    last.is_some_and(is_literal) && is_word && !is_uescape || argument != Argument::Public && is_empty
+}
+
+fn is_uescape(level: &Level<'_>, token: &Token) -> bool {
+    token.class == Class::Word && level.slice((token.start, token.end)).eq_ignore_ascii_case(b"uescape")
+}
+
+/// Whether a literal is the character that `UESCAPE` names.
+fn is_escape(level: &Level<'_>, before: &Token, token: &Token) -> bool {
+    is_uescape(level, before) && level.slice(token.inside).len() == 1
+}
+
+/// How long that is which makes `%`, the byte before, something that format() or RAISE replaces.
+fn fill_in_length(rest: &[u8]) -> Option<usize> {
+    let flags = rest.iter().take_while(|byte| byte.is_ascii_digit() || b"$-*".contains(byte)).count();
+    rest.get(flags).filter(|byte| b"sIL".contains(byte)).map(|_| flags + 1)
+}
+
+/// Whether something in a value is to be replaced.
+fn has_fill_in(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', value).any(|place| fill_in_length(value.get(place + 1..).unwrap_or_default()).is_some())
 }
 
 /// What follows a name or a value, `UESCAPE` and its character not counted.
-fn behind(level: &Level<'_>, lexer: &mut Lexer<'_>, token: &Token) -> Option<Token> {
-    let next = next_significant(lexer)?;
+fn behind(
+    level: &Level<'_>,
+    lexer: &mut Lexer<'_>,
+    token: &Token,
+    next: fn(&mut Lexer<'_>) -> Option<Token>,
+) -> Option<Token> {
+    let following = next(lexer)?;
     let may_name_escape = matches!(token.class, Class::Literal(Spelling::Unicode) | Class::Name { unicode: true });
-    let is_uescape = next.class == Class::Word && level.slice((next.start, next.end)).eq_ignore_ascii_case(b"uescape");
+    let is_uescape = is_uescape(level, &following);
     if !may_name_escape || !is_uescape {
-        return Some(next);
+        return Some(following);
     }
-    next_significant(lexer)?;
-    next_significant(lexer)
+    next(lexer)?;
+    next(lexer)
+}
+
+/// The next token of a list of options. In prose a newline may be written as an escape, and what seems to be in a comment
+/// is behind it.
+fn next_of_list(lexer: &mut Lexer<'_>) -> Option<Token> {
+    loop {
+        let token = lexer.next()?;
+        let written = lexer.text.get(token.start..token.end).unwrap_or_default();
+        let may_have_ended = lexer.prose && (written.contains(&b'\\') || token.end == lexer.text.len());
+        if token.class != Class::Comment || !token.closed || may_have_ended {
+            return Some(token);
+        }
+    }
 }
 
 /// Whether a word says what is done to an option, unless that is its name.

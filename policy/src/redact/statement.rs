@@ -63,20 +63,28 @@ pub struct Statement {
     last: [Keyword; 4],
     /// What it is about, as far as that is known.
     on: Option<ObjectType>,
-    /// It makes, changes or drops a user mapping: it has no literal that is not an option's value.
+    /// It makes or changes a user mapping: it has no literal that is not an option's value.
     pub is_of_mapping: bool,
+    /// Its server has been named, and nothing but options follows.
+    names_server: bool,
     /// A list of options, or one of its kind, has been read.
     pub has_options: bool,
 }
 
 impl Statement {
+    /// Whether it is none that PostgreSQL would read, if that word comes next.
+    pub fn is_broken_by(&self, keyword: Keyword) -> bool {
+        self.is_of_mapping && self.names_server && !self.has_options && keyword == Keyword::Other
+    }
+
     /// Takes one more word; what is none counts as another.
     pub fn take(&mut self, keyword: Keyword) {
-        let [second, third, fourth, _] = self.last;
-        self.last = [keyword, second, third, fourth];
+        let [last, before, earlier, _] = self.last;
+        self.names_server |= last == Keyword::Server;
+        self.last = [keyword, last, before, earlier];
         let on = match self.last {
             [Keyword::Mapping, Keyword::User, verb, _] => {
-                self.is_of_mapping |= verb.is_verb();
+                self.is_of_mapping |= matches!(verb, Keyword::Alter | Keyword::Create);
                 self.on = Some(ObjectType::UserMapping);
                 return;
             }

@@ -5,9 +5,9 @@
 
 mod carrier;
 mod check;
-mod row;
-mod stage;
-mod table;
+pub(super) mod row;
+pub(super) mod stage;
+pub(super) mod table;
 mod without_rules;
 
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ fn audit(tester: &mut Tester<'_>, rows: &[Row], cluster: &Cluster, recorder: &mu
     }
 }
 
-fn major_of(cluster: &Cluster) -> u32 {
+pub(super) fn major_of(cluster: &Cluster) -> u32 {
     cluster.sandbox().mirror.installation.major
 }
 

@@ -1,0 +1,203 @@
+//! A plan says what running the statement then changes: for every way of the table of forms.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, ensure};
+use postgres::Client;
+
+use crate::cluster::Cluster;
+use crate::live::forms::major_of;
+use crate::live::forms::row::Way;
+use crate::live::forms::stage::Stage;
+use crate::live::forms::table;
+use crate::live::same;
+
+const FACTS: &str = include_str!("facts.sql");
+
+/// An object's catalog, oid and column.
+type Key = (i64, i64, i32);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Object {
+    object_type: String,
+    identity: String,
+    /// By name. The object itself has an empty one.
+    attributes: BTreeMap<String, String>,
+}
+
+type World = BTreeMap<Key, Object>;
+
+/// Type, identity, attribute, change, old and new.
+type Change = (String, String, String, String, Option<String>, Option<String>);
+
+/// Ways that a plan refuses, by how their statements begin: they change no foreign object by themselves, reach out to
+/// another server, or cannot be undone.
+const REFUSED: [&str; 15] = [
+    "ALTER EXTENSION",
+    "ALTER ROLE",
+    "ALTER SCHEMA",
+    "CREATE EXTENSION",
+    "CREATE OR REPLACE",
+    "CREATE SCHEMA",
+    "DROP DOMAIN",
+    "DROP EXTENSION",
+    "DROP FUNCTION",
+    "DROP OPERATOR",
+    "DROP SCHEMA",
+    "DROP SEQUENCE",
+    "DROP TYPE",
+    "DROP COLLATION",
+    "IMPORT FOREIGN SCHEMA",
+];
+
+/// Of all ways about this many have a plan; fewer would mean that something is refused that should not be.
+const LEAST: usize = 250;
+
+/// What a parent that has rows of its own is known by.
+const INHERITING: &str = "INHERITS (parent)";
+
+pub fn a_plan_says_what_running_the_statement_then_changes(cluster: &Cluster) -> Result<()> {
+    let stage = Stage::make(cluster, "plan_forms", true)?;
+    let mut client = stage.connect()?;
+    let (mut tried, mut faults) = (BTreeSet::new(), Vec::new());
+    for row in table::rows() {
+        let ways = row.ways.iter().chain(&row.lookalikes);
+        let known = ways.filter(|way| way.majors.contains(&major_of(cluster)) && way.removal.is_none());
+        for way in known.filter(|way| tried.insert((way.before.clone(), way.statement.clone()))) {
+            let outcome = try_one(&mut client, way);
+            client.batch_execute("ROLLBACK")?;
+            faults.extend(outcome.err().map(|error| format!("{}; {}: {error:#}", way.before, way.statement)));
+        }
+    }
+    ensure!(faults.is_empty(), "{} of {}:\n{}", faults.len(), tried.len(), faults.join("\n"));
+    ensure!(tried.len() > LEAST, "only {} ways", tried.len());
+    Ok(())
+}
+
+fn try_one(client: &mut Client, way: &Way) -> Result<()> {
+    client.batch_execute(&format!("BEGIN; {}", way.before))?;
+    let (before, locks) = (world(client)?, locks(client)?);
+    client.batch_execute("SAVEPOINT planned")?;
+    let planned = match planned(client, way) {
+        Err(error) if is_refusal(&error) => {
+            client.batch_execute("ROLLBACK TO planned")?;
+            ensure!(may_be_refused(&way.statement), "{error:#}");
+            None
+        }
+        planned => planned?,
+    };
+    same("the catalogs after the plan", world(client)?, before.clone())?;
+    same("the locks after the plan", self::locks(client)?, locks)?;
+    let Some(planned) = planned else { return Ok(()) };
+    client.batch_execute(&way.statement)?;
+    let tells_grants = planned.iter().any(|(_, _, attribute, ..)| attribute.starts_with("grant "));
+    let changed = changes(&before, &world(client)?, tells_grants || is_about_grants(&way.statement));
+    same("what the plan said", planned, changed)
+}
+
+/// The owner's own grants change with the owner, and no plan tells of that.
+fn is_about_grants(statement: &str) -> bool {
+    statement.starts_with("GRANT") || statement.starts_with("REVOKE")
+}
+
+fn may_be_refused(statement: &str) -> bool {
+    // The table is the type of a column, and not above a foreign table.
+    let drops_type = statement == "DROP TABLE kind CASCADE";
+    REFUSED.iter().any(|beginning| statement.starts_with(beginning)) || statement.contains("CONCURRENTLY") || drops_type
+}
+
+fn is_refusal(error: &anyhow::Error) -> bool {
+    let refusal = error.downcast_ref::<postgres::Error>().and_then(postgres::Error::code);
+    refusal.is_some_and(|code| code.code() == "0A000")
+}
+
+/// What the plan says; None if it would write the rows of an ordinary parent anew.
+fn planned(client: &mut Client, way: &Way) -> Result<Option<BTreeSet<Change>>> {
+    let query = "SELECT object_type, identity, attribute, change, old, new, detail FROM fdw_guard.plan($1)";
+    let (mut changes, mut whole) = (BTreeSet::new(), BTreeSet::new());
+    for row in client.query(query, &[&way.statement])? {
+        if let Some(detail) = row.get::<_, Option<String>>("detail") {
+            let rewrites = way.statement.starts_with("ALTER TABLE parent") && way.before.contains(INHERITING);
+            ensure!(rewrites && detail.contains("does not rewrite tables"), "{detail}");
+            return Ok(None);
+        }
+        let (object_type, identity): (String, String) = (row.get(0), row.get(1));
+        let attribute: Option<String> = row.get("attribute");
+        let (change, old, new): (String, Option<String>, Option<String>) = (row.get(3), row.get(4), row.get(5));
+        if attribute.is_none() {
+            whole.insert((object_type.clone(), identity.clone()));
+        }
+        let attribute = match attribute.unwrap_or_default().as_str() {
+            listed @ ("parent" | "grant") => format!("{listed} {}", old.as_ref().or(new.as_ref()).context("no value")?),
+            named => named.to_owned(),
+        };
+        ensure!(
+            changes.insert((object_type, identity, attribute.clone(), change, old, new)),
+            "{attribute} is told twice"
+        );
+    }
+    // What is made or dropped is told in full, and compared as a whole.
+    changes.retain(|(object_type, identity, attribute, ..)| {
+        let is_derived = attribute.starts_with("delegate");
+        !is_derived && (attribute.is_empty() || !whole.contains(&(object_type.clone(), identity.clone())))
+    });
+    Ok(Some(changes))
+}
+
+fn world(client: &mut Client) -> Result<World> {
+    client.batch_execute("SET LOCAL search_path = pg_catalog")?;
+    let rows = client.query(FACTS, &[]);
+    client.batch_execute("SET LOCAL search_path TO DEFAULT")?;
+    let mut world = World::new();
+    for row in rows? {
+        let object = world.entry((row.get("class"), row.get("oid"), row.get("sub"))).or_default();
+        object.object_type = row.get("object_type");
+        object.identity = row.get("identity");
+        object.attributes.insert(row.get("attribute"), row.get("value"));
+    }
+    Ok(world)
+}
+
+/// What a look at the catalogs and the transaction itself do not hold.
+fn locks(client: &mut Client) -> Result<Vec<String>> {
+    let query = "SELECT format('%s %s %s', locktype, coalesce(relation::text, objid::text), mode) FROM pg_locks \
+                 WHERE pid = pg_backend_pid() AND mode <> 'AccessShareLock' \
+                   AND locktype NOT IN ('transactionid', 'virtualxid') ORDER BY 1";
+    Ok(client.query(query, &[])?.into_iter().map(|row| row.get(0)).collect())
+}
+
+fn changes(before: &World, after: &World, with_grants: bool) -> BTreeSet<Change> {
+    let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
+    let of = |key: &Key| match (before.get(key), after.get(key)) {
+        (Some(old), Some(new)) => differences(old, new, with_grants),
+        (Some(gone), None) => vec![whole(gone, "drop")],
+        (None, Some(made)) => vec![whole(made, "create")],
+        (None, None) => Vec::new(),
+    };
+    keys.into_iter().flat_map(of).collect()
+}
+
+fn whole(object: &Object, change: &str) -> Change {
+    (object.object_type.clone(), object.identity.clone(), String::new(), change.to_owned(), None, None)
+}
+
+fn differences(old: &Object, new: &Object, with_grants: bool) -> Vec<Change> {
+    let names: BTreeSet<&String> = old.attributes.keys().chain(new.attributes.keys()).collect();
+    let told = names.into_iter().filter(|name| with_grants || !name.starts_with("grant "));
+    let value = |object: &Object, name: &str| {
+        // Nothing says that an option of the stage's wrapper is public, and so it is a secret.
+        let is_secret = object.object_type == "user mapping" && name.starts_with("option ");
+        object.attributes.get(name).map(|value| if is_secret { "***".to_owned() } else { value.clone() })
+    };
+    let differ = told.filter(|name| old.attributes.get(*name) != new.attributes.get(*name));
+    let change = |name: &String| {
+        let (before, after) = (value(old, name), value(new, name));
+        let change = match (&before, &after) {
+            (None, _) => "add",
+            (_, None) => "drop",
+            _ => "set",
+        };
+        (old.object_type.clone(), old.identity.clone(), name.clone(), change.to_owned(), before, after)
+    };
+    differ.map(change).collect()
+}

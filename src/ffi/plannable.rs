@@ -1,0 +1,194 @@
+//! Which statements a plan can be made of: those of SQL/MED, as far as a rollback undoes them.
+
+use crate::ffi::inside;
+use crate::ffi::statement::{self, RelationName};
+use crate::ffi::{catalog, text};
+use pgrx::pg_sys::{self, AlterTableType, DefElemAction, List, Node, NodeTag, ObjectType, Oid};
+use std::ffi::{c_char, c_int};
+
+/// Why no plan is made of a statement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    NotSqlMed,
+    /// It reaches out to another server.
+    ConnectsOut,
+    /// It commits inside itself.
+    CommitsInside,
+}
+
+/// Why the statement is no matter for a plan; None if it is.
+///
+/// # Safety
+/// `tree` is a parsed statement.
+pub unsafe fn refusal(tree: *mut Node) -> Option<Refusal> {
+    // SAFETY: the caller's promise; the tag says which struct the tree is.
+    unsafe {
+        match (*tree).type_ {
+            NodeTag::T_ImportForeignSchemaStmt => Some(Refusal::ConnectsOut),
+            NodeTag::T_AlterTableStmt if detaches_concurrently(tree.cast()) => Some(Refusal::CommitsInside),
+            _ if is_of_sql_med(tree) => None,
+            _ => Some(Refusal::NotSqlMed),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`refusal`].
+unsafe fn is_of_sql_med(tree: *mut Node) -> bool {
+    // SAFETY: the caller's promise; the tag says which struct the tree is.
+    unsafe {
+        match (*tree).type_ {
+            NodeTag::T_CreateFdwStmt
+            | NodeTag::T_AlterFdwStmt
+            | NodeTag::T_CreateForeignServerStmt
+            | NodeTag::T_AlterForeignServerStmt
+            | NodeTag::T_CreateUserMappingStmt
+            | NodeTag::T_AlterUserMappingStmt
+            | NodeTag::T_DropUserMappingStmt
+            | NodeTag::T_CreateForeignTableStmt
+            // What a role owns may be foreign objects.
+            | NodeTag::T_DropOwnedStmt
+            | NodeTag::T_ReassignOwnedStmt => true,
+            NodeTag::T_AlterTableStmt => alters_foreign_table(&*tree.cast()),
+            NodeTag::T_DropStmt => drops_foreign_object(&*tree.cast()),
+            NodeTag::T_RenameStmt => renames_foreign_object(&*tree.cast()),
+            NodeTag::T_AlterOwnerStmt => is_of_server((*tree.cast::<pg_sys::AlterOwnerStmt>()).objectType),
+            NodeTag::T_GrantStmt => is_of_server((*tree.cast::<pg_sys::GrantStmt>()).objtype),
+            NodeTag::T_AlterObjectSchemaStmt => {
+                let statement = &*tree.cast::<pg_sys::AlterObjectSchemaStmt>();
+                is_relation(statement.objectType) && reaches_foreign_table(statement.relation)
+            }
+            NodeTag::T_CreateTrigStmt => reaches_foreign_table((*tree.cast::<pg_sys::CreateTrigStmt>()).relation),
+            _ => false,
+        }
+    }
+}
+
+fn is_of_server(object_type: ObjectType::Type) -> bool {
+    matches!(object_type, ObjectType::OBJECT_FDW | ObjectType::OBJECT_FOREIGN_SERVER)
+}
+
+/// What ALTER may call a foreign table.
+fn is_relation(object_type: ObjectType::Type) -> bool {
+    matches!(
+        object_type,
+        ObjectType::OBJECT_FOREIGN_TABLE
+            | ObjectType::OBJECT_TABLE
+            | ObjectType::OBJECT_INDEX
+            | ObjectType::OBJECT_VIEW
+    )
+}
+
+/// # Safety
+/// The statement is a valid parse tree.
+unsafe fn alters_foreign_table(statement: &pg_sys::AlterTableStmt) -> bool {
+    // SAFETY: the caller's promise; the definition of a command on partitions is a PartitionCmd.
+    unsafe {
+        let is_foreign_partition = |command: &pg_sys::AlterTableCmd| {
+            matches!(command.subtype, AlterTableType::AT_AttachPartition | AlterTableType::AT_DetachPartition)
+                && reaches_foreign_table((*command.def.cast::<pg_sys::PartitionCmd>()).name)
+        };
+        is_relation(statement.objtype)
+            && (reaches_foreign_table(statement.relation)
+                || statement::commands(statement).into_iter().any(is_foreign_partition))
+    }
+}
+
+/// # Safety
+/// The statement is a valid parse tree.
+unsafe fn detaches_concurrently(statement: *const pg_sys::AlterTableStmt) -> bool {
+    // SAFETY: the caller's promise; the definition of such a command is a PartitionCmd.
+    unsafe {
+        statement::commands(statement).into_iter().any(|command| {
+            command.subtype == AlterTableType::AT_DetachPartition
+                && (*command.def.cast::<pg_sys::PartitionCmd>()).concurrent
+        })
+    }
+}
+
+/// # Safety
+/// The statement is a valid parse tree.
+unsafe fn drops_foreign_object(statement: &pg_sys::DropStmt) -> bool {
+    // SAFETY: the caller's promise; a table is named by a list of strings, and a trigger by its table's with its own behind.
+    unsafe {
+        match statement.removeType {
+            ObjectType::OBJECT_FDW | ObjectType::OBJECT_FOREIGN_SERVER | ObjectType::OBJECT_FOREIGN_TABLE => true,
+            ObjectType::OBJECT_TABLE => {
+                items(statement.objects).into_iter().any(|name| named_reaches_foreign_table(name.cast(), 0))
+            }
+            ObjectType::OBJECT_TRIGGER => {
+                items(statement.objects).into_iter().any(|name| named_reaches_foreign_table(name.cast(), 1))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// # Safety
+/// The statement is a valid parse tree.
+unsafe fn renames_foreign_object(statement: &pg_sys::RenameStmt) -> bool {
+    let is_of_relation = is_relation(statement.renameType)
+        || matches!(
+            statement.renameType,
+            ObjectType::OBJECT_COLUMN | ObjectType::OBJECT_TABCONSTRAINT | ObjectType::OBJECT_TRIGGER
+        );
+    // SAFETY: the caller's promise; what belongs to a relation names it.
+    is_of_server(statement.renameType) || is_of_relation && unsafe { reaches_foreign_table(statement.relation) }
+}
+
+/// # Safety
+/// `name` is a list of strings, the last of which do not name the relation.
+unsafe fn named_reaches_foreign_table(name: *mut List, others: usize) -> bool {
+    // SAFETY: the caller's promise.
+    let mut names: Vec<String> = unsafe { items(name).into_iter().map(|part| string(part.cast())).collect() };
+    names.truncate(names.len().saturating_sub(others));
+    RelationName::from_parts(names).is_none_or(|name| is_foreign_or_missing(name.find()))
+}
+
+/// # Safety
+/// The range variable is null or of a valid parse tree.
+unsafe fn reaches_foreign_table(variable: *const pg_sys::RangeVar) -> bool {
+    // SAFETY: the caller's promise.
+    !variable.is_null() && is_foreign_or_missing(unsafe { RelationName::of(variable) }.find())
+}
+
+/// Whether the relation is a foreign table, or one stands below it; one that is missing may be made by a statement of the
+/// same text, and these make no other tables.
+fn is_foreign_or_missing(relation: Option<Oid>) -> bool {
+    relation.is_none_or(|relation| catalog::is_foreign_table(relation) || inside::has_foreign_heir(relation))
+}
+
+/// # Safety
+/// `list` is null or a list of nodes, which outlive the answer.
+unsafe fn items(list: *mut List) -> Vec<*mut Node> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let count = if list.is_null() { 0 } else { (*list).length };
+        (0..count).map(|place| pg_sys::list_nth(list, place as c_int).cast()).collect()
+    }
+}
+
+/// # Safety
+/// `node` is a String of a parse tree.
+unsafe fn string(node: *const pg_sys::String) -> String {
+    // SAFETY: the caller's promise.
+    unsafe { text::from_server((*node).sval.cast::<c_char>()) }
+}
+
+/// The options to which the statement gives a value, if it is about a user mapping.
+///
+/// # Safety
+/// As for [`refusal`].
+pub unsafe fn written(tree: *mut Node) -> Vec<String> {
+    // SAFETY: the caller's promise; the tag says which struct the tree is, and options are DefElems.
+    unsafe {
+        let options = match (*tree).type_ {
+            NodeTag::T_CreateUserMappingStmt => (*tree.cast::<pg_sys::CreateUserMappingStmt>()).options,
+            NodeTag::T_AlterUserMappingStmt => (*tree.cast::<pg_sys::AlterUserMappingStmt>()).options,
+            _ => return Vec::new(),
+        };
+        let options = items(options).into_iter().map(|option| &*option.cast::<pg_sys::DefElem>());
+        let written = options.filter(|option| option.defaction != DefElemAction::DEFELEM_DROP);
+        written.map(|option| text::from_server(option.defname)).collect()
+    }
+}
