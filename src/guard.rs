@@ -104,15 +104,7 @@ pub fn foretell(change: Option<Foretold>, wording: Wording) -> Vec<Report> {
     let scene = scene_from_outside(class, oid);
     let mut touched = Touched::default();
     touched.add(Touch { named: vec![NamedForm { form, column: None }], ..Touch::of(key, scene) });
-    let violations = match judge::judge(&touched) {
-        Ok(found) => planning::keep_warnings(found.raised),
-        Err(error) => return vec![error.into()],
-    };
-    let account = Account::of(&Touched::NOTHING, Some(wording));
-    refusal(&violations, &account)
-        .into_iter()
-        .chain(report::of_violations(violations, settings::enforcement()))
-        .collect()
+    conclude(violations(&touched), &touched, Some(wording), |_| Ok(()))
 }
 
 fn object_of(change: Foretold) -> (Class, Oid) {
@@ -292,31 +284,33 @@ pub fn depth() -> usize {
 /// The reports for what a statement touched. If nothing is refused, it is recorded.
 fn verdict(touched: &Touched, wording: Option<Wording>) -> Vec<Report> {
     server::command_counter_increment();
-    let violations = match violations(touched) {
-        Ok(violations) => violations,
-        Err(error) => return vec![error.into()],
-    };
-    let account = Account::of(touched, wording);
-    let refusal = refusal(&violations, &account);
-    let recorded = if refusal.is_none() { account.write(&violations) } else { Ok(()) };
-    let mut reports: Vec<Report> = refusal.into_iter().chain(raised(violations)).collect();
-    reports.extend(recorded.err().map(Report::from));
-    reports
+    conclude(violations(touched), touched, wording, |violations| Account::of(touched, wording).write(violations))
 }
 
 /// What a transaction touched that ends now, and what of it nobody has recorded.
 fn last_verdict(touched: &Touched, unrecorded: &[(Touched, Option<Wording>)]) -> Vec<Report> {
     server::command_counter_increment();
-    let violations = match violations(touched) {
+    conclude(violations(touched), touched, None, |violations| {
+        unrecorded.iter().try_for_each(|(touched, wording)| Account::of(touched, *wording).write(violations))
+    })
+}
+
+/// The reports for a verdict: if it refuses, first a line for the log, and else last what comes of recording.
+fn conclude(
+    violations: Result<Vec<Violation>, Error>,
+    touched: &Touched,
+    wording: Option<Wording>,
+    record: impl FnOnce(&[Violation]) -> Result<(), Error>,
+) -> Vec<Report> {
+    let violations = match violations {
         Ok(violations) => violations,
         Err(error) => return vec![error.into()],
     };
-    let refusal = refused_rule(&violations).map(|rule| refused(rule, &violations, &Account::of(touched, None)));
-    let mut accounts = unrecorded.iter().map(|(touched, wording)| Account::of(touched, *wording));
-    let recorded = if refusal.is_none() { accounts.try_for_each(|account| account.write(&violations)) } else { Ok(()) };
-    let mut reports: Vec<Report> = refusal.into_iter().flatten().chain(raised(violations)).collect();
-    reports.extend(recorded.err().map(Report::from));
-    reports
+    let (told, recorded) = match refused_rule(&violations) {
+        Some(rule) => (refusal(rule, touched, wording, &violations), Ok(())),
+        None => (None, record(&violations)),
+    };
+    told.into_iter().chain(raised(violations)).chain(recorded.err().map(Report::from)).collect()
 }
 
 /// A statement whose verdict waits is recorded at once: if the verdict is no, PostgreSQL takes the record back with the
@@ -351,13 +345,9 @@ fn raised(violations: Vec<Violation>) -> Vec<Report> {
 }
 
 /// The line of the server log for a statement that is refused.
-fn refusal(violations: &[Violation], account: &Account) -> Option<Report> {
-    refused_rule(violations).and_then(|rule| refused(rule, violations, account))
-}
-
-fn refused(rule: &str, violations: &[Violation], account: &Account) -> Option<Report> {
+fn refusal(rule: &str, touched: &Touched, wording: Option<Wording>, violations: &[Violation]) -> Option<Report> {
     let is_told = settings::record_history() && !planning::is_on();
-    is_told.then(|| report::refusal(rule, &account.to_json(violations)))
+    is_told.then(|| report::refusal(rule, &history::refusal(touched, wording, violations)))
 }
 
 /// The first rule that refuses.

@@ -87,29 +87,30 @@ impl Account {
         });
         write(&rows.collect::<Vec<_>>())
     }
+}
 
-    /// The line of the server log that tells of a statement that was refused, as JSON.
-    pub fn to_json(&self, violations: &[Violation]) -> String {
-        let role = self.told.first().map(|told| Actor::new(told.key.actor));
-        let actor = role.as_ref();
-        let statement = self.wording.map(|wording| Statement::of(&wording));
-        let all: Vec<Json> =
-            self.told.iter().flat_map(|told| entries(&told.change, &told.forms)).map(|entry| entry.to_json()).collect();
-        let more = all.len().saturating_sub(MOST_TOLD);
-        let rules: BTreeSet<&str> = denying(violations).collect();
-        json!({
-            "rules": rules,
-            "session_role": actor.map(Session::session_role),
-            "acting_role": actor.map(Session::current_role),
-            "client_addr": actor.and_then(Session::client_addr),
-            "application_name": actor.map(Session::application_name),
-            "tag": statement.as_ref().map(|statement| &*statement.tag),
-            "statement": statement.as_ref().and_then(|statement| statement.text.as_deref()),
-            "changes": all.into_iter().take(MOST_TOLD).collect::<Vec<_>>(),
-            "more_changes": more,
-        })
-        .to_string()
-    }
+/// What the server log tells of a statement that was refused, as JSON.
+pub fn refusal(touched: &Touched, wording: Option<Wording>, violations: &[Violation]) -> String {
+    let policy = policy();
+    let teller = Teller { policy: &policy };
+    let told = touched.iter().take(MOST_TOLD).flat_map(|touch| teller.tell(touch));
+    let changes: Vec<Json> =
+        told.flat_map(|told| entries(&told.change, &told.forms)).map(|entry| entry.to_json()).collect();
+    let actor = Actor::new(touched.iter().next().map_or_else(session::current_role, |touch| touch.key.actor));
+    let statement = wording.map(|wording| Statement::of(&wording));
+    let rules: BTreeSet<&str> = denying(violations).collect();
+    json!({
+        "rules": rules,
+        "session_role": actor.session_role(),
+        "acting_role": actor.current_role(),
+        "client_addr": actor.client_addr(),
+        "application_name": actor.application_name(),
+        "tag": statement.as_ref().map(|statement| &*statement.tag),
+        "statement": statement.as_ref().and_then(|statement| statement.text.as_deref()),
+        "more_changes": changes.len() > MOST_TOLD || touched.iter().count() > MOST_TOLD,
+        "changes": changes.into_iter().take(MOST_TOLD).collect::<Vec<_>>(),
+    })
+    .to_string()
 }
 
 /// Changes that one line of the log tells.
