@@ -64,6 +64,8 @@ pub enum Error {
     /// An object that the caller names.
     #[error(transparent)]
     Missing(#[from] Missing),
+    #[error("fdw_guard.keep_history() is the trigger function of table fdw_guard.history_row and of nothing else")]
+    NotAHistoryTrigger,
     /// The history is written by the library only.
     #[error("only fdw_guard itself writes its history")]
     HistoryIsKept,

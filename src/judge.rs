@@ -71,11 +71,12 @@ impl Judge<'_> {
         let read = if inside_counts { scene::scene } else { scene::scene_from_outside };
         let now = read(touch.key.class, touch.key.oid);
         let (old, new) = (touch.old.as_ref(), now.as_ref());
-        if (old.is_none() && new.is_none()) || (touch.aside && nothing_happened(touch, old, new)) {
+        let knows_inside = touch.knows_inside && inside_counts;
+        if (old.is_none() && new.is_none()) || (touch.aside && nothing_happened(knows_inside, old, new)) {
             return None;
         }
         // A rule that nobody knew when the statement began does not bind it.
-        let inside_before = if touch.knows_inside { old } else { new };
+        let inside_before = if knows_inside { old } else { new };
         let columns = if inside_counts { paired_columns(inside_before, new) } else { Columns::new() };
         let mut forms = form::forms_between(object_of(old), object_of(new));
         let column_forms = forms_of_columns(touch, &forms, &columns);
@@ -219,9 +220,9 @@ pub fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
 }
 
 /// Whether an object beside which something was touched is as it was, or is gone.
-fn nothing_happened(touch: &Touch, old: Option<&Scene>, new: Option<&Scene>) -> bool {
+fn nothing_happened(knows_inside: bool, old: Option<&Scene>, new: Option<&Scene>) -> bool {
     match old.zip(new) {
-        Some((old, new)) if touch.knows_inside => old.is_as(new),
+        Some((old, new)) if knows_inside => old.is_as(new),
         Some((old, new)) => old.situation.object == new.situation.object,
         None => true,
     }

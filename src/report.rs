@@ -125,7 +125,7 @@ impl From<Error> for Report {
                     .with_detail(format!("{fault}."))
                     .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
             },
-            Error::NotATrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+            Error::NotATrigger | Error::NotAHistoryTrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
             Error::NoGrantOnRules { verb } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Membership in pg_write_all_data is not enough to write rules.")
                 .with_hint(format!("GRANT {verb} ON fdw_guard.rule to the role that writes rules.")),

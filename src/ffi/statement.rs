@@ -51,8 +51,8 @@ pub struct Said {
     pub foretold: Option<Foretold>,
 }
 
-/// Characters that are kept of a statement.
-const LONGEST: usize = 10_000;
+/// Characters that are kept of a statement, which stands in every row that it writes: as many as pg_stat_activity shows.
+const LONGEST: usize = 1024;
 
 /// A running statement as its sender wrote it.
 #[derive(Clone, Copy, Debug)]

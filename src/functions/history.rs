@@ -11,7 +11,7 @@ use std::ptr;
 /// those that a superuser's COPY restores from a dump belong to no object that an oid could name, and everything else is
 /// refused.
 pub fn keep_history(call: &Call) -> Result<HeapTuple, Error> {
-    let Some(trigger) = call.trigger() else { return Err(Error::HistoryIsKept) };
+    let Some(trigger) = call.trigger() else { return Err(Error::NotAHistoryTrigger) };
     let is_insert = trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_INSERT;
     let is_for_row = trigger.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0;
     match table::writing() {
