@@ -66,6 +66,7 @@ mod tests {
                 "timeline",
                 "undo",
                 "user_mapping_options",
+                "violations",
                 "visible_options",
                 "visible_options_object"
             ]

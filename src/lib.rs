@@ -14,6 +14,7 @@ mod plan;
 mod planning;
 mod policy_file;
 mod policy_in_force;
+mod progress;
 mod redaction;
 mod report;
 mod revert;
@@ -21,6 +22,7 @@ mod scene;
 mod settings;
 mod telling;
 mod touched;
+mod walk;
 mod wrapper;
 
 #[cfg(any(test, feature = "pg_test"))]

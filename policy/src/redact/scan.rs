@@ -113,6 +113,7 @@ impl Scan<'_> {
                     }
                 }
                 Class::Symbol(b';') => statement = Statement::default(),
+                Class::Name { .. } if is_no_name(level, &token) => return self.mismatched(level, &token),
                 Class::Word | Class::Name { .. } => {
                     if self.word(level, &token, &mut lexer, &mut statement)? == End::Open {
                         return Ok(true);
@@ -142,12 +143,21 @@ impl Scan<'_> {
         token: &Token,
         first_literal: Option<usize>,
     ) -> Result<bool, OutOfMemory> {
-        let is_certain =
-            level.depth == 0 && (!level.prose || matches!(token.class, Class::Literal(_) | Class::Comment));
+        let is_certain = match token.class {
+            Class::Comment => true,
+            Class::Literal(_) => level.depth == 0,
+            _ => level.depth == 0 && !level.prose,
+        };
         if is_certain {
             self.break_off(level, first_literal.unwrap_or(token.start))?;
         }
         Ok(false)
+    }
+
+    /// A name cannot be one, so that double quotes do not come in pairs.
+    fn mismatched(&mut self, level: &Level<'_>, token: &Token) -> Result<bool, OutOfMemory> {
+        self.break_off(level, token.start)?;
+        Ok(level.depth > 0)
     }
 
     /// Reads a word, and the list of options or the arguments of ours that it begins.
@@ -506,14 +516,19 @@ fn next_significant(lexer: &mut Lexer<'_>) -> Option<Token> {
 /// Whether in prose the quotes around an argument are not what they seem: doubled once more, or with another escape.
 fn is_doubtful(level: &Level<'_>, last: Option<&Token>, token: &Token, argument: Argument) -> bool {
     let is_literal = |token: &Token| matches!(token.class, Class::Literal(_));
-    let is_uescape = is_uescape(level, token);
     let is_word = matches!(token.class, Class::Word | Class::Number | Class::Name { .. } | Class::Symbol(b'\\'));
     let is_empty = is_literal(token) && token.inside.0 == token.inside.1;
-    last.is_some_and(is_literal) && is_word && !is_uescape || argument != Argument::Public && is_empty
+    last.is_some_and(is_literal) && is_word && !is_uescape(level, token) || argument != Argument::Public && is_empty
 }
 
 fn is_uescape(level: &Level<'_>, token: &Token) -> bool {
     token.class == Class::Word && level.slice((token.start, token.end)).eq_ignore_ascii_case(b"uescape")
+}
+
+/// Whether what stands in double quotes is a list of options and no name.
+fn is_no_name(level: &Level<'_>, token: &Token) -> bool {
+    let name = level.slice(token.inside);
+    memchr::memchr(b'(', name).is_some() && memchr::memchr2(b'\'', b'$', name).is_some() && may_hold_secrets(name)
 }
 
 /// Whether a literal is the character that `UESCAPE` names.
@@ -574,14 +589,15 @@ fn has_value(lexer: &Lexer<'_>) -> bool {
     next.is_none_or(|class| matches!(class, Class::Literal(_) | Class::Symbol(b',' | b')') | Class::Parameter))
 }
 
-/// Whether `=>` or `:=` follows.
+/// Whether `=>` or `:=` follows; `=&` is how XML begins the first.
 fn is_named_notation(lexer: &Lexer<'_>) -> bool {
     let mut ahead = *lexer;
     let two =
         (next_significant(&mut ahead).map(|token| token.class), next_significant(&mut ahead).map(|token| token.class));
     matches!(
         two,
-        (Some(Class::Symbol(b'=')), Some(Class::Symbol(b'>'))) | (Some(Class::Symbol(b':')), Some(Class::Symbol(b'=')))
+        (Some(Class::Symbol(b'=')), Some(Class::Symbol(b'>' | b'&')))
+            | (Some(Class::Symbol(b':')), Some(Class::Symbol(b'=')))
     )
 }
 

@@ -123,6 +123,8 @@ impl Case {
         if maker.knowledge == Knowledge::Policy {
             maker.knowledge = Knowledge::Packs;
         }
+        // An escape whose quotes are gone means nothing that anybody could tell.
+        maker.plain = true;
         let depth = maker.source.below(3);
         let text = maker.nested(depth);
         let at = maker.source.below(text.bytes.len().clamp(1, 65_536));
