@@ -245,9 +245,11 @@ mod tests {
         assert_eq!(told(&change(Kind::Set, &[came, went]), &[]), []);
     }
 
+    type Case = (&'static str, Kind, Option<&'static str>, Option<&'static str>, &'static [Form], Option<Form>);
+
     #[test]
     fn each_attribute_has_its_form() {
-        let cases: &[(&str, Kind, Option<&str>, Option<&str>, &[Form], Option<Form>)] = &[
+        let cases: &[Case] = &[
             ("option a", Kind::Set, Some("1"), Some("2"), &[], Some(Form::Options)),
             ("owner", Kind::Set, Some("a"), Some("b"), &[], Some(Form::OwnerTo)),
             ("schema", Kind::Set, Some("a"), Some("b"), &[], Some(Form::SetSchema)),
