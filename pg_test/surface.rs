@@ -60,6 +60,7 @@ mod tests {
                 "status",
                 "table_state",
                 "user_mapping_options",
+                "violations",
                 "visible_options",
                 "visible_options_object"
             ]

@@ -351,6 +351,23 @@ COMMENT ON FUNCTION fdw_guard.plan(text, interval) IS 'what statements would cha
 CREATE FUNCTION fdw_guard.explain_plan(sql text, lock_timeout interval DEFAULT '2s') RETURNS SETOF text
     LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_explain_plan';
 COMMENT ON FUNCTION fdw_guard.explain_plan(text, interval) IS 'the same as a text that reads like a diff';
+-- ---------------------------------------------------------------------------------------------------------------------
+-- What is wrong now
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION fdw_guard.violations(
+    rule json DEFAULT NULL, rule_name text DEFAULT NULL, object_type text DEFAULT NULL, server name DEFAULT NULL,
+    OUT rule text, OUT mode text, OUT object_type text, OUT identity text, OUT option text, OUT message text,
+    OUT detail text, OUT hint text, OUT fix text
+) RETURNS SETOF record
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_violations';
+COMMENT ON FUNCTION fdw_guard.violations(json, text, text, name) IS 'what violates the rules in force, or one that is tried, as it stands, with the statement that would mend it';
+
+CREATE FUNCTION fdw_guard.policy_check(
+    OUT rule text, OUT source text, OUT severity text, OUT finding text, OUT detail text, OUT hint text
+) RETURNS SETOF record
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_policy_check';
+COMMENT ON FUNCTION fdw_guard.policy_check() IS 'rules in force that can never match, can never be satisfied, or say nothing that another does not say';
 
 CREATE FUNCTION fdw_guard.status(OUT protection text, OUT active boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
@@ -603,6 +620,7 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.set_foreign_table_options(regclass, jsonb),
     fdw_guard.set_column_options(regclass, name, jsonb),
     fdw_guard.rotate_secret(text, text, text, text),
+    fdw_guard.violations(json, text, text, name),
     fdw_guard.policy_schema(),
     fdw_guard.status(),
     fdw_guard.delegate_of(oid)
@@ -611,5 +629,5 @@ GRANT SELECT ON
     fdw_guard.servers, fdw_guard.user_mappings, fdw_guard.foreign_tables, fdw_guard.foreign_columns,
     fdw_guard.options, fdw_guard.guarded_wrappers
     TO PUBLIC;
-GRANT EXECUTE ON FUNCTION fdw_guard.policy(), fdw_guard.pack_list() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION fdw_guard.policy(), fdw_guard.policy_check(), fdw_guard.pack_list() TO pg_monitor;
 GRANT SELECT ON fdw_guard.rule, fdw_guard.packs TO pg_monitor;

@@ -65,6 +65,13 @@ pub enum Error {
     /// A text of the user's is larger than what memory is left.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
+    #[error("rule \"{name}\" does not exist")]
+    UnknownRule { name: String, near: Option<String> },
+    #[error("object type \"{name}\" does not exist")]
+    UnknownObjectType { name: String, known: Vec<&'static str> },
+    /// A rule that is tried is the only one that is asked about.
+    #[error("a rule to try and the name of a rule exclude each other")]
+    TrialAndName,
     /// The caller asks what another role would use.
     #[error("permission denied to see what role \"{role}\" would use")]
     NotMember { role: String },
@@ -93,8 +100,6 @@ pub enum Error {
     /// Another session renamed or dropped the object between our look at it and the ALTER.
     #[error("{object_type} \"{name}\" was renamed or dropped meanwhile")]
     ChangedMeanwhile { object_type: ObjectType, name: String },
-    #[error("\"{name}\" is not a type of object")]
-    UnknownObjectType { name: String },
     /// A query of ours over the catalogs gives what nobody expects.
     #[error("the catalogs cannot be read as they should")]
     Untold,

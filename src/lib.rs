@@ -13,11 +13,13 @@ mod plan;
 mod planning;
 mod policy_file;
 mod policy_in_force;
+mod progress;
 mod redaction;
 mod report;
 mod scene;
 mod settings;
 mod touched;
+mod walk;
 mod wrapper;
 
 #[cfg(any(test, feature = "pg_test"))]

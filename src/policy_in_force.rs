@@ -7,6 +7,7 @@ use crate::ffi::{rules, server};
 use crate::{policy_file, redaction, settings};
 use fdw_guard_policy::catalogue::Catalogue;
 use fdw_guard_policy::policy::Policy;
+use fdw_guard_policy::rule::Rule;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -53,18 +54,30 @@ fn kept_of(origin: &Origin) -> Option<Rc<Policy>> {
     KEPT.with_borrow(|kept| kept.as_ref().filter(|(kept, _)| kept == origin).map(|(_, policy)| Rc::clone(policy)))
 }
 
+/// The policy in force together with a rule that is tried.
+pub fn policy_with_trial(trial: Rule) -> Result<Rc<Policy>, Error> {
+    policy_file::must_be_in_force()?;
+    server::accept_invalidation_messages();
+    Ok(Rc::new(Policy::with_trial(all_rules(rules::table())?, trial, settings::secret_options())))
+}
+
 fn read(origin: Origin) -> Result<Rc<Policy>, Error> {
-    let _scratch = Scratch::new();
-    let mut in_force = policy_file::rules().to_vec();
-    if let Some(table) = origin.table {
-        in_force.extend(rules::read(table)?);
-    }
-    let policy = Rc::new(Policy::new(in_force, settings::secret_options()));
+    let policy = Rc::new(Policy::new(all_rules(origin.table)?, settings::secret_options()));
     if origin == Origin::now() {
         redaction::learn_rules(&policy);
     }
     KEPT.replace(Some((origin, Rc::clone(&policy))));
     Ok(policy)
+}
+
+/// The rules of the cluster and those of the table.
+fn all_rules(table: Option<Oid>) -> Result<Vec<Rule>, Error> {
+    let _scratch = Scratch::new();
+    let mut all = policy_file::rules().to_vec();
+    if let Some(table) = table {
+        all.extend(rules::read(table)?);
+    }
+    Ok(all)
 }
 
 /// What is known of the options of wrappers, for a rule that is being written.

@@ -149,6 +149,12 @@ impl From<Error> for Report {
             Error::Interrupted(caught) => {
                 Self { detail: caught.detail.clone(), hint: caught.hint.clone(), ..report(Code::from(caught.code)) }
             }
+            Error::UnknownRule { near, .. } => Self {
+                hint: near.as_ref().map(|near| format!("Perhaps you meant the rule \"{near}\".")),
+                ..report(Code::ERRCODE_UNDEFINED_OBJECT)
+            },
+            Error::TrialAndName => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
+                .with_hint("Leave out \"rule\" to ask about a rule in force, or \"rule_name\" to try one."),
             Error::Missing(missing) => missing_object(missing),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
                 .with_detail("Secrets in the text of the statement could not be hidden."),
@@ -172,11 +178,10 @@ impl From<Error> for Report {
                 quote_identifier(server),
                 quote_identifier(caller)
             )),
-            Error::UnknownObjectType { name } => {
-                let types: Vec<&str> = types_with_ddl().collect();
-                let near = nearest(name, types_with_ddl()).map(|near| format!("Perhaps you meant \"{near}\"."));
+            Error::UnknownObjectType { name, known } => {
+                let near = nearest(name, known.iter().copied()).map(|near| format!("Perhaps you meant \"{near}\"."));
                 report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
-                    .with_hint(near.unwrap_or_else(|| format!("The types are: {}.", types.join(", "))))
+                    .with_hint(near.unwrap_or_else(|| format!("The types are: {}.", known.join(", "))))
             }
             Error::Untold => report(Code::ERRCODE_INTERNAL_ERROR),
             Error::ChangedMeanwhile { .. } => {
@@ -224,14 +229,6 @@ fn missing_object(missing: &Missing) -> Report {
     Report { hint, ..Report::error(sqlstate, missing.to_string()) }
 }
 
-/// The types of object that `get_ddl` takes.
-fn types_with_ddl() -> impl Iterator<Item = &'static str> {
-    ObjectType::ALL
-        .into_iter()
-        .filter(|object_type| *object_type != ObjectType::ForeignTableColumn)
-        .map(ObjectType::name)
-}
-
 /// How the caller could have the rights of the owner. Nobody is to be made a member of a superuser for that.
 fn how_to_own(error: &Error) -> Option<String> {
     let Error::NotOwner { of, name, owner, owner_is_superuser, caller, .. } = error else { return None };
@@ -271,6 +268,16 @@ pub fn hidden_mapping(origin: &Origin) -> Report {
         format!("the options of {} \"{}\" are not shown", origin.object_type, origin.identity),
     )
     .with_detail("They show to those who see them in pg_user_mappings, and may override others that are shown.")
+}
+
+/// Violations of user mappings whose options the caller may not see are not told.
+pub fn hidden_mappings(count: usize) -> Report {
+    Report::new(
+        Level::Notice,
+        Code::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!("user mappings that were not looked at: {count}"),
+    )
+    .with_detail("Violations of a user mapping show to those who see its options in pg_user_mappings.")
 }
 
 /// The server is started with a policy file that will not do.

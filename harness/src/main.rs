@@ -22,6 +22,7 @@ usage: fdw_guard_harness COMMAND
   suites          run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded wrappers
   bench [--count] build a release, and measure what fdw_guard costs beside the same server without it; with --count
                   valgrind counts instructions, which takes some minutes more
+  bench many      measure only what is over all objects of a database, of which there are many
   forms           print what the tests of the forms have come to, in every version that they were run with
   demo            start a private cluster and play the tour
   demo-stop       end it
@@ -68,6 +69,7 @@ fn dispatch(words: &[String], parts: &[Part], count: bool) -> Result<bool> {
         ["regress", filter] => testing::test(&[Part::Regress], filter),
         ["suites"] => suites::run(),
         ["bench"] => bench::run(count),
+        ["bench", "many"] => bench::run_many(),
         ["forms"] => forms::print(),
         ["demo"] => demo::start(),
         ["demo-stop"] => demo::stop().map(|()| true),

@@ -88,9 +88,13 @@ impl Catalogue {
         if rule.pack.is_some() {
             return Vec::new();
         }
-        let named = schema.survey().named.keys();
-        let unknown = named.filter_map(|path| unknown_option(rule, schema.shape(), path));
-        absence(schema.survey()).into_iter().chain(unknown).collect()
+        absence(schema.survey()).into_iter().chain(self.unknown_options(rule, schema)).collect()
+    }
+
+    /// The options that the schema names and no pack that should know them does.
+    pub(crate) fn unknown_options(&self, rule: &Rule, schema: &CompiledSchema) -> Vec<Notice> {
+        let named = schema.survey().named.keys().filter(|_| rule.pack.is_none());
+        named.filter_map(|path| unknown_option(rule, schema.shape(), path)).collect()
     }
 }
 

@@ -351,7 +351,7 @@ fn annotate(annotation: &mut crate::survey::Annotation, keyword: &str, value: &V
         "const" => (0, Some(value.clone())),
         "enum" => (1, single(value)),
         "default" => (3, Some(value.clone())),
-        "examples" => (2, value.as_array().and_then(|all| all.first()).cloned()),
+        "examples" => (crate::survey::Annotation::EXAMPLE, value.as_array().and_then(|all| all.first()).cloned()),
         _ => return,
     };
     if let (rank, Some(text)) = (suggestion.0, suggestion.1.as_ref().and_then(as_option_value)) {

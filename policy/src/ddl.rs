@@ -220,6 +220,13 @@ fn option_element(option: &str, action: OptionAction<'_>) -> String {
     }
 }
 
+/// The clause that adds or sets an option whose value is nobody's to show. It does not parse as it is, so that nothing but
+/// the value can be written by it.
+pub(crate) fn clause_without_value(option: &str, is_set: bool) -> String {
+    let verb = if is_set { "SET" } else { "ADD" };
+    format!("OPTIONS ({verb} {} /* secret: its value goes here */)", quote_identifier(option))
+}
+
 /// The beginning of a statement that alters the object, `None` when what it needs to name is not known.
 pub fn alter(situation: &Situation) -> Option<String> {
     let name = quote_identifier(situation.object.name());

@@ -37,6 +37,16 @@ impl Entry {
         self.matcher().is_none_or(|matcher| matcher.binds(session))
     }
 
+    /// Whether the rule is in force in that database, for whomever.
+    pub(crate) fn is_for_database(&self, database: &str) -> bool {
+        self.matcher().is_none_or(|matcher| matcher.is_for_database(database))
+    }
+
+    /// Whether an object can violate the rule by what it is. A rule that is not valid could be about anything.
+    pub(crate) fn is_about_states(&self) -> bool {
+        self.rule.options.is_some() || self.matcher.is_err()
+    }
+
     /// Whether the rule is in force whatever the database and the role.
     pub(crate) fn is_in_force_everywhere(&self) -> bool {
         self.matcher().is_some_and(Matcher::is_for_every_database)

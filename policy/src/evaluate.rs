@@ -154,7 +154,8 @@ impl Judge<'_> {
         }
         let explainer = Explainer { rule: self.rule(), schema, change: self.change, view: self.sides.now };
         if self.governs_now() {
-            violations.extend(self.raised(schema).iter().map(|fault| explainer.fault(fault)));
+            let raised = self.raised(schema);
+            violations.extend(raised.iter().map(|fault| explainer.fault(fault, &raised)));
             violations.extend(self.deprecated(schema).map(|option| explainer.deprecated(option)));
         }
         let mut frozen = self.changed_read_only(schema).peekable();

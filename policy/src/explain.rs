@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::ddl::{OptionAction, alter, options_clause};
+use crate::ddl::{OptionAction, alter, clause_without_value, options_clause};
 use crate::evaluate::Change;
 use crate::fault::{Fault, FaultKind};
 use crate::form::Form;
@@ -12,6 +12,7 @@ use crate::model::{Attribute, ObjectType, Situation};
 use crate::rule::{Mode, Rule, RuleError};
 use crate::schema::CompiledSchema;
 use crate::secret::escaped;
+use crate::survey::Annotation;
 use crate::view::View;
 use crate::violation::{Violation, ViolationKind};
 
@@ -50,6 +51,7 @@ fn violation(rule: &Rule, view: &View<'_>, kind: ViolationKind, sentence: String
         sentence,
         detail,
         hint: rule.hint.clone().or_else(|| rule.description.clone()),
+        fix: None,
     }
 }
 
@@ -91,15 +93,21 @@ pub(crate) struct Explainer<'a> {
 }
 
 impl Explainer<'_> {
-    /// An option, or several together, do not satisfy the rule.
-    pub(crate) fn fault(&self, fault: &Fault) -> Violation {
+    /// An option, or several together, do not satisfy the rule; `all` is everything that does not.
+    pub(crate) fn fault(&self, fault: &Fault, all: &[Fault]) -> Violation {
         let kind = match fault.kind {
             FaultKind::Missing => ViolationKind::MissingOption,
             FaultKind::NotAllowed | FaultKind::Unexpected { .. } => ViolationKind::InvalidName,
             _ => ViolationKind::InvalidValue,
         };
         let violation = violation(self.rule, self.view, kind, self.sentence(fault), self.detail(fault));
-        Violation { option: fault.option.clone(), hint: self.hint(fault), ..violation }
+        let fix = self.is_standing().then(|| self.fix(fault, all)).flatten();
+        Violation { option: fault.option.clone(), hint: self.hint(fault), fix, ..violation }
+    }
+
+    /// Whether it is the object as it is that is asked about, and no change of it.
+    fn is_standing(&self) -> bool {
+        self.change.old.is_none() && self.change.forms.is_empty()
     }
 
     /// The option is set although it is deprecated.
@@ -158,7 +166,8 @@ impl Explainer<'_> {
         };
         let about = || fault.option.as_deref().and_then(|option| self.said_of(option));
         let said = perhaps.or_else(about).or_else(|| self.rule.description.clone());
-        self.rule.hint.clone().or_else(|| two_sentences(said, self.mend(fault)))
+        let mend = || self.mend(fault).filter(|_| !self.is_standing());
+        self.rule.hint.clone().or_else(|| two_sentences(said, mend()))
     }
 
     /// What the schema says of the option.
@@ -170,8 +179,7 @@ impl Explainer<'_> {
     /// the old state that would be altered.
     fn mend(&self, fault: &Fault) -> Option<String> {
         let option = fault.option.as_deref()?;
-        let standing = self.change.forms.is_empty().then_some(self.view.situation);
-        let existing = self.change.old.as_ref().or(standing);
+        let existing = self.change.old.as_ref();
         let is_set = existing.is_some_and(|situation| situation.object.options.get(option).is_some());
         let value = self.value_that_satisfies(option);
         let action = match (&fault.kind, existing, value.as_deref()) {
@@ -201,6 +209,53 @@ impl Explainer<'_> {
             self.schema.faults(&options).iter().all(|fault| fault.option.as_deref() != Some(option))
         };
         suggestions.into_iter().find(satisfies).cloned()
+    }
+
+    /// The statement that would mend one fault of an object as it stands. A secret's value is for its reader to put in.
+    fn fix(&self, fault: &Fault, all: &[Fault]) -> Option<String> {
+        let option = fault.option.as_deref()?;
+        let is_set = self.view.situation.object.options.get(option).is_some();
+        let clause = match fault.kind {
+            FaultKind::NotAllowed | FaultKind::Unexpected { .. } if is_set && self.mends(option, None, all) => {
+                options_clause(option, OptionAction::Drop)
+            }
+            FaultKind::NotAllowed | FaultKind::Unexpected { .. } => return None,
+            _ if self.view.secrecy().is_secret(option) => clause_without_value(option, is_set),
+            _ => {
+                let value = self.values_for(fault, option).find(|value| self.mends(option, Some(value), all))?;
+                options_clause(option, if is_set { OptionAction::Set(value) } else { OptionAction::Add(value) })
+            }
+        };
+        let statement = format!("{} {clause}", alter(self.view.situation)?);
+        // A name that cannot be shown as it is would be another one in the statement.
+        (escaped(&statement) == statement).then_some(statement)
+    }
+
+    /// Values that may mend a fault: of a number out of bounds the nearest within, and what the schema leaves as the only
+    /// value or says is the default. Examples are no more than that.
+    fn values_for<'f>(&'f self, fault: &'f Fault, option: &str) -> impl Iterator<Item = &'f str> {
+        let bound = match &fault.kind {
+            FaultKind::LessThan(limit) | FaultKind::GreaterThan(limit) => Some(limit),
+            _ => None,
+        };
+        let annotation = self.schema.survey().annotations.get(option);
+        let said = annotation.into_iter().flat_map(|annotation| &annotation.suggestions);
+        let meant = said.filter(|(rank, _)| **rank != Annotation::EXAMPLE).map(|(_, value)| value);
+        bound.into_iter().chain(meant).map(String::as_str)
+    }
+
+    /// Whether the option with that value, or without one gone, violates the rule no longer, and nothing else does so
+    /// that did not before.
+    fn mends(&self, option: &str, value: Option<&str>, all: &[Fault]) -> bool {
+        let mut options = self.view.options(self.rule.trusted).clone();
+        if let Some(options) = options.as_object_mut() {
+            match value {
+                Some(value) => drop(options.insert(option.to_owned(), Value::from(value))),
+                None => drop(options.remove(option)),
+            }
+        }
+        let left = self.schema.faults(&options);
+        left.iter().all(|fault| fault.option.as_deref() != Some(option) && all.contains(fault))
     }
 }
 

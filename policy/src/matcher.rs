@@ -39,10 +39,15 @@ impl Matcher {
         })
     }
 
+    /// Whether the rule is in force in that database.
+    pub(crate) fn is_for_database(&self, database: &str) -> bool {
+        self.database.is_any() || self.database.matches(&[database])
+    }
+
     /// Whether the rule is in force in the session's database and binds its current role.
     pub(crate) fn binds(&self, session: &dyn Session) -> bool {
         let member = |role: &String| role == "public" || session.is_member_of(role);
-        (self.database.is_any() || self.database.matches(&[session.database()]))
+        self.is_for_database(session.database())
             && (self.roles.is_empty() || self.roles.iter().any(member))
             && !self.except_roles.iter().any(member)
     }
@@ -86,6 +91,28 @@ impl Matcher {
             ObjectType::UserMapping | ObjectType::ForeignTableColumn => return false,
         };
         self.object_type > above && !patterns.is_any()
+    }
+
+    /// The patterns of each field.
+    fn lists(&self) -> [(&'static str, &PatternList); 6] {
+        [
+            ("database", &self.database),
+            ("wrapper", &self.wrapper),
+            ("server", &self.server),
+            ("role", &self.role),
+            ("relation", &self.relation),
+            ("column_name", &self.column_name),
+        ]
+    }
+
+    /// The fields whose patterns let no name pass, whatever it is.
+    pub(crate) fn fields_that_match_nothing(&self) -> Vec<&'static str> {
+        self.lists().into_iter().filter(|(_, list)| list.matches_nothing()).map(|(field, _)| field).collect()
+    }
+
+    /// Whether it is certain that this matches, in whichever database, whatever the other matches.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.lists().iter().zip(other.lists()).all(|((_, own), (_, others))| own.covers(others))
     }
 
     /// The names of wrappers or servers outside of which the rule can match nothing.

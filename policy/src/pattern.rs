@@ -52,7 +52,25 @@ impl Part {
         match self {
             Self::Any => true,
             Self::Literal(literal) => literal == name,
-            Self::Glob(tokens) => glob(tokens, name),
+            Self::Glob(tokens) => {
+                let name: Vec<char> = name.chars().collect();
+                glob(tokens, &name, |token, character| {
+                    *token == Token::AnyCharacter || *token == Token::Character(*character)
+                })
+            }
+        }
+    }
+
+    /// Whether every name that fits this fits the other too. Where it says no, that may be so all the same.
+    fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Any) => true,
+            (Self::Literal(name), other) => other.fits(name),
+            // Held against its tokens as if they were a name: what stands for any sequence fits nothing else.
+            (Self::Glob(tokens), Self::Glob(wider)) => glob(wider, tokens, |token, narrower| {
+                token == narrower || (*token == Token::AnyCharacter && *narrower != Token::AnySequence)
+            }),
+            (Self::Any | Self::Glob(_), _) => false,
         }
     }
 }
@@ -127,6 +145,20 @@ impl Pattern {
         self.parts.iter().all(|part| *part == Part::Any)
     }
 
+    /// Whether every name that fits this fits the other too, `!` aside. Where it says no, that may be so all the same.
+    fn is_within(&self, other: &Self) -> bool {
+        let schema_is_left_out = other.parts.len() > self.parts.len() && other.parts.first() == Some(&Part::Any);
+        let skipped = usize::from(schema_is_left_out);
+        other.parts.len() - skipped <= self.parts.len()
+            && other
+                .parts
+                .iter()
+                .skip(skipped)
+                .rev()
+                .zip(self.parts.iter().rev())
+                .all(|(wide, own)| own.is_within(wide))
+    }
+
     fn literal_name(&self) -> Option<String> {
         match self.parts.as_slice() {
             [Part::Literal(name)] => Some(name.clone()),
@@ -135,20 +167,19 @@ impl Pattern {
     }
 }
 
-/// Two pointers and one point of return: time is at most length of pattern times length of name, never exponential.
-fn glob(tokens: &[Token], name: &str) -> bool {
-    let name: Vec<char> = name.chars().collect();
+/// Whether a word fits the tokens, of which one fits one letter if `fits` says so. Two pointers and one point of return:
+/// time is at most length of pattern times length of word, never exponential.
+fn glob<L>(tokens: &[Token], word: &[L], fits: impl Fn(&Token, &L) -> bool) -> bool {
     let (mut token, mut position) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
-    while let Some(character) = name.get(position) {
+    while let Some(letter) = word.get(position) {
         match tokens.get(token) {
             Some(Token::AnySequence) => {
                 retry = Some((token, position));
                 token += 1;
                 continue;
             }
-            Some(Token::AnyCharacter) => {}
-            Some(Token::Character(wanted)) if wanted == character => {}
+            Some(wanted) if fits(wanted, letter) => {}
             _ => match retry {
                 Some((star, start)) => {
                     retry = Some((star, start + 1));
@@ -214,6 +245,33 @@ impl PatternList {
         let positive = self.patterns.iter().filter(|pattern| !pattern.excludes);
         let names: Option<Vec<String>> = positive.map(Pattern::literal_name).collect();
         names.filter(|names| !names.is_empty())
+    }
+
+    /// Whether it is certain that no name matches, because whatever is included is excluded as well.
+    pub(crate) fn matches_nothing(&self) -> bool {
+        let is_excluded = |pattern: &Pattern| self.excluding().any(|excluding| pattern.is_within(excluding));
+        let mut including = self.including().peekable();
+        match including.peek() {
+            Some(_) => including.all(is_excluded),
+            None => self.excluding().any(|pattern| pattern.is_any() && pattern.parts.len() == 1),
+        }
+    }
+
+    /// Whether it is certain that every name matches that matches the other list.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let is_included = |pattern: &Pattern| self.including().any(|wider| pattern.is_within(wider));
+        let includes_all = self.including().next().is_none()
+            || self.including().any(|pattern| pattern.is_any() && pattern.parts.len() == 1);
+        let included = includes_all || (other.including().next().is_some() && other.including().all(is_included));
+        included && self.excluding().all(|pattern| other.excluding().any(|wider| pattern.is_within(wider)))
+    }
+
+    fn including(&self) -> impl Iterator<Item = &Pattern> {
+        self.patterns.iter().filter(|pattern| !pattern.excludes)
+    }
+
+    fn excluding(&self) -> impl Iterator<Item = &Pattern> {
+        self.patterns.iter().filter(|pattern| pattern.excludes)
     }
 
     /// Whether every name matches.
@@ -323,6 +381,50 @@ mod tests {
             prop_assert!(pattern.matches(&[&name]));
             prop_assert_eq!(pattern.matches(&[&other]), name == other);
             prop_assert_eq!(pattern.literal_names(), Some(vec![name]));
+        }
+    }
+
+    fn patterns() -> impl Strategy<Value = PatternList> {
+        let pattern = "!?([ab*?]{1,3}\\.)?[ab*?]{1,3}";
+        prop::collection::vec(pattern, 1..4).prop_map(|patterns| PatternList::parse_qualified(&patterns).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_of_all_names_is_true_of_each(one in patterns(), other in patterns(), schema in "[ab]{1,3}", name in "[ab]{1,4}") {
+            let (matches_one, matches_other) = (one.matches(&[&schema, &name]), other.matches(&[&schema, &name]));
+            prop_assert!(!(one.matches_nothing() && matches_one), "{one:?}");
+            prop_assert!(!(one.covers(&other) && matches_other && !matches_one), "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_match_nothing_or_cover_another() {
+        for (patterns, wanted) in [
+            (&["!*"][..], true),
+            (&["a", "!a"], true),
+            (&["ab*", "!a*"], true),
+            (&["ab?", "!a*b*"], true),
+            (&["s.t", "!t"], true),
+            (&["*", "!*"], true),
+            (&["a*", "!ab*"], false),
+            (&["t", "!s.t"], false),
+            (&["*"], false),
+        ] {
+            assert_eq!(list(patterns).matches_nothing(), wanted, "{patterns:?}");
+        }
+        for (wide, narrow, wanted) in [
+            (&["*"][..], &["a"][..], true),
+            (&["a*"], &["ab*", "a?"], true),
+            (&["!b"], &["a*", "!b*"], true),
+            (&["*.t"], &["t"], true),
+            (&["t"], &["s.t"], true),
+            (&["a"], &["*"], false),
+            (&["!b"], &["*"], false),
+            (&["s.t"], &["t"], false),
+            (&["a"], &["!b"], false),
+        ] {
+            assert_eq!(list(wide).covers(&list(narrow)), wanted, "{wide:?} {narrow:?}");
         }
     }
 }

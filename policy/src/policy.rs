@@ -1,6 +1,5 @@
 //! All rules in force, and their verdict on a change.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -14,6 +13,7 @@ use crate::index::Index;
 use crate::model::{ObjectType, Situation};
 use crate::rule::{Mode, Rule};
 use crate::secret::{Secrecy, SecretOptions};
+use crate::standing::Asked;
 use crate::survey::Survey;
 use crate::view::View;
 use crate::violation::Violation;
@@ -31,13 +31,32 @@ impl Policy {
     /// Takes rules that were checked when they were stored. One that is no longer valid is not left out: whatever it
     /// could be about violates it.
     pub fn new(rules: Vec<Rule>, secret_options: SecretOptions) -> Self {
-        let entries: Vec<Entry> = rules.into_iter().map(Entry::new).collect();
-        let mut index = Index::default();
-        for (position, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.rule.mode != Mode::Off) {
-            index.insert(position, entry.rule.object_type, entry.matcher());
+        let mut policy = Self {
+            looks_inside: rules.iter().any(Rule::looks_inside),
+            entries: Vec::with_capacity(rules.len()),
+            index: Index::default(),
+            catalogue: Catalogue::new(secret_options),
+        };
+        for rule in rules {
+            let is_in_force = rule.mode != Mode::Off;
+            policy.enter(rule, is_in_force);
         }
-        let looks_inside = entries.iter().any(|entry| entry.rule.looks_inside());
-        Self { entries, index, catalogue: Catalogue::new(secret_options), looks_inside }
+        policy
+    }
+
+    /// The same with one more rule, the last, which is tried whatever its mode. What the others say is a secret stays one.
+    pub fn with_trial(rules: Vec<Rule>, trial: Rule, secret_options: SecretOptions) -> Self {
+        let mut policy = Self::new(rules, secret_options);
+        policy.enter(trial, true);
+        policy
+    }
+
+    fn enter(&mut self, rule: Rule, is_in_force: bool) {
+        let entry = Entry::new(rule);
+        if is_in_force {
+            self.index.insert(self.entries.len(), entry.rule.object_type, entry.matcher());
+        }
+        self.entries.push(entry);
     }
 
     /// Every rule, those that are switched off included.
@@ -55,7 +74,7 @@ impl Policy {
         let sides = Sides { now: &now, before: before.as_ref(), difference: &difference };
         // An object that goes by the same names is found by them once.
         let old = change.old.iter().filter(|_| difference.changed_options.is_none());
-        for entry in self.candidates(change.new.iter().chain(old)) {
+        for (_, entry) in self.candidates(change.new.iter().chain(old)) {
             session.check_for_interrupts();
             if !entry.is_unconcerned(change, &difference) && entry.binds(session) {
                 evaluate_rule(entry, change, sides, &mut violations);
@@ -64,18 +83,12 @@ impl Policy {
         violations
     }
 
-    /// The violations of an object as it stands, whatever made it so.
-    pub fn standing(&self, situation: &Situation, session: &dyn Session) -> Vec<Violation> {
-        let change = Change { old: None, new: Some(situation.clone()), forms: BTreeSet::new(), touched: true };
-        self.evaluate(&change, session)
-    }
-
     /// What the object violated before the change and violates still, beside what the change raises.
     pub fn still_standing(&self, change: &Change, raised: &[Violation], session: &dyn Session) -> Vec<Violation> {
         let Some(new) = change.new.as_ref().filter(|_| change.old.is_some()) else { return Vec::new() };
         let is_raised =
             |found: &Violation| raised.iter().any(|other| other.rule == found.rule && other.option == found.option);
-        self.standing(new, session).into_iter().filter(|found| !is_raised(found)).collect()
+        self.standing(Asked::All, new, session).into_iter().filter(|found| !is_raised(found)).collect()
     }
 
     /// Whether any rule on that type of object depends on the state of what stands above it.
@@ -107,7 +120,7 @@ impl Policy {
     pub fn secrecy(&self, situation: &Situation) -> Secrecy {
         let mut secrecy = self.catalogue.secrecy(situation);
         let view = Lazy { situation, document: std::cell::OnceCell::new() };
-        for entry in self.candidates([situation]).filter(|entry| entry.matches(situation)) {
+        for (_, entry) in self.candidates([situation]).filter(|(_, entry)| entry.matches(situation)) {
             match entry.compiled() {
                 Ok(compiled) => say(entry, compiled, &view, &mut secrecy),
                 Err(_) => secrecy.hide_everything(),
@@ -144,8 +157,31 @@ impl Policy {
         context::parts(situation, &Sight::Masked(&secrecy_of))
     }
 
-    fn candidates<'a>(&self, situations: impl IntoIterator<Item = &'a Situation>) -> impl Iterator<Item = &Entry> {
-        self.index.candidates(situations).into_iter().filter_map(|position| self.entries.get(position))
+    /// The rules that can be about any of the situations, each with its place in the policy.
+    pub(crate) fn candidates<'a>(
+        &self,
+        situations: impl IntoIterator<Item = &'a Situation>,
+    ) -> impl Iterator<Item = (usize, &Entry)> {
+        self.numbered(self.index.candidates(situations))
+    }
+
+    /// The rules in force on that type of object, each with its place in the policy.
+    pub(crate) fn entries_on(&self, object_type: ObjectType) -> impl Iterator<Item = (usize, &Entry)> {
+        self.numbered(self.index.all(object_type))
+    }
+
+    /// What is known of options before any rule says anything.
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Every rule, those that are switched off included.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    fn numbered(&self, positions: impl IntoIterator<Item = usize>) -> impl Iterator<Item = (usize, &Entry)> {
+        positions.into_iter().filter_map(|position| Some((position, self.entries.get(position)?)))
     }
 }
 

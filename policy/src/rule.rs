@@ -9,8 +9,10 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::catalogue::Catalogue;
+use crate::document::LARGEST_DOCUMENT;
 use crate::field::{self, FIELDS, FieldKind};
 use crate::form::{FORMS, Form};
+use crate::json;
 use crate::matcher::Matcher;
 use crate::model::ObjectType;
 use crate::schema::{CompiledSchema, SchemaError, Shape};
@@ -201,6 +203,21 @@ impl Rule {
             hint: None,
             trusted: false,
         }
+    }
+
+    /// Reads a rule from the text of a JSON object, an element of a policy file or a row of the table of rules. Whether it
+    /// is trusted is not for the text to say.
+    ///
+    /// # Errors
+    /// The name that the text gives the rule, if it does, and the first fault.
+    pub fn parse(text: &str) -> Result<Self, (String, RuleError)> {
+        let parsed = json::parse(text, LARGEST_DOCUMENT);
+        let mut value = parsed.map_err(|error| (String::new(), RuleError::new("rule", error.to_string())))?;
+        let name = value.get("name").and_then(Value::as_str).map(escaped).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("trusted");
+        }
+        Self::from_value(value).map_err(|fault| (name, fault))
     }
 
     /// Reads a rule from a JSON object whose fields are the rule's. A null is a field left out.
@@ -396,6 +413,18 @@ mod tests {
         wanted.options = Some("{\"required\":[\"sslmode\"]}".to_owned());
         assert_eq!(rule, wanted);
         assert_eq!(check(with(json!({}))), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_row_of_the_table_reads_like_an_element_of_a_policy_file() {
+        let element = with(json!({"mode": "off"}));
+        let mut row = element.clone();
+        row.as_object_mut().unwrap().extend([("trusted".to_owned(), json!(true)), ("hint".to_owned(), Value::Null)]);
+        assert_eq!(Rule::parse(&row.to_string()).unwrap(), Rule::from_value(element).unwrap());
+        let fault = |text: &str| Rule::parse(text).map_err(|(name, fault)| (name, fault.to_string())).unwrap_err();
+        assert_eq!(fault("{\"a\": 1, \"a\": 1}").1, "rule: duplicate key at line 1, column 12");
+        assert_eq!(fault("[]").1, "name: a rule is a JSON object");
+        assert_eq!(fault("{\"name\": \"x\"}"), ("x".to_owned(), "object_type: the field is required".to_owned()));
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub(crate) struct Annotation {
     pub suggestions: BTreeMap<usize, String>,
 }
 
+impl Annotation {
+    /// The place among suggestions of a value that is no more than an example.
+    pub(crate) const EXAMPLE: usize = 2;
+}
+
 /// A keyword that tells more of an option's value than a secret may tell.
 #[derive(Debug, Clone)]
 pub(crate) struct Use {

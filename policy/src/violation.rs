@@ -37,6 +37,8 @@ pub struct Violation {
     /// What is wrong, as a sentence.
     pub detail: String,
     pub hint: Option<String>,
+    /// Of an object as it stands: the statement that would mend it, where it can be computed.
+    pub fix: Option<String>,
 }
 
 /// What one error or warning says of any number of violations.
@@ -120,6 +122,7 @@ mod tests {
             sentence,
             detail: format!("Fact {number}."),
             hint: None,
+            fix: None,
         }
     }
 

@@ -96,12 +96,32 @@ pub fn report() {
     }
     let shown = address();
     if !shown.is_null() {
-        let ids = version::statement_ids();
-        // SAFETY: shared memory of this backend's own is written; nothing there raises an error. A statement is running, or
-        // the error that ended it is being reported.
-        unsafe { pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, shown) };
-        version::report_statement_ids(ids);
+        // SAFETY: what PostgreSQL keeps there, and what we put there, is a C string.
+        unsafe { report_text(shown) };
     }
+}
+
+/// Puts what may be shown of the client's text into pg_stat_activity, after some words of ours.
+pub fn report_after(words: &str) {
+    let address = address();
+    if address.is_null() {
+        return;
+    }
+    // SAFETY: as in `report`; the text is copied to shared memory.
+    unsafe {
+        let text: Vec<u8> = words.bytes().chain(CStr::from_ptr(address).to_bytes_with_nul().iter().copied()).collect();
+        report_text(text.as_ptr().cast());
+    }
+}
+
+/// # Safety
+/// `text` is a C string.
+unsafe fn report_text(text: *const c_char) {
+    let ids = version::statement_ids();
+    // SAFETY: shared memory of this backend's own is written; nothing there raises an error. A statement is running, or
+    // the error that ended it is being reported.
+    unsafe { pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text) };
+    version::report_statement_ids(ids);
 }
 
 /// Shows nothing of the client's text.

@@ -2,13 +2,15 @@
 
 use crate::ffi::function::sql_functions;
 use crate::functions::{
-    delegates, effective, get_ddl, options, packs, plan, policy, rules, set_options, state, status,
+    delegates, effective, get_ddl, options, packs, plan, policy, policy_check, rules, set_options, state, status,
+    violations,
 };
 use crate::wrapper::entry;
 
 sql_functions! {
     call_trigger: fdw_guard_check_rule, pg_finfo_fdw_guard_check_rule => rules::check_rule;
     call: fdw_guard_policy, pg_finfo_fdw_guard_policy => policy::policy;
+    call: fdw_guard_policy_check, pg_finfo_fdw_guard_policy_check => policy_check::policy_check;
     call: fdw_guard_policy_schema, pg_finfo_fdw_guard_policy_schema => policy::policy_schema;
     call: fdw_guard_pack_list, pg_finfo_fdw_guard_pack_list => packs::pack_list;
     call: fdw_guard_pack_rules, pg_finfo_fdw_guard_pack_rules => packs::pack_rules;
@@ -29,6 +31,7 @@ sql_functions! {
     call: fdw_guard_set_column_options, pg_finfo_fdw_guard_set_column_options => set_options::set_column_options;
     call: fdw_guard_rotate_secret, pg_finfo_fdw_guard_rotate_secret => set_options::rotate_secret;
     call: fdw_guard_status, pg_finfo_fdw_guard_status => status::status;
+    call: fdw_guard_violations, pg_finfo_fdw_guard_violations => violations::violations;
     call: fdw_guard_delegate_of, pg_finfo_fdw_guard_delegate_of => delegates::delegate_of;
     call: fdw_guard_link_delegate, pg_finfo_fdw_guard_link_delegate => delegates::link_delegate;
     call: fdw_guard_renew_tables, pg_finfo_fdw_guard_renew_tables => delegates::renew_tables;

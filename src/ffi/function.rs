@@ -2,6 +2,7 @@
 //!
 //! `#[pg_extern]` would do most of this, but it takes every text for UTF-8 and shows a panic's text.
 
+use crate::ffi::memory::Scratch;
 use crate::ffi::raise::{self, Failure, Report};
 use crate::ffi::{text, tuple};
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -273,6 +274,8 @@ unsafe fn give_rows(info: pg_sys::FunctionCallInfo, flags: u32, rows: impl Itera
 /// # Safety
 /// `result` has a tuple store, and a row type of as many columns as `row` has values.
 unsafe fn put_row(result: *mut pg_sys::ReturnSetInfo, row: &[Value]) {
+    // The tuple store copies what it takes; a hundred thousand rows would leave as much behind.
+    let _scratch = Scratch::new();
     let (mut datums, mut nulls): (Vec<Datum>, Vec<bool>) = row.iter().map(datum_of).unzip();
     // SAFETY: the caller's promise; both arrays have as many elements as the row type has columns.
     unsafe {

@@ -1,5 +1,6 @@
 //! Objects by the names that a caller gives, and the names that there are.
 
+use crate::ffi::delegates;
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::text;
 use crate::ffi::tuple::{self, CachedTuple};
@@ -47,6 +48,18 @@ pub fn relation(schema: &str, name: &str) -> Option<Oid> {
 pub fn of_relation(relation: Oid) -> Option<String> {
     // SAFETY: the answer is null or a palloc'ed C string.
     unsafe { text::from_server_opt(pg_sys::get_rel_name(relation)) }
+}
+
+/// The names by which wrappers are known: their own, and those of the delegates of guarded ones.
+pub fn of_wrappers() -> Vec<String> {
+    let wrappers = delegates::wrappers().into_iter();
+    wrappers
+        .flat_map(|wrapper| {
+            let delegate = delegates::behind(wrapper.functions).map(|delegate| delegate.name);
+            [Some(wrapper.name), delegate]
+        })
+        .flatten()
+        .collect()
 }
 
 /// Every server's name.

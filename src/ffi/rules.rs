@@ -167,6 +167,14 @@ pub fn event(call: &Call) -> Result<Event, Error> {
     }
 }
 
+/// Refuses whoever could not write a rule, and says whether the rules that the caller writes are trusted.
+pub fn right_to_write() -> Result<bool, Error> {
+    if let Some(table) = table() {
+        check_right(table, pg_sys::TRIGGER_EVENT_INSERT)?;
+    }
+    Ok(is_superuser())
+}
+
 /// Refuses whoever has no grant on this very table: `pg_write_all_data` is not meant to write policy.
 fn check_right(table: Oid, operation: u32) -> Result<(), Error> {
     let (right, verb) = match operation {

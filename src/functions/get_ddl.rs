@@ -18,10 +18,15 @@ const WRAPPER: &str = include_str!("../queries/wrapper.sql");
 const SERVER: &str = include_str!("../queries/server.sql");
 const FOREIGN_TABLE: &str = include_str!("../queries/foreign_table.sql");
 
+/// A column is made by its table's statement.
+const TYPES: [ObjectType; 4] =
+    [ObjectType::ForeignDataWrapper, ObjectType::Server, ObjectType::UserMapping, ObjectType::ForeignTable];
+
 /// Of the object of that type and identity.
 pub fn get_ddl(call: &Call) -> Result<Answer<'_>, Error> {
     let (object_type, identity) = (call.text(0).unwrap_or_default(), call.text(1).unwrap_or_default());
-    let object_type = ObjectType::from_name(&object_type).ok_or(Error::UnknownObjectType { name: object_type })?;
+    let object_type = ObjectType::from_name(&object_type)
+        .ok_or_else(|| Error::UnknownObjectType { name: object_type, known: TYPES.map(ObjectType::name).to_vec() })?;
     let oid = lookup::object(object_type, &identity)?;
     answer(match object_type {
         ObjectType::ForeignDataWrapper => of_wrapper(oid),

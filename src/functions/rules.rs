@@ -31,7 +31,8 @@ pub fn check_rule(call: &Call) -> Result<HeapTuple, Error> {
     }
 }
 
-fn check(rule: &Rule) -> Result<Vec<Notice>, Error> {
+/// Holds a rule against everything that is required of one; gives what its author should know.
+pub fn check(rule: &Rule) -> Result<Vec<Notice>, Error> {
     let verdict = rule.check(&policy_in_force::catalogue());
     verdict.map_err(|fault| Error::InvalidRule { rule: rule.name.clone(), fault })
 }

@@ -93,7 +93,10 @@ fn count_of(said: &str) -> Option<f64> {
 }
 
 /// The time that the process has had a processor, from the scheduler's own account in nanoseconds.
-fn processor_seconds(process: u32) -> Result<f64> {
+///
+/// # Errors
+/// When there is no account of the process.
+pub fn processor_seconds(process: u32) -> Result<f64> {
     let path = format!("/proc/{process}/schedstat");
     let account = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let nanoseconds: f64 = account.split_whitespace().next().unwrap_or_default().parse()?;

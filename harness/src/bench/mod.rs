@@ -2,6 +2,7 @@
 
 mod backend;
 mod count;
+mod many;
 mod measure;
 mod sample;
 
@@ -48,8 +49,22 @@ pub fn run(count: bool) -> Result<bool> {
     let sandbox = testing::prepare(&installation, Purpose::Release, "target/bench")?;
     let bare = Cluster::start(&sandbox, "bench-without", &settings(Settings::plain()))?;
     let guarded = Cluster::start(&sandbox, "bench-with", &settings(Settings::preloaded()))?;
-    let all_good = measure_all(&bare, &guarded, count)?;
+    let all_good = measure_all(&bare, &guarded, count)? & many::run(&guarded)?;
     end(&sandbox, &[bare, guarded])?;
+    Ok(all_good)
+}
+
+/// Measures the functions over all objects of a database, and nothing else.
+///
+/// # Errors
+/// When the extension does not build, or a server refuses what it should not.
+pub fn run_many() -> Result<bool> {
+    let installation = Installation::from_environment()?;
+    println!("{}", installation.version);
+    let sandbox = testing::prepare(&installation, Purpose::Release, "target/bench")?;
+    let guarded = Cluster::start(&sandbox, "bench-with", &settings(Settings::preloaded()))?;
+    let all_good = many::run(&guarded)?;
+    end(&sandbox, &[guarded])?;
     Ok(all_good)
 }
 

@@ -22,11 +22,13 @@ mod passthrough;
 mod plan;
 mod policy_file;
 mod readme;
+mod redaction;
 mod rejected_alter;
 mod rights;
 mod set_options;
 mod side_by_side;
 mod standing_aside;
+mod violations;
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -71,11 +73,13 @@ fn all() -> Vec<LiveTest> {
         plan::TESTS,
         policy_file::TESTS,
         readme::TESTS,
+        redaction::TESTS,
         rejected_alter::TESTS,
         rights::TESTS,
         set_options::TESTS,
         side_by_side::TESTS,
         standing_aside::TESTS,
+        violations::TESTS,
     ]
     .concat()
 }

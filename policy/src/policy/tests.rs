@@ -10,6 +10,7 @@ use crate::model::{Attribute, ObjectType, OptionValue, Situation};
 use crate::policy::Policy;
 use crate::rule::{Mode, Rule};
 use crate::secret::SecretOptions;
+use crate::standing::Asked;
 use crate::testing::{Ordinary, column, mapping, server, table};
 use crate::violation::{Violation, ViolationKind, report};
 
@@ -63,8 +64,9 @@ fn a_missing_option_is_told_too() {
     assert_eq!(created.message, "server \"foo\" lacks option \"sslmode\", which rule \"tls_required\" requires");
     assert_eq!(created.detail, "");
     assert_eq!(created.hint.as_deref(), Some("Use OPTIONS (sslmode 'verify-full')."));
-    let standing = report(&policy.standing(&server("foo", &[]), &Ordinary)).unwrap();
-    assert_eq!(standing.hint.as_deref(), Some("Use ALTER SERVER foo OPTIONS (ADD sslmode 'verify-full')."));
+    let standing = policy.standing(Asked::All, &server("foo", &[]), &Ordinary);
+    assert_eq!(standing[0].fix.as_deref(), Some("ALTER SERVER foo OPTIONS (ADD sslmode 'verify-full')"));
+    assert_eq!(standing[0].hint, None, "the statement is not said twice");
 }
 
 #[test]
@@ -261,7 +263,7 @@ fn a_deprecated_option_warns_when_it_is_added_or_set() {
     assert_eq!(violations(&deprecating("audit"), with("1"), with("2"))[0].mode, Mode::Audit);
     assert!(violations(&deprecating("deny"), with("1"), with("1")).is_empty());
     assert!(violations(&deprecating("deny"), with("1"), Some(server("foo", &[]))).is_empty());
-    assert!(deprecating("deny").standing(&with("1").unwrap(), &Ordinary).is_empty());
+    assert!(deprecating("deny").standing(Asked::All, &with("1").unwrap(), &Ordinary).is_empty());
 }
 
 #[test]

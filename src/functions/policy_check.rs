@@ -1,0 +1,123 @@
+//! `policy_check`: rules that cannot do what they were written for.
+
+use crate::error::Error;
+use crate::ffi::function::{Answer, Call, Value};
+use crate::ffi::session::{self, Actor};
+use crate::ffi::{catalog, names, server};
+use crate::policy_file;
+use crate::policy_in_force;
+use crate::walk::{Route, Walk};
+use fdw_guard_policy::health::{Finding, Kind, literal_names};
+use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::policy::Policy;
+use fdw_guard_policy::rule::Rule;
+use fdw_guard_policy::suggest::nearest;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A row a finding, in the order of the rules, the worst first.
+pub fn policy_check(_call: &Call) -> Result<Answer<'_>, Error> {
+    let policy = policy_in_force::policy()?;
+    let actor = Actor::new(session::current_role());
+    let mut findings = policy.health(&actor);
+    for (position, rule) in policy.in_force(&actor) {
+        findings.extend(unknown_roles(position, rule));
+    }
+    findings.extend(matching_nothing(&policy, &actor, &findings));
+    findings.sort_by_key(|finding| (finding.position, finding.kind));
+    let rules: Vec<Rule> = policy.rules().cloned().collect();
+    let of_file = policy_file::rules().len();
+    Ok(Answer::rows(findings.into_iter().filter_map(move |finding| {
+        let source = if finding.position < of_file { "policy file" } else { "table" };
+        Some(row(rules.get(finding.position)?, source, finding))
+    })))
+}
+
+fn row(rule: &Rule, source: &'static str, finding: Finding) -> Vec<Value> {
+    vec![
+        rule.name.clone().into(),
+        source.into(),
+        finding.kind.severity().name().into(),
+        finding.kind.name().into(),
+        finding.detail.into(),
+        finding.hint.into(),
+    ]
+}
+
+/// Roles that the rule names and that do not exist: they have no members.
+fn unknown_roles(position: usize, rule: &Rule) -> Vec<Finding> {
+    let lists = [("roles", &rule.roles), ("except_roles", &rule.except_roles)];
+    let named = lists.into_iter().flat_map(|(field, roles)| roles.iter().map(move |role| (field, role)));
+    let unknown = named.filter(|(_, role)| *role != catalog::PUBLIC && names::role(role).is_none());
+    unknown
+        .map(|(field, role)| Finding {
+            position,
+            kind: Kind::UnknownRole,
+            detail: format!("Role \"{}\" in \"{field}\" does not exist.", role.escape_debug()),
+            hint: near("role", role, names::of_roles()),
+        })
+        .collect()
+}
+
+fn near(what: &str, name: &str, known: Vec<String>) -> Option<String> {
+    let near = nearest(name, known.iter().map(String::as_str))?;
+    Some(format!("Perhaps you meant the {what} \"{near}\"."))
+}
+
+/// The rules in force whose patterns fit no object that there is. Of one that can fit none that is known already.
+fn matching_nothing(policy: &Policy, actor: &Actor, known: &[Finding]) -> Vec<Finding> {
+    let hopeless: BTreeSet<usize> =
+        known.iter().filter(|finding| finding.kind == Kind::NeverMatches).map(|finding| finding.position).collect();
+    let in_force = policy.in_force(actor).into_iter().filter(|(position, _)| !hopeless.contains(position));
+    let mut unmatched: BTreeMap<usize, &Rule> = in_force.collect();
+    for object_type in ObjectType::ALL {
+        match_all(policy, actor, object_type, &mut unmatched);
+    }
+    unmatched.into_iter().map(|(position, rule)| matches_nothing(position, rule)).collect()
+}
+
+/// Takes out the rules that match an object of that type, until there is none left to look for.
+fn match_all(policy: &Policy, actor: &Actor, object_type: ObjectType, unmatched: &mut BTreeMap<usize, &Rule>) {
+    let route = Route { object_types: vec![object_type], server: None };
+    let is_wanted = |unmatched: &BTreeMap<usize, &Rule>| unmatched.values().any(|rule| rule.object_type == object_type);
+    if !is_wanted(unmatched) {
+        return;
+    }
+    let mut walk = Walk::new(route, "fdw_guard.policy_check");
+    while let Some(matched) = walk.step(|_, _| true, |situation| policy.matching(&situation, actor)) {
+        for position in &matched {
+            unmatched.remove(position);
+        }
+        if !is_wanted(unmatched) {
+            return;
+        }
+        server::check_for_interrupts();
+    }
+}
+
+fn matches_nothing(position: usize, rule: &Rule) -> Finding {
+    let (missing, hint) = missing_name(rule).unzip();
+    let detail = missing.unwrap_or_else(|| format!("There is no {} that its patterns fit.", rule.object_type));
+    Finding { position, kind: Kind::MatchesNothing, detail, hint: hint.flatten() }
+}
+
+/// Gives the names that there are.
+type Names = fn() -> Vec<String>;
+
+/// A name without wildcards that nothing has, and the one that may have been meant.
+fn missing_name(rule: &Rule) -> Option<(String, Option<String>)> {
+    let fields: [(&str, &str, Names); 3] = [
+        ("wrapper", "foreign-data wrapper", names::of_wrappers),
+        ("server", "server", names::of_servers),
+        ("role", "role", roles_and_public),
+    ];
+    fields.into_iter().find_map(|(field, what, known)| {
+        let literal = literal_names(rule, field);
+        let known = if literal.is_empty() { return None } else { known() };
+        let name = literal.iter().all(|name| !known.contains(name)).then(|| literal.first()).flatten()?;
+        Some((format!("There is no {what} \"{}\".", name.escape_debug()), near(what, name, known)))
+    })
+}
+
+fn roles_and_public() -> Vec<String> {
+    names::of_roles().into_iter().chain([catalog::PUBLIC.to_owned()]).collect()
+}

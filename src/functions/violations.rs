@@ -1,0 +1,122 @@
+//! `violations`: everything that violates the policy as it stands, and what a rule that is tried would find.
+
+use crate::error::Error;
+use crate::ffi::function::{Answer, Call, Value};
+use crate::ffi::rights;
+use crate::ffi::rules as table;
+use crate::ffi::session::{self, Actor};
+use crate::functions::rules;
+use crate::lookup;
+use crate::policy_in_force;
+use crate::report;
+use crate::scene::Class;
+use crate::walk::{Route, Walk};
+use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::policy::Policy;
+use fdw_guard_policy::rule::Rule;
+use fdw_guard_policy::standing::Asked;
+use fdw_guard_policy::suggest::nearest;
+use fdw_guard_policy::violation::{self, Violation};
+use std::rc::Rc;
+
+/// What the caller asks.
+struct Question {
+    policy: Rc<Policy>,
+    is_trial: bool,
+    rule_name: Option<String>,
+}
+
+/// A row a violation, as far as the caller sees the options of what violates. Rows are made while the objects are read.
+pub fn violations(call: &Call) -> Result<Answer<'_>, Error> {
+    let question = Question::of(call)?;
+    let server = call.name(3).map(|name| lookup::server(&name)).transpose()?;
+    let object_types = question.object_types(call.text(2).as_deref())?;
+    let mut walk = Walk::new(Route { object_types, server }, "fdw_guard.violations");
+    let actor = Actor::new(session::current_role());
+    let mut hidden = 0;
+    let next = move || {
+        let step = walk.step(
+            |class, oid| {
+                let is_seen = class != Class::UserMapping || rights::may_see_user_mapping(oid);
+                hidden += usize::from(!is_seen);
+                is_seen
+            },
+            |situation| question.policy.standing(question.asked(), &situation, &actor),
+        );
+        if step.is_none() && hidden > 0 {
+            call.notice(report::hidden_mappings(hidden));
+        }
+        step
+    };
+    Ok(Answer::rows(std::iter::from_fn(next).flatten().map(|violation| row(&violation))))
+}
+
+impl Question {
+    fn of(call: &Call) -> Result<Self, Error> {
+        let rule_name = call.text(1);
+        let Some(text) = call.text(0) else { return Self::about_rules_in_force(rule_name) };
+        if rule_name.is_some() {
+            return Err(Error::TrialAndName);
+        }
+        let policy = policy_in_force::policy_with_trial(trial(call, &text)?)?;
+        Ok(Self { policy, is_trial: true, rule_name })
+    }
+
+    fn about_rules_in_force(rule_name: Option<String>) -> Result<Self, Error> {
+        let policy = policy_in_force::policy()?;
+        if let Some(name) = rule_name.as_ref().filter(|name| !policy.knows(name)) {
+            let near = nearest(name, policy.rules().map(|rule| rule.name.as_str())).map(str::to_owned);
+            return Err(Error::UnknownRule { name: name.clone(), near });
+        }
+        Ok(Self { policy, is_trial: false, rule_name })
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        match &self.rule_name {
+            _ if self.is_trial => Asked::Trial,
+            Some(name) => Asked::Named(name),
+            None => Asked::All,
+        }
+    }
+
+    /// The types of object that have to be looked at: those asked for on which there is a rule.
+    fn object_types(&self, only: Option<&str>) -> Result<Vec<ObjectType>, Error> {
+        let wanted = match only {
+            Some(name) => {
+                let found = ObjectType::from_name(name);
+                vec![found.ok_or_else(|| Error::UnknownObjectType {
+                    name: name.to_owned(),
+                    known: ObjectType::ALL.map(ObjectType::name).to_vec(),
+                })?]
+            }
+            None => ObjectType::ALL.to_vec(),
+        };
+        let asked = self.asked();
+        Ok(wanted.into_iter().filter(|object_type| self.policy.may_be_violated_by(asked, *object_type)).collect())
+    }
+}
+
+/// A rule of the caller's, held against the same as one that is written.
+fn trial(call: &Call, text: &str) -> Result<Rule, Error> {
+    let trusted = table::right_to_write()?;
+    let rule = Rule::parse(text).map_err(|(name, fault)| Error::InvalidRule { rule: name, fault })?;
+    let rule = Rule { trusted, ..rule };
+    rules::check(&rule)?.iter().for_each(|notice| call.notice(report::notice_on_rule(&rule.name, notice)));
+    Ok(rule)
+}
+
+fn row(violation: &Violation) -> Vec<Value> {
+    let told = violation::report(std::slice::from_ref(violation));
+    let (message, detail) = told.map(|told| (told.message, told.detail)).unwrap_or_default();
+    vec![
+        violation.rule.clone().into(),
+        violation.mode.name().into(),
+        violation.object_type.name().into(),
+        violation.identity.clone().into(),
+        violation.option.clone().into(),
+        message.into(),
+        Some(detail).filter(|detail| !detail.is_empty()).into(),
+        violation.hint.clone().into(),
+        violation.fix.clone().into(),
+    ]
+}
