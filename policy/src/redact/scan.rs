@@ -285,12 +285,13 @@ impl Scan<'_> {
                 _ => token,
             };
             match name.class {
-                Class::Word | Class::Name { .. } if name.closed => {}
+                Class::Word | Class::Name { .. } if name.closed && !level.slice(name.inside).contains(&b'\'') => {}
                 Class::Symbol(b'%') if self.fill_in(level, lexer) => {}
                 _ => return Ok(End::Broken(name.start)),
             }
             let is_dropped = level.slice((token.start, token.end)).eq_ignore_ascii_case(b"drop");
-            if !is_dropped && lacks_value(lexer) && self.is_telling(level, &name, lexer) {
+            let is_certain = || !statement.objects().is_empty() || self.is_telling(level, &name, lexer);
+            if !is_dropped && lacks_value(lexer) && is_certain() {
                 return Ok(End::Broken(name.end));
             }
             let is_secret = name.is_symbol(b'%') || self.is_secret(level, &name, lexer, statement)?;

@@ -134,8 +134,9 @@ impl Case {
         let way = maker.source.below(3);
         let byte =
             if maker.source.once_in(2) { maker.source.byte() } else { maker.source.pick(b"'\"\\$(),;-/*= E&U{}:x0\n") };
-        let quotes = |byte: u8| b"'\"$\\/*-\r\n".contains(&byte);
-        let is_free = maker.tame || !(quotes(text.bytes[at]) || way < 2 && quotes(byte));
+        let quotes = |byte: u8| b"'\"$\\/*- \t\r\n".contains(&byte);
+        let next = text.bytes.get(at + 1).copied().unwrap_or_default();
+        let is_free = maker.tame || !(quotes(text.bytes[at]) || quotes(next) || way < 2 && quotes(byte));
         let mut case = Self::of(&text, maker, Kind::Statement, if is_free { Claim::Hidden } else { Claim::Taken });
         match way {
             0 => case.text[at] = byte,
