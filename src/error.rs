@@ -56,6 +56,9 @@ pub enum Error {
     PlanRewrites,
     #[error("plan() cannot be called during a parallel operation")]
     PlanInParallel,
+    /// Where hooks let everything pass, nobody sees what statements do.
+    #[error("plan() cannot be called in single-user mode or during pg_upgrade")]
+    PlanAside,
     #[error("lock_timeout is out of range")]
     LockTimeout,
     /// What a client or an administrator ended while a plan was made, in PostgreSQL's own words.

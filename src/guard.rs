@@ -157,7 +157,7 @@ pub fn close_frame() -> Vec<Report> {
     }
 }
 
-/// A statement of a plan has run: what it did is kept, and nothing is raised but what would end the session's policy.
+/// A statement of a plan has run: what it did is kept, and nothing is raised unless there is no policy to judge by.
 fn plan_frame(touched: Touched, grants: &[(Class, Oid, Attributes)]) -> Vec<Report> {
     server::command_counter_increment();
     let outcome = planning::note_changes(grants).and_then(|()| match settings::check_mode() {

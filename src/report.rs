@@ -165,7 +165,7 @@ impl From<Error> for Report {
                 .with_hint("Nothing was run. A plan is made of what creates, alters or drops foreign-data wrappers, servers, user mappings and foreign tables."),
             Error::PlanRewrites => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
                 .with_detail("The statement reaches a table that is not foreign, and would write its rows anew."),
-            Error::PlanWithinPlan | Error::PlanInParallel => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+            Error::PlanWithinPlan | Error::PlanInParallel | Error::PlanAside => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
             Error::LockTimeout => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
                 .with_hint("It may be from 0, which waits without end, to 24 days."),
             Error::Interrupted(caught) => {
