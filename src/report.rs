@@ -73,6 +73,11 @@ pub fn refusal(rule: &str, account: &str) -> Report {
     }
 }
 
+/// Another policy file is in force.
+pub fn policy_file_changed(told: &str) -> Report {
+    Report::new(Level::Log, Code::ERRCODE_SUCCESSFUL_COMPLETION, format!("the policy file has changed rules: {told}"))
+}
+
 /// The reports for all violations of a statement: log lines and warnings one by one, and one error for all denials.
 pub fn of_violations(violations: Vec<Violation>, enforcement: Enforcement) -> Vec<Report> {
     let (denied, others): (Vec<_>, Vec<_>) =
