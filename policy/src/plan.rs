@@ -400,6 +400,7 @@ mod tests {
             sentence,
             detail: "The value \"b\" is not \"a\".".to_owned(),
             hint: None,
+            fix: None,
         }
     }
 
