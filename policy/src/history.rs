@@ -247,7 +247,9 @@ mod tests {
 
     #[test]
     fn each_attribute_has_its_form() {
-        let cases: &[(&str, Kind, Option<&str>, Option<&str>, &[Form], Option<Form>)] = &[
+        /// What changed, the forms of the object, and the form of the row.
+        type Case = (&'static str, Kind, Option<&'static str>, Option<&'static str>, &'static [Form], Option<Form>);
+        let cases: &[Case] = &[
             ("option a", Kind::Set, Some("1"), Some("2"), &[], Some(Form::Options)),
             ("owner", Kind::Set, Some("a"), Some("b"), &[], Some(Form::OwnerTo)),
             ("schema", Kind::Set, Some("a"), Some("b"), &[], Some(Form::SetSchema)),
