@@ -5,7 +5,7 @@ export PG_CONFIG
 
 HARNESS = cargo run --quiet --package fdw_guard_harness --
 
-.PHONY: help test forms suites bench demo demo-stop install installcheck prepare clean
+.PHONY: help test forms suites bench fuzz demo demo-stop install installcheck prepare clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' Makefile | expand -t 20
@@ -22,6 +22,9 @@ suites: ## run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded
 
 bench: ## build a release, and measure what fdw_guard costs beside the same server without it; COUNT=1 counts instructions, MANY=1 measures only what is over many objects
 	$(HARNESS) bench $(if $(MANY),many) $(if $(COUNT),--count)
+
+fuzz: ## hold the redactor against its oracle on inputs that libFuzzer chooses, for SECONDS (60); FUZZ=… are more of its options
+	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(FUZZ)
 
 demo: ## install what is missing, start a private cluster, play a tour through fdw_guard
 	@PG_CONFIG="$$(scripts/prepare.sh)" && export PG_CONFIG && $(HARNESS) demo

@@ -282,9 +282,12 @@ pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
-/// The length of an escape with which it begins: of what JSON, YAML and E'…' have in the place of white space, and of a
+/// The length of an escape with which it begins: of what XML, JSON, YAML and E'…' have in the place of white space, and of a
 /// double quote.
 fn escape_length(text: &[u8]) -> Option<usize> {
+    if text.starts_with(b"&#x0d;") {
+        return Some(6);
+    }
     let (b'\\', rest) = text.split_first()? else { return None };
     let digits = match rest.first()? {
         b'n' | b'r' | b't' | b'f' | b'b' | b'"' => return Some(2),

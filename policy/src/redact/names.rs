@@ -110,10 +110,9 @@ impl Names {
 
     /// Whether the name itself says that it is a secret's, so that what follows it is hidden wherever it stands.
     pub fn is_telling(&self, name: &[u8]) -> bool {
-        readable(name).is_some_and(|name| {
-            let on_mapping = self.said.get(&ObjectType::UserMapping).and_then(|said| said.get(name));
-            self.is_named_secret(name) || on_mapping == Some(&true)
-        })
+        let Some(name) = readable(name) else { return self.is_named_secret(&String::from_utf8_lossy(name)) };
+        let on_mapping = self.said.get(&ObjectType::UserMapping).and_then(|said| said.get(name));
+        self.is_named_secret(name) || on_mapping == Some(&true)
     }
 
     fn is_named_secret(&self, option: &str) -> bool {

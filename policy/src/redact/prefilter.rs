@@ -3,7 +3,7 @@
 
 /// What no text with a secret in it does without: the keywords OPTIONS and USER MAPPING, which are in the names of our
 /// functions too, `rotate_secret`, and `U&`, which can spell anything.
-const WORDS: [&[u8]; 5] = [b"option", b"mapping", b"rotate_secret", b"u&'", b"u&\""];
+const WORDS: [&[u8]; 6] = [b"option", b"mapping", b"rotate_secret", b"u&'", b"u&\"", b"u&\\"];
 
 /// In each of the words stand four bytes, or three, that seldom stand together elsewhere, and how far in.
 const HINTS: [(&[u8], usize); 4] = [(b"opti", 0), (b"appi", 1), (b"te_s", 4), (b"u&", 0)];

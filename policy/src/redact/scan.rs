@@ -120,6 +120,10 @@ impl Scan<'_> {
                     }
                 }
                 Class::Literal(_) if before.is_some_and(|before| is_escape(level, &before, &token)) => {}
+                // A statement about a user mapping has literals in its list only: an apostrophe in a name or in prose.
+                Class::Literal(_) if level.prose && statement.is_of_mapping => {
+                    return self.break_off(level, token.start).map(|()| false);
+                }
                 Class::Literal(_) => {
                     first_literal = first_literal.or(Some(token.start));
                     let is_told = before.is_some_and(|before| self.is_telling(level, &before, &lexer));
@@ -281,9 +285,14 @@ impl Scan<'_> {
                 _ => token,
             };
             match name.class {
-                Class::Word | Class::Name { .. } if name.closed => {}
+                Class::Word | Class::Name { .. } if name.closed && !level.slice(name.inside).contains(&b'\'') => {}
                 Class::Symbol(b'%') if self.fill_in(level, lexer) => {}
                 _ => return Ok(End::Broken(name.start)),
+            }
+            let is_dropped = level.slice((token.start, token.end)).eq_ignore_ascii_case(b"drop");
+            let is_certain = || !statement.objects().is_empty() || self.is_telling(level, &name, lexer);
+            if !is_dropped && lacks_value(lexer) && is_certain() {
+                return Ok(End::Broken(name.end));
             }
             let is_secret = name.is_symbol(b'%') || self.is_secret(level, &name, lexer, statement)?;
             if let Some(end) = self.value(level, lexer, &name, is_secret)? {
@@ -587,6 +596,11 @@ fn is_action(level: &Level<'_>, token: &Token) -> bool {
 fn has_value(lexer: &Lexer<'_>) -> bool {
     let next = next_significant(&mut { *lexer }).map(|next| next.class);
     next.is_none_or(|class| matches!(class, Class::Literal(_) | Class::Symbol(b',' | b')') | Class::Parameter))
+}
+
+/// Whether an option ends with its name: only one that is dropped does.
+fn lacks_value(lexer: &Lexer<'_>) -> bool {
+    next_significant(&mut { *lexer }).is_some_and(|next| matches!(next.class, Class::Symbol(b',' | b')')))
 }
 
 /// Whether `=>` or `:=` follows; `=&` is how XML begins the first.

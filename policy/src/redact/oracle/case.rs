@@ -103,7 +103,7 @@ impl Case {
 
     fn arbitrary(maker: Maker<'_, '_>) -> Self {
         let text = Text::of(maker.source.rest());
-        let kind = if text.bytes.len() % 2 == 0 { Kind::Statement } else { Kind::Message };
+        let kind = if text.bytes.len().is_multiple_of(2) { Kind::Statement } else { Kind::Message };
         Self::of(&text, maker, kind, Claim::Taken)
     }
 
@@ -123,15 +123,21 @@ impl Case {
         if maker.knowledge == Knowledge::Policy {
             maker.knowledge = Knowledge::Packs;
         }
-        // An escape whose quotes are gone means nothing that anybody could tell.
+        // An escape whose quotes are gone means nothing that anybody could tell. Where quotes are what changes, they may
+        // come in pairs again by chance; but not in statements without others.
         maker.plain = true;
-        let depth = maker.source.below(3);
+        maker.tame = maker.source.once_in(2);
+        maker.simple = maker.tame;
+        let depth = if maker.tame { 0 } else { maker.source.below(3) };
         let text = maker.nested(depth);
         let at = maker.source.below(text.bytes.len().clamp(1, 65_536));
         let way = maker.source.below(3);
         let byte =
             if maker.source.once_in(2) { maker.source.byte() } else { maker.source.pick(b"'\"\\$(),;-/*= E&U{}:x0\n") };
-        let mut case = Self::of(&text, maker, Kind::Statement, Claim::Hidden);
+        let quotes = |byte: u8| b"'\"$\\/*- \t\r\n".contains(&byte);
+        let next = text.bytes.get(at + 1).copied().unwrap_or_default();
+        let is_free = maker.tame || !(quotes(text.bytes[at]) || quotes(next) || way < 2 && quotes(byte));
+        let mut case = Self::of(&text, maker, Kind::Statement, if is_free { Claim::Hidden } else { Claim::Taken });
         match way {
             0 => case.text[at] = byte,
             1 => case.text.insert(at, byte),
@@ -147,7 +153,5 @@ impl Case {
 /// Whether a text has one of the words that options are near of.
 fn is_looked_at(text: &[u8]) -> bool {
     let lower = text.to_ascii_lowercase();
-    ["option", "mapping", "fdw_guard", "rotate_secret", "u&'", "u&\""]
-        .iter()
-        .any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+    ["option", "mapping"].iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
 }

@@ -60,11 +60,10 @@ impl Case {
 
     fn check_exact(&self, found: &Found, kept: &[u8], starred: &[u8]) -> Result<(), String> {
         self.check_positions(kept)?;
-        if self.loose.is_empty() {
-            self.check_stars(starred)?;
-        } else {
-            self.check_loose_stars(starred)?;
+        if !self.loose.is_empty() {
+            return self.check_loose_stars(starred);
         }
+        self.check_stars(starred)?;
         self.values.iter().try_for_each(|value| self.is_hidden_elsewhere(found, value))
     }
 

@@ -109,6 +109,8 @@ pub struct Maker<'s, 'b> {
     /// Whether what is not a secret is written as people write it: in prose nobody can tell what an escape outside values
     /// would mean.
     pub plain: bool,
+    /// Whether nothing is there to mislead: plain literals, no comments.
+    pub tame: bool,
 }
 
 /// Letters that are no hexadecimal digits and stand in no word of SQL in such an order.
@@ -125,7 +127,7 @@ impl<'s, 'b> Maker<'s, 'b> {
         let strings = source.pick(&[Strings::Standard, Strings::Standard, Strings::Standard, Strings::Escaping]);
         let encoding = source.pick(&Encoding::ALL);
         let knowledge = source.pick(&[Knowledge::Packs, Knowledge::Policy, Knowledge::Nothing]);
-        Self { source, strings, encoding, knowledge, canaries: Vec::new(), simple: false, plain: false }
+        Self { source, strings, encoding, knowledge, canaries: Vec::new(), simple: false, plain: false, tame: false }
     }
 
     fn letters(&mut self, count: usize) -> Vec<u8> {
@@ -156,6 +158,9 @@ impl<'s, 'b> Maker<'s, 'b> {
 
     /// What may stand between two words.
     pub fn gap(&mut self) -> &'static str {
+        if self.tame {
+            return self.source.pick(&[" ", "\n", "\t", "  "]);
+        }
         self.source.pick(&[
             " ",
             " ",

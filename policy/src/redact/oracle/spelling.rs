@@ -30,7 +30,7 @@ const BREAKS: [&str; 6] = ["\n", "\n  ", " \n\t", "\n-- it's\n", " -- \"more\"\n
 impl Maker<'_, '_> {
     /// The text as a literal of any spelling that can be one here.
     pub fn literal(&mut self, content: &Text) -> Text {
-        let spelling = self.source.pick(&SPELLINGS);
+        let spelling = if self.tame { Spelling::Plain } else { self.source.pick(&SPELLINGS) };
         self.spelled(content, spelling)
     }
 
@@ -46,7 +46,7 @@ impl Maker<'_, '_> {
 
     fn quoted(&mut self, content: &Text, marked: bool) -> Text {
         let escaping = marked || self.strings == Strings::Escaping;
-        let continued = self.source.once_in(6);
+        let continued = !self.tame && self.source.once_in(6);
         let mut first = true;
         let encoding = self.encoding;
         let inside = content.rewritten(encoding, |character, hidden| {
@@ -74,15 +74,15 @@ impl Maker<'_, '_> {
     /// can be expected not to write it letter by letter.
     fn escaped(&mut self, character: &[u8], hidden: bool) -> Vec<u8> {
         let free =
-            hidden || !self.plain && !(character[0].is_ascii_alphanumeric() || matches!(character[0], b'&' | b'_'));
+            hidden || !(self.plain || character[0].is_ascii_alphanumeric() || matches!(character[0], b'&' | b'_'));
         if free && self.source.once_in(8) {
             return self.number_escape(character);
         }
         match character {
             b"\\" => b"\\\\".to_vec(),
             b"'" => self.source.pick(&[b"''", b"\\'"]).to_vec(),
-            b"\n" => self.source.pick(&[b"\n".as_slice(), b"\\n"]).to_vec(),
-            b"\"" | b"$" | b"-" if self.source.once_in(4) => [b"\\", character].concat(),
+            b"\n" if !self.plain => self.source.pick(&[b"\n".as_slice(), b"\\n"]).to_vec(),
+            b"\"" | b"$" | b"-" if !self.plain && self.source.once_in(4) => [b"\\", character].concat(),
             _ => character.to_vec(),
         }
     }

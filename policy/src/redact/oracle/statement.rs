@@ -27,6 +27,9 @@ const NEIGHBOURS: [&str; 16] = [
 impl Maker<'_, '_> {
     /// One statement with secrets, other statements around it.
     pub fn script(&mut self) -> Text {
+        if self.tame {
+            return self.statement();
+        }
         let mut text = Text::default();
         while self.source.once_in(4) {
             let neighbour = self.neighbour();
@@ -78,7 +81,7 @@ impl Maker<'_, '_> {
         match self.source.below(6) {
             1 => Text::of("CURRENT_USER"),
             2 => Text::of("public"),
-            3 => Text::of("\"bob's \"\"mapping\"\"\""),
+            3 if !self.tame => Text::of("\"bob's \"\"mapping\"\"\""),
             4 => self.name("options"),
             5 => self.words("USER"),
             _ => Text::of("bob"),
@@ -267,6 +270,8 @@ impl Maker<'_, '_> {
         text.push(if name.bytes.ends_with(b"'") { " " } else { self.gap() });
         let value = match (option, secret) {
             (OptionName::Secret(_), _) => self.secret(),
+            // Where texts are odd nothing is claimed of what is only hidden because nothing is known of it.
+            (_, Some(true)) if self.plain => Text::of(self.public_value()).loosened(),
             (_, Some(true)) => Text::secret(self.public_value()),
             (_, Some(false)) => Text::of(self.public_value()),
             (_, None) => Text::of(self.public_value()).loosened(),
@@ -275,6 +280,9 @@ impl Maker<'_, '_> {
     }
 
     fn public_value(&mut self) -> &'static [u8] {
+        if self.tame {
+            return self.source.pick(&[b"1000".as_slice(), b"db.example.com"]);
+        }
         self.source.pick(&[
             b"1000".as_slice(),
             b"db.example.com",

@@ -1,9 +1,12 @@
-//! The redactor held against what arbitrary bytes choose.
+//! The redactor held against what arbitrary bytes choose, and against texts that are made to take long.
+
+use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::try_bytes;
+use super::{Encoding, Knowledge, try_bytes};
+use crate::redact::{Kind, Redactor, Strings};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
@@ -11,5 +14,113 @@ proptest! {
     #[test]
     fn the_redactor_does_what_the_oracle_says(bytes in vec(any::<u8>(), 0..400)) {
         try_bytes(&bytes).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn no_text_is_too_odd(
+        pieces in vec(proptest::sample::select(ODD.to_vec()), 0..60),
+        strings in proptest::sample::select(vec![Strings::Standard, Strings::Escaping]),
+        kind in proptest::sample::select(KINDS.to_vec()),
+    ) {
+        take(pieces.concat().as_bytes(), strings, kind);
+    }
+}
+
+const KINDS: [Kind; 3] = [Kind::Statement, Kind::Message, Kind::Arguments];
+
+/// Pieces of SQL that do not fit together.
+const ODD: [&str; 40] = [
+    "'",
+    "\"",
+    "$",
+    "$$",
+    "$a$",
+    "/*",
+    "*/",
+    "--",
+    "\n",
+    "\\",
+    "E'",
+    "U&'",
+    "U&\"",
+    "UESCAPE '!'",
+    "N'",
+    "(",
+    ")",
+    ",",
+    ";",
+    "=",
+    "%L",
+    "$1",
+    "{",
+    "}",
+    ":",
+    " ",
+    "é",
+    "OPTIONS",
+    "OPTIONS (",
+    "password",
+    "SET",
+    "ALTER USER MAPPING ",
+    "SERVER s ",
+    "DO ",
+    "set_server_options(",
+    "rotate_secret(",
+    "options =>",
+    "{\"password\": \"x\"}",
+    "0",
+    "null",
+];
+
+fn take(text: &[u8], strings: Strings, kind: Kind) {
+    Knowledge::Packs.with_names(|names| {
+        let found = Redactor { names, strings }.find(text, kind).unwrap();
+        let kept = found.keeping_length(text, &Encoding::Utf8.characters()).unwrap();
+        assert_eq!(kept.len(), text.len());
+        found.with_stars(text).unwrap();
+        found.secrets().hide_in(text).unwrap();
+    });
+}
+
+/// The time it takes, at best.
+fn time(text: &str, strings: Strings, kind: Kind) -> Duration {
+    let once = || {
+        let start = Instant::now();
+        take(text.as_bytes(), strings, kind);
+        start.elapsed()
+    };
+    (0..3).map(|_| once()).min().unwrap()
+}
+
+/// Texts of which each part could make a reader go back to the beginning or on to the end.
+fn hostile() -> Vec<String> {
+    let mut texts: Vec<String> = ODD.iter().map(|piece| piece.repeat(SIZE / piece.len())).collect();
+    let twice = ODD.iter().flat_map(|one| ["'", "$$", "/*", "\\", "(", "\""].map(|other| format!("{one}{other}")));
+    texts.extend(twice.map(|pair| pair.repeat(SIZE / pair.len())));
+    texts.extend(["DO $", "SELECT '", "(", "/*"].map(|start| {
+        let nested: String = (0..SIZE / 8).map(|number| format!("{start}{number}$ ")).collect();
+        nested.chars().take(SIZE).collect()
+    }));
+    texts.push((0..SIZE / 24).map(|number| format!("OPTIONS (password '{number}')")).collect());
+    texts.push((0..SIZE / 24).map(|number| format!("OPTIONS (password $${number}$$")).collect());
+    texts
+}
+
+const SIZE: usize = 1 << 17;
+
+/// Twice the text takes twice the time, and much less than a second for a megabyte.
+#[test]
+fn time_is_linear_in_length() {
+    for unit in hostile() {
+        for (strings, kind) in [(Strings::Standard, Kind::Statement), (Strings::Escaping, Kind::Message)] {
+            let text = format!("ALTER USER MAPPING OPTIONS (SET password {unit}");
+            let twice = format!("{text}{unit}");
+            let is_linear = || {
+                let (one, two) = (time(&text, strings, kind), time(&twice, strings, kind));
+                two < Duration::from_millis(5) || two.as_secs_f64() < 2.6 * one.as_secs_f64()
+            };
+            // Something else may run on the machine.
+            assert!((0..5).any(|_| is_linear()), "{strings:?}, {kind:?}: {}", &text[..80]);
+        }
     }
 }
