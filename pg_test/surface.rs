@@ -49,8 +49,12 @@ mod tests {
                 "foreign_table_options",
                 "get_ddl",
                 "get_ddl",
+                "may_see_history",
+                "object_now",
                 "plan",
                 "policy_schema",
+                "revert",
+                "revert_plan",
                 "rotate_secret",
                 "server_options",
                 "set_column_options",
@@ -59,6 +63,8 @@ mod tests {
                 "set_user_mapping_options",
                 "status",
                 "table_state",
+                "timeline",
+                "undo",
                 "user_mapping_options",
                 "violations",
                 "visible_options",
@@ -88,6 +94,6 @@ mod tests {
         let settings = Spi::get_one::<i64>(
             "SELECT count(*) FROM pg_settings WHERE name LIKE 'fdw\\_guard.%' AND short_desc <> '' AND extra_desc <> ''",
         );
-        assert_eq!(settings.unwrap(), Some(6));
+        assert_eq!(settings.unwrap(), Some(8));
     }
 }

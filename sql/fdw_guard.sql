@@ -67,8 +67,8 @@ COMMENT ON FUNCTION fdw_guard.check_rule() IS 'refuses a rule that is not valid,
 CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE OR DELETE ON fdw_guard.rule
     FOR EACH ROW EXECUTE FUNCTION fdw_guard.check_rule();
 ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule;
--- A row as it stands when every other trigger has had its say.
-CREATE TRIGGER check_rule_again AFTER INSERT OR UPDATE ON fdw_guard.rule
+-- A row as it stands when every other trigger has had its say, for the history too.
+CREATE TRIGGER check_rule_again AFTER INSERT OR UPDATE OR DELETE ON fdw_guard.rule
     FOR EACH ROW EXECUTE FUNCTION fdw_guard.check_rule();
 ALTER TABLE fdw_guard.rule ENABLE ALWAYS TRIGGER check_rule_again;
 CREATE TRIGGER check_truncate BEFORE TRUNCATE ON fdw_guard.rule
@@ -191,6 +191,189 @@ BEGIN ATOMIC
     SELECT pg_catalog.count(*) FROM removed;
 END;
 COMMENT ON FUNCTION fdw_guard.uninstall_pack(text) IS 'removes the rules of a pack; returns how many';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- History: what changed. Only the library writes the rows; the view shows them.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE fdw_guard.history_row (
+    id                uuid PRIMARY KEY,
+    at                timestamptz NOT NULL,
+    transaction_id    xid8 NOT NULL,
+    ord               integer NOT NULL,
+    session_role      text NOT NULL,
+    acting_role       text NOT NULL,
+    client_addr       inet,
+    application_name  text,
+    tag               text,
+    form              text,
+    object_type       text NOT NULL,
+    identity          text NOT NULL,
+    system_identifier bigint NOT NULL,
+    object            oid,
+    column_number     smallint,
+    attribute         text,
+    change            text NOT NULL,
+    old               text,
+    new               text,
+    overridden_rule   text,
+    override_reason   text,
+    statement         text
+);
+COMMENT ON TABLE fdw_guard.history_row IS 'the rows behind the view history; only the library writes them';
+COMMENT ON COLUMN fdw_guard.history_row.id IS 'what revert() takes';
+COMMENT ON COLUMN fdw_guard.history_row.at IS 'when the change was recorded, at the end of its statement';
+COMMENT ON COLUMN fdw_guard.history_row.transaction_id IS 'of the cluster that system_identifier names';
+COMMENT ON COLUMN fdw_guard.history_row.ord IS 'order within the transaction';
+COMMENT ON COLUMN fdw_guard.history_row.session_role IS 'SESSION_USER';
+COMMENT ON COLUMN fdw_guard.history_row.acting_role IS 'CURRENT_USER when the object was touched';
+COMMENT ON COLUMN fdw_guard.history_row.client_addr IS 'null for a Unix socket';
+COMMENT ON COLUMN fdw_guard.history_row.tag IS 'command tag of the statement; null for a change outside any statement';
+COMMENT ON COLUMN fdw_guard.history_row.form IS 'kind of change, as rules name it; null for a consequence that no form names';
+COMMENT ON COLUMN fdw_guard.history_row.object_type IS 'as pg_identify_object gives it, or rule';
+COMMENT ON COLUMN fdw_guard.history_row.identity IS 'as pg_identify_object gave it before the change, or the name of the rule';
+COMMENT ON COLUMN fdw_guard.history_row.system_identifier IS 'of the cluster whose object it is, as in pg_control_system()';
+COMMENT ON COLUMN fdw_guard.history_row.object IS 'oid in that cluster, of a column that of its table; null for a rule and in a row that was restored from a dump';
+COMMENT ON COLUMN fdw_guard.history_row.column_number IS 'of a column';
+COMMENT ON COLUMN fdw_guard.history_row.attribute IS 'what of the object changed, as in table_state(), or option, constraint or trigger and its name; null for the object as a whole';
+COMMENT ON COLUMN fdw_guard.history_row.change IS 'create or drop of the object, add, set or drop of an attribute';
+COMMENT ON COLUMN fdw_guard.history_row.old IS 'before the change; a secret is ***';
+COMMENT ON COLUMN fdw_guard.history_row.new IS 'after the change; a secret is ***';
+COMMENT ON COLUMN fdw_guard.history_row.overridden_rule IS 'rules of mode deny that did not refuse the change, because of fdw_guard.enforcement';
+COMMENT ON COLUMN fdw_guard.history_row.override_reason IS 'fdw_guard.override_reason at that time';
+COMMENT ON COLUMN fdw_guard.history_row.statement IS 'the innermost statement, secrets as ***';
+
+CREATE INDEX history_row_object ON fdw_guard.history_row (object);
+CREATE INDEX history_row_identity ON fdw_guard.history_row (object_type, identity);
+
+CREATE FUNCTION fdw_guard.keep_history() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_keep_history';
+COMMENT ON FUNCTION fdw_guard.keep_history() IS 'refuses whoever would write history by hand';
+
+-- For each row too, because logical replication fires no trigger for statements.
+CREATE TRIGGER keep_rows BEFORE INSERT OR UPDATE OR DELETE ON fdw_guard.history_row
+    FOR EACH ROW EXECUTE FUNCTION fdw_guard.keep_history();
+ALTER TABLE fdw_guard.history_row ENABLE ALWAYS TRIGGER keep_rows;
+CREATE TRIGGER keep_table BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON fdw_guard.history_row
+    FOR EACH STATEMENT EXECUTE FUNCTION fdw_guard.keep_history();
+ALTER TABLE fdw_guard.history_row ENABLE ALWAYS TRIGGER keep_table;
+
+SELECT pg_catalog.pg_extension_config_dump('fdw_guard.history_row', '');
+
+CREATE FUNCTION fdw_guard.may_see_history(object_type text, system_identifier bigint, object oid) RETURNS boolean
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_may_see_history';
+COMMENT ON FUNCTION fdw_guard.may_see_history(text, bigint, oid) IS 'whether the caller may see what the options of that object were';
+
+CREATE VIEW fdw_guard.history AS
+    SELECT h.id, h.at, h.transaction_id, h.ord, h.session_role, h.acting_role, h.client_addr, h.application_name, h.tag,
+           h.form, h.object_type, h.identity, h.system_identifier, h.object, h.column_number, h.attribute, h.change,
+           CASE WHEN v.visible OR h.old OPERATOR(pg_catalog.=) '***' THEN h.old END AS old,
+           CASE WHEN v.visible OR h.new OPERATOR(pg_catalog.=) '***' THEN h.new END AS new,
+           h.overridden_rule, h.override_reason,
+           CASE WHEN v.visible THEN h.statement END AS statement
+    FROM fdw_guard.history_row h
+    CROSS JOIN LATERAL fdw_guard.may_see_history(h.object_type, h.system_identifier, h.object) v(visible);
+COMMENT ON VIEW fdw_guard.history IS 'who changed what, when and from where; values show to those who may see the object''s options';
+
+CREATE FUNCTION fdw_guard.undo(
+    object_type text, identity text, system_identifier bigint, object oid, column_number smallint,
+    attribute text, change text, old text, new text
+) RETURNS text[]
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_undo';
+COMMENT ON FUNCTION fdw_guard.undo IS 'the statements that undo one row of the history; an error says why there are none';
+
+CREATE FUNCTION fdw_guard.revert_plan(id uuid) RETURNS SETOF text
+    STABLE STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    h fdw_guard.history;
+BEGIN
+    SELECT * INTO h FROM fdw_guard.history r WHERE r.id = revert_plan.id;
+    IF NOT FOUND THEN
+        RAISE undefined_object USING MESSAGE = format('the history has no row %s', id);
+    END IF;
+    IF NOT fdw_guard.may_see_history(h.object_type, h.system_identifier, h.object) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('permission denied to see what the options of %s "%s" were', h.object_type, h.identity);
+    END IF;
+    RETURN QUERY SELECT unnest(fdw_guard.undo(
+        h.object_type, h.identity, h.system_identifier, h.object, h.column_number, h.attribute, h.change, h.old, h.new));
+END $$;
+COMMENT ON FUNCTION fdw_guard.revert_plan(uuid) IS 'the statements that revert() would run';
+
+CREATE FUNCTION fdw_guard.revert(id uuid) RETURNS SETOF text
+    STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN SELECT * FROM fdw_guard.revert_plan(id) LOOP
+        EXECUTE statement;
+        RETURN NEXT statement;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION fdw_guard.revert(uuid) IS 'undoes one recorded change, with the rights of the caller and through the rules; returns the statements';
+
+CREATE FUNCTION fdw_guard.object_now(
+    object_type text, identity text,
+    OUT system_identifier bigint, OUT object oid, OUT column_number integer
+) RETURNS SETOF record
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_object_now';
+COMMENT ON FUNCTION fdw_guard.object_now(text, text) IS 'the object that has that identity now, as the history names it';
+
+-- A line for each statement, and below it one for each attribute that it changed.
+CREATE FUNCTION fdw_guard.timeline(object_type text, identity text) RETURNS SETOF text
+    STABLE STRICT LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH known AS (
+        SELECT h.system_identifier, h.object, COALESCE(h.column_number, 0) AS column_number
+        FROM fdw_guard.history h
+        WHERE h.object_type = timeline.object_type AND h.identity = timeline.identity AND h.object IS NOT NULL
+        UNION
+        SELECT n.system_identifier, n.object, n.column_number
+        FROM fdw_guard.object_now(timeline.object_type, timeline.identity) n
+    ), life AS (
+        SELECT h.*, lag(h.at) OVER (ORDER BY h.at, h.transaction_id, h.ord) IS DISTINCT FROM h.at AS is_first
+        FROM fdw_guard.history h
+        WHERE (h.object_type = timeline.object_type AND h.identity = timeline.identity)
+           OR EXISTS (
+               SELECT FROM known k
+               WHERE k.system_identifier = h.system_identifier AND k.object = h.object
+                 AND (h.object_type = timeline.object_type AND COALESCE(h.column_number, 0) = k.column_number
+                      OR timeline.object_type = 'foreign table' AND h.object_type = 'foreign table column'))
+    )
+    SELECT line
+    FROM life l, LATERAL (VALUES
+        (1, CASE WHEN is_first THEN
+            concat(to_char(at, 'YYYY-MM-DD HH24:MI:SSOF'), '  ', acting_role,
+                   CASE WHEN session_role <> acting_role THEN ', logged in as ' || session_role END,
+                   ' from ' || client_addr, ' (' || NULLIF(application_name, '') || ')',
+                   ': ' || tag, ', overriding ' || overridden_rule, ' (' || override_reason || ')')
+        END),
+        (2, concat('    ',
+            CASE WHEN l.object_type <> timeline.object_type THEN 'column ' || l.identity || ' ' END,
+            CASE
+                WHEN attribute IS NULL AND change = 'create' THEN 'created'
+                WHEN attribute IS NULL THEN 'dropped'
+                WHEN change = 'add' THEN attribute || COALESCE(': ' || new, ' added')
+                WHEN change = 'drop' THEN attribute || ' dropped' || COALESCE(', was ' || old, '')
+                ELSE attribute || COALESCE(': ' || old || ' -> ' || new, ' set')
+            END))
+    ) AS lines(place, line)
+    WHERE line IS NOT NULL
+    ORDER BY at, transaction_id, ord, place;
+END;
+COMMENT ON FUNCTION fdw_guard.timeline(text, text) IS 'the life of one object as readable text, through renames';
+
+CREATE FUNCTION fdw_guard.shared_secrets(
+    OUT secret integer, OUT role text, OUT server text, OUT option text
+) RETURNS SETOF record
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_shared_secrets';
+COMMENT ON FUNCTION fdw_guard.shared_secrets() IS 'which user mappings hold the same secret, for superusers; equal numbers stand for equal secrets';
+
+CREATE FUNCTION fdw_guard.prune_history(older_than interval) RETURNS bigint
+    STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_prune_history';
+COMMENT ON FUNCTION fdw_guard.prune_history(interval) IS 'removes rows of the history that are older; returns how many';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- State: what the options are. Values show only to those who see them in pg_user_mappings, secrets to nobody.
@@ -623,11 +806,17 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.violations(json, text, text, name),
     fdw_guard.policy_schema(),
     fdw_guard.status(),
-    fdw_guard.delegate_of(oid)
+    fdw_guard.delegate_of(oid),
+    fdw_guard.may_see_history(text, bigint, oid),
+    fdw_guard.undo(text, text, bigint, oid, smallint, text, text, text, text),
+    fdw_guard.revert_plan(uuid),
+    fdw_guard.revert(uuid),
+    fdw_guard.object_now(text, text),
+    fdw_guard.timeline(text, text)
     TO PUBLIC;
 GRANT SELECT ON
     fdw_guard.servers, fdw_guard.user_mappings, fdw_guard.foreign_tables, fdw_guard.foreign_columns,
     fdw_guard.options, fdw_guard.guarded_wrappers
     TO PUBLIC;
 GRANT EXECUTE ON FUNCTION fdw_guard.policy(), fdw_guard.policy_check(), fdw_guard.pack_list() TO pg_monitor;
-GRANT SELECT ON fdw_guard.rule, fdw_guard.packs TO pg_monitor;
+GRANT SELECT ON fdw_guard.rule, fdw_guard.packs, fdw_guard.history TO pg_monitor;

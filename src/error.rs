@@ -1,5 +1,6 @@
 //! What can go wrong in a function of the extension. How PostgreSQL hears of it is said in [`crate::report`].
 
+use crate::ffi::history::HistoryError;
 use crate::ffi::plannable::Refusal;
 use crate::ffi::trial::Caught;
 use crate::lookup::Missing;
@@ -8,6 +9,7 @@ use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::pattern::PatternError;
 use fdw_guard_policy::redact::OutOfMemory;
 use fdw_guard_policy::rule::RuleError;
+use fdw_guard_policy::undo::UndoError;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -54,6 +56,9 @@ pub enum Error {
     PlanRewrites,
     #[error("plan() cannot be called during a parallel operation")]
     PlanInParallel,
+    /// Where hooks let everything pass, nobody sees what statements do.
+    #[error("plan() cannot be called in single-user mode or during pg_upgrade")]
+    PlanAside,
     #[error("lock_timeout is out of range")]
     LockTimeout,
     /// What a client or an administrator ended while a plan was made, in PostgreSQL's own words.
@@ -62,6 +67,20 @@ pub enum Error {
     /// An object that the caller names.
     #[error(transparent)]
     Missing(#[from] Missing),
+    #[error("fdw_guard.keep_history() is the trigger function of table fdw_guard.history_row and of nothing else")]
+    NotAHistoryTrigger,
+    /// The history is written by the library only.
+    #[error("only fdw_guard itself writes its history")]
+    HistoryIsKept,
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// A row of the history.
+    #[error("this change of {object_type} \"{identity}\" cannot be reverted: {reason}")]
+    CannotRevert { object_type: String, identity: String, reason: UndoError },
+    #[error("only superusers are told which secrets are the same")]
+    SecretsAreCompared,
+    #[error("{object_type} \"{identity}\" does not exist any more")]
+    RevertedIsGone { object_type: String, identity: String },
     /// A text of the user's is larger than what memory is left.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),

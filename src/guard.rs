@@ -8,11 +8,13 @@ use crate::error::Error;
 use crate::ffi::hooks::{Access, Catalog};
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
-use crate::ffi::statement::{Foretold, Named, NamedForm, Said};
+use crate::ffi::statement::{Foretold, Named, NamedForm, Said, Wording};
 use crate::ffi::{catalog, inside, scan, server, session};
+use crate::history::{self, Account};
 use crate::judge;
 use crate::planning;
 use crate::policy_in_force;
+use crate::report;
 use crate::scene::{Class, scene, scene_from_outside};
 use crate::settings::{self, CheckMode, Enforcement};
 use crate::touched::{How, Key, Subtransaction, Touch, Touched};
@@ -20,6 +22,8 @@ use fdw_guard_policy::form::Form;
 use fdw_guard_policy::model::{Attributes, ObjectType};
 use fdw_guard_policy::plan::Finding;
 use fdw_guard_policy::policy::Policy;
+use fdw_guard_policy::rule::Mode;
+use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::mem;
@@ -29,6 +33,7 @@ use std::mem;
 struct Frame {
     touched: Touched,
     named: Option<Named>,
+    wording: Option<Wording>,
     /// What was judged before the statement ran, and is not to be judged again.
     foretold: Option<(Class, Oid)>,
     /// The grants on wrappers and servers before it, where it may change them and a rule minds.
@@ -39,6 +44,8 @@ struct Frame {
 struct Open {
     frames: Vec<Frame>,
     waiting: Touched,
+    /// What was touched outside any frame, to be recorded then; the rest of what waits has been.
+    unrecorded: Touched,
 }
 
 impl Open {
@@ -51,15 +58,32 @@ impl Open {
         self.frames.last().is_some_and(|frame| frame.foretold == Some((key.class, key.oid)))
     }
 
-    /// Everything that was touched in this transaction and not judged yet.
+    /// Everything that was touched in this transaction and is not done with yet.
     fn all(&mut self) -> impl Iterator<Item = &mut Touched> {
-        self.frames.iter_mut().map(|frame| &mut frame.touched).chain([&mut self.waiting])
+        let waiting = [&mut self.waiting, &mut self.unrecorded];
+        self.frames.iter_mut().map(|frame| &mut frame.touched).chain(waiting)
+    }
+
+    /// Notes one more touch; says whether nothing of the object has to be looked at any more.
+    fn note_again(&mut self, key: Key, how: How) -> bool {
+        let is_outside = self.frames.is_empty();
+        let is_known = self.innermost().note_again(key, how);
+        is_known && (!is_outside || self.unrecorded.note_again(key, how))
+    }
+
+    fn add(&mut self, touch: Touch) {
+        if self.frames.is_empty() {
+            self.unrecorded.add(touch.clone());
+        }
+        self.innermost().add(touch);
     }
 }
 
 thread_local! {
     /// Never borrowed across a call into PostgreSQL, which may leave by an error and never give it back.
-    static OPEN: RefCell<Open> = const { RefCell::new(Open { frames: Vec::new(), waiting: Touched::NOTHING }) };
+    static OPEN: RefCell<Open> = const {
+        RefCell::new(Open { frames: Vec::new(), waiting: Touched::NOTHING, unrecorded: Touched::NOTHING })
+    };
 }
 
 fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
@@ -67,7 +91,7 @@ fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
 }
 
 /// The reports for a change that is judged before the statement runs.
-pub fn foretell(change: Option<Foretold>) -> Vec<Report> {
+pub fn foretell(change: Option<Foretold>, wording: Wording) -> Vec<Report> {
     if settings::enforcement() == Enforcement::Off {
         return Vec::new();
     }
@@ -80,7 +104,7 @@ pub fn foretell(change: Option<Foretold>) -> Vec<Report> {
     let scene = scene_from_outside(class, oid);
     let mut touched = Touched::default();
     touched.add(Touch { named: vec![NamedForm { form, column: None }], ..Touch::of(key, scene) });
-    judge::judge(&touched)
+    conclude(violations(&touched), &touched, Some(wording), |_| Ok(()))
 }
 
 fn object_of(change: Foretold) -> (Class, Oid) {
@@ -98,10 +122,11 @@ fn form_of(change: Foretold) -> Form {
 }
 
 /// A watched statement begins.
-pub fn open_frame(said: Said) {
+pub fn open_frame(said: Said, wording: Wording) {
     let grants = if said.may_grant && (planning::is_on() || grants_count()) { grants() } else { Vec::new() };
     let foretold = said.foretold.map(object_of);
-    with_open(|open| open.frames.push(Frame { touched: Touched::default(), named: said.named, foretold, grants }));
+    let frame = Frame { touched: Touched::default(), named: said.named, wording: Some(wording), foretold, grants };
+    with_open(|open| open.frames.push(frame));
 }
 
 /// The statement has failed: PostgreSQL undoes what it touched.
@@ -112,7 +137,7 @@ pub fn abandon_frame() {
 /// The statement has run: the reports to raise for it, warnings first.
 pub fn close_frame() -> Vec<Report> {
     let Some(frame) = with_open(|open| open.frames.pop()) else { return Vec::new() };
-    let Frame { mut touched, named, grants, .. } = frame;
+    let Frame { mut touched, named, wording, grants, .. } = frame;
     touched.say(named.as_ref().map(|named| named.forms.as_slice()).unwrap_or_default());
     add_named(&mut touched, named);
     add_granted(&mut touched, &grants);
@@ -123,15 +148,16 @@ pub fn close_frame() -> Vec<Report> {
         return Vec::new();
     }
     match settings::check_mode() {
-        CheckMode::Immediate => verdict(&touched),
+        CheckMode::Immediate => verdict(&touched, wording),
         CheckMode::Deferred => {
+            let reports = record_before_verdict(&touched, wording);
             with_open(|open| open.waiting.absorb(touched));
-            Vec::new()
+            reports
         }
     }
 }
 
-/// A statement of a plan has run: what it did is kept, and nothing is raised but what would end the session's policy.
+/// A statement of a plan has run: what it did is kept, and nothing is raised unless there is no policy to judge by.
 fn plan_frame(touched: Touched, grants: &[(Class, Oid, Attributes)]) -> Vec<Report> {
     server::command_counter_increment();
     let outcome = planning::note_changes(grants).and_then(|()| match settings::check_mode() {
@@ -195,8 +221,9 @@ fn grants() -> Vec<(Class, Oid, Attributes)> {
 }
 
 fn grants_count() -> bool {
-    settings::enforcement() != Enforcement::Off
-        && policy_in_force::policy().is_ok_and(|policy| policy.governs(&[Form::Grant, Form::Revoke]))
+    history::records()
+        || settings::enforcement() != Enforcement::Off
+            && policy_in_force::policy().is_ok_and(|policy| policy.governs(&[Form::Grant, Form::Revoke]))
 }
 
 /// The grants on a wrapper or a server now.
@@ -216,22 +243,29 @@ fn catalog_of(class: Class) -> Option<Oid> {
 /// The transaction is about to commit: the reports for all that has not been judged yet. Frames are open here when the
 /// commit comes from within a statement (CALL of a procedure that commits); they stay open, empty.
 pub fn before_commit() -> Vec<Report> {
-    let touched = with_open(|open| {
-        let mut touched = mem::take(&mut open.waiting);
-        open.frames.iter_mut().for_each(|frame| touched.absorb(mem::take(&mut frame.touched)));
-        touched
+    let (touched, unrecorded) = with_open(|open| {
+        let (mut touched, mut unrecorded) = (mem::take(&mut open.waiting), Vec::new());
+        unrecorded.push((mem::take(&mut open.unrecorded), None));
+        for frame in &mut open.frames {
+            let of_frame = mem::take(&mut frame.touched);
+            touched.absorb(of_frame.clone());
+            unrecorded.push((of_frame, frame.wording));
+        }
+        (touched, unrecorded)
     });
-    if touched.is_empty() { Vec::new() } else { verdict(&touched) }
+    if touched.is_empty() { Vec::new() } else { last_verdict(&touched, &unrecorded) }
 }
 
 /// Whether nothing has been touched in this transaction, as in almost every one.
 pub fn has_noted_nothing() -> bool {
-    OPEN.with_borrow(|open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty()))
+    let nothing = |open: &Open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty());
+    OPEN.with_borrow(nothing) && !history::has_written()
 }
 
 /// The transaction has ended. Frames stay: a procedure that rolls back goes on in the next transaction.
 pub fn forget_transaction() {
     with_open(|open| open.all().for_each(|touched| *touched = Touched::default()));
+    history::forget_transaction();
 }
 
 /// A subtransaction has ended; `heir` is its parent if it was released, None if it was rolled back.
@@ -247,15 +281,85 @@ pub fn depth() -> usize {
     with_open(|open| open.frames.len())
 }
 
-fn verdict(touched: &Touched) -> Vec<Report> {
+/// The reports for what a statement touched. If nothing is refused, it is recorded.
+fn verdict(touched: &Touched, wording: Option<Wording>) -> Vec<Report> {
     server::command_counter_increment();
-    judge::judge(touched)
+    conclude(violations(touched), touched, wording, |violations| Account::of(touched, wording).write(violations))
+}
+
+/// What a transaction touched that ends now, and what of it nobody has recorded.
+fn last_verdict(touched: &Touched, unrecorded: &[(Touched, Option<Wording>)]) -> Vec<Report> {
+    server::command_counter_increment();
+    conclude(violations(touched), touched, None, |violations| {
+        unrecorded.iter().try_for_each(|(touched, wording)| Account::of(touched, *wording).write(violations))
+    })
+}
+
+/// The reports for a verdict: if it refuses, first a line for the log, and else last what comes of recording.
+fn conclude(
+    violations: Result<Vec<Violation>, Error>,
+    touched: &Touched,
+    wording: Option<Wording>,
+    record: impl FnOnce(&[Violation]) -> Result<(), Error>,
+) -> Vec<Report> {
+    let violations = match violations {
+        Ok(violations) => violations,
+        Err(error) => return vec![error.into()],
+    };
+    let (told, recorded) = match refused_rule(&violations) {
+        Some(rule) => (refusal(rule, touched, wording, &violations), Ok(())),
+        None => (None, record(&violations)),
+    };
+    told.into_iter().chain(raised(violations)).chain(recorded.err().map(Report::from)).collect()
+}
+
+/// A statement whose verdict waits is recorded at once: if the verdict is no, PostgreSQL takes the record back with the
+/// rest. Of the rules only those that are overridden matter here.
+fn record_before_verdict(touched: &Touched, wording: Option<Wording>) -> Vec<Report> {
+    if !history::records() {
+        return Vec::new();
+    }
+    server::command_counter_increment();
+    let is_enforced = settings::enforcement() == Enforcement::On;
+    let overridden = if is_enforced { Vec::new() } else { violations(touched).unwrap_or_default() };
+    let recorded = Account::of(touched, wording).write(&overridden);
+    recorded.err().map(Report::from).into_iter().collect()
+}
+
+/// What all of it violates. Where nothing is enforced that is for the record only, and rules that cannot be read are none.
+fn violations(touched: &Touched) -> Result<Vec<Violation>, Error> {
+    match settings::enforcement() {
+        Enforcement::Off if history::records() => {
+            Ok(judge::judge(touched).map(|found| found.raised).unwrap_or_default())
+        }
+        Enforcement::Off => Ok(Vec::new()),
+        Enforcement::On | Enforcement::Warn => judge::judge(touched).map(|found| planning::keep_warnings(found.raised)),
+    }
+}
+
+fn raised(violations: Vec<Violation>) -> Vec<Report> {
+    match settings::enforcement() {
+        Enforcement::Off => Vec::new(),
+        enforcement => report::of_violations(violations, enforcement),
+    }
+}
+
+/// The line of the server log for a statement that is refused.
+fn refusal(rule: &str, touched: &Touched, wording: Option<Wording>, violations: &[Violation]) -> Option<Report> {
+    let is_told = settings::record_history() && !planning::is_on();
+    is_told.then(|| report::refusal(rule, &history::refusal(touched, wording, violations)))
+}
+
+/// The first rule that refuses.
+fn refused_rule(violations: &[Violation]) -> Option<&str> {
+    let denying = violations.iter().find(|violation| violation.mode == Mode::Deny);
+    denying.filter(|_| settings::enforcement() == Enforcement::On).map(|violation| violation.rule.as_str())
 }
 
 /// The running statement touches a row of a catalog: on the first touch of the object that the row belongs to, its state
 /// is taken as it was.
 pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
-    if settings::enforcement() == Enforcement::Off && !planning::is_on() {
+    if settings::enforcement() == Enforcement::Off && !history::records() && !planning::is_on() {
         return;
     }
     match (catalog, access) {
@@ -287,7 +391,8 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
 
 fn note(class: Class, oid: Oid, how: How) {
     let key = Key { class, oid, actor: session::current_role() };
-    let is_known = with_open(|open| open.foretells(key) || open.innermost().note_again(key, how));
+    let foretold = with_open(|open| open.foretells(key));
+    let is_known = (foretold && !history::records()) || with_open(|open| open.note_again(key, how));
     let is_new = how == How::Made;
     if is_known || !concerns(class, oid, is_new) {
         return;
@@ -302,8 +407,8 @@ fn note(class: Class, oid: Oid, how: How) {
     };
     planning::see(key, old.as_ref());
     let columns = how.column().into_iter().collect();
-    let touch = Touch { knows_inside, columns, aside: how == How::Aside, ..Touch::of(key, old) };
-    with_open(|open| open.innermost().add(touch));
+    let touch = Touch { knows_inside, columns, aside: how == How::Aside, foretold, ..Touch::of(key, old) };
+    with_open(|open| open.add(touch));
 }
 
 /// Whether there may be a rule on such objects, or on the columns of such tables.
@@ -312,14 +417,14 @@ fn counts(object_type: ObjectType) -> bool {
         policy.is_about(object_type)
             || object_type == ObjectType::ForeignTable && policy.is_about(ObjectType::ForeignTableColumn)
     };
-    policy_in_force::kept().is_none_or(|policy| is_about(&policy))
+    history::records() || policy_in_force::kept().is_none_or(|policy| is_about(&policy))
 }
 
 /// Whether a rule that judges the running statement may look inside tables. It will be one of those known now, unless the
 /// verdict waits: another session's rule binds this one from its next statement.
 fn inside_counts(class: Class) -> bool {
     let waits = settings::check_mode() == CheckMode::Deferred || with_open(|open| open.frames.is_empty());
-    class == Class::Relation && (waits || planning::is_on() || a_rule_may_look_inside())
+    class == Class::Relation && (waits || planning::is_on() || history::records() || a_rule_may_look_inside())
 }
 
 /// As far as the session knows.

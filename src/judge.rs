@@ -2,14 +2,12 @@
 
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
-use crate::ffi::raise::Report;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::NamedForm;
 use crate::ffi::{catalog, scan};
 use crate::guard;
 use crate::planning;
 use crate::policy_in_force;
-use crate::report;
 use crate::scene::{self, Class, Scene};
 use crate::settings::{self, Enforcement};
 use crate::touched::{Key, Touch, Touched};
@@ -24,14 +22,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::rc::Rc;
 
-/// The reports to raise for all that was touched, warnings first.
-pub fn judge(touched: &Touched) -> Vec<Report> {
-    match verdicts(touched) {
-        Ok(found) => report::of_violations(planning::keep_warnings(found.raised), settings::enforcement()),
-        Err(error) => vec![error.into()],
-    }
-}
-
 /// What all that was touched violates.
 #[derive(Default)]
 pub struct Verdicts {
@@ -40,19 +30,27 @@ pub struct Verdicts {
     pub standing: Vec<Violation>,
 }
 
+/// What is enforced of it.
+///
 /// # Errors
 /// When there is no policy to judge by.
 pub fn verdicts(touched: &Touched) -> Result<Verdicts, Error> {
-    if settings::enforcement() == Enforcement::Off {
-        return Ok(Verdicts::default());
-    }
+    if settings::enforcement() == Enforcement::Off { Ok(Verdicts::default()) } else { judge(touched) }
+}
+
+/// The same, whether it is enforced or not.
+///
+/// # Errors
+/// When there is no policy to judge by.
+pub fn judge(touched: &Touched) -> Result<Verdicts, Error> {
     let policy = policy_in_force::policy()?;
     if policy.rules().next().is_none() {
         return Ok(Verdicts::default());
     }
     let is_planned = planning::is_on();
     let mut judge = Judge { policy: &policy, touched, is_planned, actors: Vec::new(), verdicts: Verdicts::default() };
-    let changed: Vec<Changed> = touched.iter().filter_map(|touch| judge.touch(touch)).collect();
+    let judged = touched.iter().filter(|touch| !touch.foretold);
+    let changed: Vec<Changed> = judged.filter_map(|touch| judge.touch(touch)).collect();
     judge.below(&changed);
     Ok(judge.verdicts)
 }
@@ -73,11 +71,12 @@ impl Judge<'_> {
         let read = if inside_counts { scene::scene } else { scene::scene_from_outside };
         let now = read(touch.key.class, touch.key.oid);
         let (old, new) = (touch.old.as_ref(), now.as_ref());
-        if (old.is_none() && new.is_none()) || (touch.aside && nothing_happened(touch, old, new)) {
+        let knows_inside = touch.knows_inside && inside_counts;
+        if (old.is_none() && new.is_none()) || (touch.aside && nothing_happened(knows_inside, old, new)) {
             return None;
         }
         // A rule that nobody knew when the statement began does not bind it.
-        let inside_before = if touch.knows_inside { old } else { new };
+        let inside_before = if knows_inside { old } else { new };
         let columns = if inside_counts { paired_columns(inside_before, new) } else { Columns::new() };
         let mut forms = form::forms_between(object_of(old), object_of(new));
         let column_forms = forms_of_columns(touch, &forms, &columns);
@@ -208,6 +207,7 @@ pub type Columns = BTreeMap<i16, (Column, Column)>;
 /// A column on one side of a change; None where it is not there.
 pub type Column = Option<Rc<ObjectState>>;
 
+/// The columns of both sides.
 pub fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
     let mut pairs = Columns::new();
     for (number, column) in old.iter().flat_map(|scene| &scene.columns) {
@@ -220,9 +220,9 @@ pub fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
 }
 
 /// Whether an object beside which something was touched is as it was, or is gone.
-fn nothing_happened(touch: &Touch, old: Option<&Scene>, new: Option<&Scene>) -> bool {
+fn nothing_happened(knows_inside: bool, old: Option<&Scene>, new: Option<&Scene>) -> bool {
     match old.zip(new) {
-        Some((old, new)) if touch.knows_inside => old.is_as(new),
+        Some((old, new)) if knows_inside => old.is_as(new),
         Some((old, new)) => old.situation.object == new.situation.object,
         None => true,
     }

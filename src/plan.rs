@@ -17,6 +17,9 @@ pub fn plan(text: Source<'_>, lock_timeout: Option<i32>) -> Result<Plan, Error> 
     if server::is_in_parallel_mode() {
         return Err(Error::PlanInParallel);
     }
+    if server::stands_aside() {
+        return Err(Error::PlanAside);
+    }
     let recorder = Recorder::begin()?;
     let mut trial = Trial::begin(text, lock_timeout);
     let mut plan = Plan::default();

@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
-use crate::ffi::{catalog, held, rights, session};
+use crate::ffi::{catalog, held, rights, server, session};
 use crate::guard;
 use crate::judge::{self, Verdicts};
 use crate::policy_in_force;
@@ -53,8 +53,6 @@ struct Recording {
     kept: Kept,
     /// Those that statements of the plan have made.
     sequences: Vec<Oid>,
-    /// Identities of the user mappings that the planner may not see.
-    unseen: HashSet<String>,
 }
 
 thread_local! {
@@ -80,7 +78,6 @@ impl Recorder {
             known: HashSet::new(),
             kept: Kept::default(),
             sequences: Vec::new(),
-            unseen: HashSet::new(),
         };
         RECORDING.replace(Some(recording));
         Ok(Self(()))
@@ -145,9 +142,6 @@ pub fn see(key: Key, old: Option<&Scene>) {
     let unseen = is_unseen(key.class, key.oid, planner);
     let seen = Seen { class: key.class, oid: key.oid, old: old.cloned(), unseen };
     with(|recording| {
-        if let Some(old) = seen.old.as_ref().filter(|_| seen.unseen) {
-            recording.unseen.insert(old.situation.object.identity().to_owned());
-        }
         if recording.known.insert((seen.class, seen.oid.to_u32())) {
             recording.seen.push(seen);
         }
@@ -189,14 +183,20 @@ pub fn note_verdict(touched: &Touched) -> Result<(), Error> {
 pub fn findings(touched: &Touched) -> Result<Vec<Finding>, Error> {
     let Verdicts { raised, standing } = judge::verdicts(touched)?;
     let raised = raised.into_iter().filter_map(|violation| Finding::raised(violation, denies()));
-    let standing = standing.into_iter().filter(may_be_told).map(Finding::standing);
-    Ok(raised.chain(standing).collect())
+    // What was wrong with a user mapping shows what stands in it.
+    let unseen = unseen_mappings(touched);
+    let standing = standing.into_iter().filter(|violation| {
+        violation.object_type != ObjectType::UserMapping || !unseen.contains(violation.identity.as_str())
+    });
+    Ok(raised.chain(standing.map(Finding::standing)).collect())
 }
 
-/// What was wrong with a user mapping before shows what stands in it.
-fn may_be_told(standing: &Violation) -> bool {
-    let is_mapping = standing.object_type == ObjectType::UserMapping;
-    !is_mapping || with(|recording| !recording.unseen.contains(&standing.identity)).unwrap_or_default()
+/// Identities of the touched user mappings that the planner may not see, as they were and as they are.
+fn unseen_mappings(touched: &Touched) -> HashSet<String> {
+    let Some(planner) = with(|recording| recording.planner) else { return HashSet::new() };
+    let hidden = touched.iter().filter(|touch| is_unseen(touch.key.class, touch.key.oid, planner));
+    let sides = hidden.flat_map(|touch| [touch.old.clone(), scene::scene_from_outside(touch.key.class, touch.key.oid)]);
+    sides.flatten().map(|scene| scene.situation.object.identity().to_owned()).collect()
 }
 
 fn denies() -> bool {
@@ -225,6 +225,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     /// The object, and the columns of a table.
     fn tell(&self, seen: &Seen) -> Vec<ObjectChange> {
+        server::check_for_interrupts();
         let _scratch = Scratch::new();
         let now = scene::scene(seen.class, seen.oid);
         let (old, new) = (seen.old.as_ref(), now.as_ref());

@@ -6,11 +6,12 @@
 
 use crate::error::Error;
 use crate::ffi::checked_setting::No;
-use crate::ffi::server;
+use crate::ffi::{raise, server};
 use crate::policy_in_force;
-use crate::report;
+use crate::{report, settings};
 use fdw_guard_policy::document::{Document, DocumentError};
 use fdw_guard_policy::rule::{Rule, RuleError};
+use serde_json::json;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
@@ -87,6 +88,7 @@ pub fn check(name: &CStr) -> Result<(), No> {
 
 /// Puts what the last check read in force.
 pub fn assign(name: &CStr) {
+    let before = rules();
     STATE.with_borrow_mut(|state| {
         let checked = state.checked.take().filter(|loaded| *loaded.name == *name);
         let unchanged = checked.is_none() && state.in_force.as_ref().is_some_and(|loaded| *loaded.name == *name);
@@ -95,6 +97,26 @@ pub fn assign(name: &CStr) {
             state.generation += 1;
         }
     });
+    // Each process of the server reads the file for itself; the one that stands for all says so, once.
+    if server::is_postmaster() && settings::record_history() {
+        tell_changes(&before, &rules());
+    }
+}
+
+/// Tells the server log which rules a new file changes, by name: a rule of the file may hold a secret.
+fn tell_changes(before: &[Rule], after: &[Rule]) {
+    let named = |rules: &[Rule], name: &str| rules.iter().find(|rule| rule.name == name).cloned();
+    let without = |rules: &[Rule], others: &[Rule]| -> Vec<String> {
+        let missing = rules.iter().filter(|rule| named(others, &rule.name).is_none());
+        missing.map(|rule| rule.name.clone()).collect()
+    };
+    let differs = |rule: &&Rule| named(before, &rule.name).is_some_and(|known| known != **rule);
+    let changed: Vec<String> = after.iter().filter(differs).map(|rule| rule.name.clone()).collect();
+    let (made, dropped) = (without(after, before), without(before, after));
+    if !(made.is_empty() && dropped.is_empty() && changed.is_empty()) {
+        let told = json!({ "create": made, "drop": dropped, "set": changed }).to_string();
+        raise::say(&[report::policy_file_changed(&told)]);
+    }
 }
 
 /// Whether the file that the setting names is in force, or there is none.

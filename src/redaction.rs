@@ -233,6 +233,12 @@ fn copy_of(text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
     Ok(copy)
 }
 
+/// The statement as it can be kept: `***` for each secret, whatever else is hidden or not.
+pub fn with_stars(statement: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
+    let found = find(statement, Kind::Statement)?;
+    if found.is_empty() { Ok(None) } else { found.with_stars(statement).map(Some) }
+}
+
 /// A text of a log line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Field {

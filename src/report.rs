@@ -13,6 +13,7 @@ use fdw_guard_policy::effective::Origin;
 use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::suggest::nearest;
+use fdw_guard_policy::undo::UndoError;
 use fdw_guard_policy::violation::{self, Violation, ViolationKind};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
 
@@ -39,6 +40,10 @@ impl Report {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    fn with_hint_if(self, hint: Option<&str>) -> Self {
+        Self { hint: hint.map(str::to_owned), ..self }
+    }
+
     fn with_detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
@@ -54,6 +59,23 @@ pub fn loaded_too_early(order: &LoadOrder) -> Report {
     )
     .with_detail("The text of a statement reaches them before the values of secret options are hidden in it.")
     .with_hint(order.hint())
+}
+
+/// A statement was refused; `account` says who wanted to change what.
+pub fn refusal(rule: &str, account: &str) -> Report {
+    Report {
+        constraint: Some(rule.to_owned()),
+        ..Report::new(
+            Level::Log,
+            Code::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("rule \"{rule}\" refused a change: {account}"),
+        )
+    }
+}
+
+/// Another policy file is in force.
+pub fn policy_file_changed(told: &str) -> Report {
+    Report::new(Level::Log, Code::ERRCODE_SUCCESSFUL_COMPLETION, format!("the policy file has changed rules: {told}"))
 }
 
 /// The reports for all violations of a statement: log lines and warnings one by one, and one error for all denials.
@@ -108,7 +130,7 @@ impl From<Error> for Report {
                     .with_detail(format!("{fault}."))
                     .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
             },
-            Error::NotATrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+            Error::NotATrigger | Error::NotAHistoryTrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
             Error::NoGrantOnRules { verb } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Membership in pg_write_all_data is not enough to write rules.")
                 .with_hint(format!("GRANT {verb} ON fdw_guard.rule to the role that writes rules.")),
@@ -143,7 +165,7 @@ impl From<Error> for Report {
                 .with_hint("Nothing was run. A plan is made of what creates, alters or drops foreign-data wrappers, servers, user mappings and foreign tables."),
             Error::PlanRewrites => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
                 .with_detail("The statement reaches a table that is not foreign, and would write its rows anew."),
-            Error::PlanWithinPlan | Error::PlanInParallel => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+            Error::PlanWithinPlan | Error::PlanInParallel | Error::PlanAside => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
             Error::LockTimeout => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
                 .with_hint("It may be from 0, which waits without end, to 24 days."),
             Error::Interrupted(caught) => {
@@ -156,6 +178,17 @@ impl From<Error> for Report {
             Error::TrialAndName => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
                 .with_hint("Leave out \"rule\" to ask about a rule in force, or \"rule_name\" to try one."),
             Error::Missing(missing) => missing_object(missing),
+            Error::HistoryIsKept => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+                .with_hint("SELECT fdw_guard.prune_history(older_than) removes old rows."),
+            Error::History(_) => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE).with_hint(
+                "Make the extension anew; a superuser can SET fdw_guard.record_history = off until then.",
+            ),
+            Error::CannotRevert { reason, .. } => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+                .with_hint_if(matches!(reason, UndoError::ChangedSince).then_some(
+                    "Revert the later change first: fdw_guard.timeline(object_type, identity) shows the changes of an object.",
+                )),
+            Error::SecretsAreCompared => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE),
+            Error::RevertedIsGone { .. } => report(Code::ERRCODE_UNDEFINED_OBJECT),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
                 .with_detail("Secrets in the text of the statement could not be hidden."),
             Error::NotMember { .. } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)

@@ -16,7 +16,7 @@ pub enum Enforcement {
     /// They raise a WARNING and let it pass: for trying rules out.
     #[name = c"warn"]
     Warn,
-    /// No rule is read. A superuser's way past a rule, and the fastest one.
+    /// They do nothing, and are read only to tell the history which of them are overridden. A superuser's way past a rule.
     #[name = c"off"]
     Off,
 }
@@ -37,6 +37,8 @@ static ENFORCEMENT: GucSetting<Enforcement> = GucSetting::<Enforcement>::new(Enf
 static CHECK_MODE: GucSetting<CheckMode> = GucSetting::<CheckMode>::new(CheckMode::Immediate);
 static POLICY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static REDACT: GucSetting<bool> = GucSetting::<bool>::new(true);
+static RECORD_HISTORY: GucSetting<bool> = GucSetting::<bool>::new(true);
+static OVERRIDE_REASON: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static EXPLAIN: GucSetting<bool> = GucSetting::<bool>::new(true);
 /// Set by the functions of guarded wrappers, and read from these: a session's own value means nothing. They may be set by
 /// everybody because PostgreSQL sets them for whoever calls such a function.
@@ -87,7 +89,7 @@ pub fn define() {
     GucRegistry::define_enum_guc(
         c"fdw_guard.enforcement",
         c"What rules of mode deny do: refuse the statement, warn, or nothing.",
-        c"Only a superuser can change it; off is tested before any rule is read.",
+        c"Only a superuser can change it; with off, rules are read for the history only.",
         &ENFORCEMENT,
         GucContext::Suset,
         GucFlags::default(),
@@ -125,6 +127,22 @@ pub fn define() {
         GucFlags::default(),
     );
     GucRegistry::define_bool_guc(
+        c"fdw_guard.record_history",
+        c"Whether changes of foreign objects and of rules are written to fdw_guard.history.",
+        c"Off for what nobody will ask about, such as a restore. Only a superuser can change it.",
+        &RECORD_HISTORY,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"fdw_guard.override_reason",
+        c"Why rules are overridden, for fdw_guard.history.",
+        c"It is kept with each change that fdw_guard.enforcement lets pass although a rule of mode deny forbids it.",
+        &OVERRIDE_REASON,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
         c"fdw_guard.explain",
         c"Whether EXPLAIN names the delegate and the user mapping of a guarded wrapper.",
         c"Off where the output must be that of the delegate.",
@@ -157,6 +175,17 @@ pub fn check_mode() -> CheckMode {
 /// Whether secrets are hidden in the server log, in statistics and from other extensions.
 pub fn redact() -> bool {
     REDACT.get()
+}
+
+/// Whether changes are written to the history.
+pub fn record_history() -> bool {
+    RECORD_HISTORY.get()
+}
+
+/// Why rules are overridden; None if nothing is said.
+pub fn override_reason() -> Option<String> {
+    let reason = OVERRIDE_REASON.get().map(|reason| text::from_bytes(reason.to_bytes()));
+    reason.filter(|reason| !reason.is_empty())
 }
 
 /// Whether EXPLAIN says more of a guarded wrapper than its delegate does.

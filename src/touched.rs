@@ -46,6 +46,8 @@ pub struct Touch {
     /// The forms that the statement names of whatever table, of which those that reach down to partitions and heirs are
     /// this one's too; None if it was touched by more than one statement, or by none.
     pub said: Option<Rc<[NamedForm]>>,
+    /// It was judged before the statement ran, and is recorded only.
+    pub foretold: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
     pub subtransaction: Subtransaction,
 }
@@ -78,8 +80,8 @@ impl Touch {
     pub fn of(key: Key, old: Option<Scene>) -> Self {
         let subtransaction = session::subtransaction();
         let columns = BTreeSet::from([0]);
-        let (knows_inside, named, aside, grants) = (false, Vec::new(), false, None);
-        Self { key, old, knows_inside, columns, named, aside, grants, said: None, subtransaction }
+        let (knows_inside, named, aside, grants, foretold) = (false, Vec::new(), false, None, false);
+        Self { key, old, knows_inside, columns, named, aside, grants, said: None, foretold, subtransaction }
     }
 }
 

@@ -199,7 +199,8 @@ fn counts(all: &[&Value], required: &BTreeSet<&str>) -> Why {
         return Some(format!("minProperties {least} is more than maxProperties {most}."));
     }
     let names = quoted_list(required.iter().copied());
-    (required.len() as u64 > most).then(|| format!("{names} are required, and maxProperties is {most}."))
+    let verb = if required.len() == 1 { "is" } else { "are" };
+    (required.len() as u64 > most).then(|| format!("{names} {verb} required, and maxProperties is {most}."))
 }
 
 /// The only values that `const`, `enum` or the type leave.

@@ -1,5 +1,6 @@
 //! All rules in force, and their verdict on a change.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -13,7 +14,6 @@ use crate::index::Index;
 use crate::model::{ObjectType, Situation};
 use crate::rule::{Mode, Rule};
 use crate::secret::{Secrecy, SecretOptions};
-use crate::standing::Asked;
 use crate::survey::Survey;
 use crate::view::View;
 use crate::violation::Violation;
@@ -88,7 +88,8 @@ impl Policy {
         let Some(new) = change.new.as_ref().filter(|_| change.old.is_some()) else { return Vec::new() };
         let is_raised =
             |found: &Violation| raised.iter().any(|other| other.rule == found.rule && other.option == found.option);
-        self.standing(Asked::All, new, session).into_iter().filter(|found| !is_raised(found)).collect()
+        let as_it_is = Change { old: None, new: Some(new.clone()), forms: BTreeSet::new(), touched: true };
+        self.evaluate(&as_it_is, session).into_iter().filter(|found| !is_raised(found)).collect()
     }
 
     /// Whether any rule on that type of object depends on the state of what stands above it.

@@ -2,8 +2,8 @@
 
 use crate::ffi::function::sql_functions;
 use crate::functions::{
-    delegates, effective, get_ddl, options, packs, plan, policy, policy_check, rules, set_options, state, status,
-    violations,
+    delegates, effective, get_ddl, history, options, packs, plan, policy, policy_check, revert, rules, set_options,
+    shared_secrets, state, status, violations,
 };
 use crate::wrapper::entry;
 
@@ -20,6 +20,12 @@ sql_functions! {
     call: fdw_guard_foreign_table_options, pg_finfo_fdw_guard_foreign_table_options => options::foreign_table_options;
     call: fdw_guard_column_options, pg_finfo_fdw_guard_column_options => options::column_options;
     call: fdw_guard_effective_options, pg_finfo_fdw_guard_effective_options => effective::effective_options;
+    call_trigger: fdw_guard_keep_history, pg_finfo_fdw_guard_keep_history => history::keep_history;
+    call: fdw_guard_may_see_history, pg_finfo_fdw_guard_may_see_history => history::may_see_history;
+    call: fdw_guard_undo, pg_finfo_fdw_guard_undo => revert::undo;
+    call: fdw_guard_object_now, pg_finfo_fdw_guard_object_now => revert::object_now;
+    call: fdw_guard_shared_secrets, pg_finfo_fdw_guard_shared_secrets => shared_secrets::shared_secrets;
+    call: fdw_guard_prune_history, pg_finfo_fdw_guard_prune_history => history::prune_history;
     call: fdw_guard_table_state, pg_finfo_fdw_guard_table_state => state::table_state;
     call: fdw_guard_plan, pg_finfo_fdw_guard_plan => plan::plan;
     call: fdw_guard_explain_plan, pg_finfo_fdw_guard_explain_plan => plan::explain_plan;

@@ -34,7 +34,9 @@ impl Source<'_> {
 pub enum Value {
     Null,
     Boolean(bool),
+    SmallInteger(i16),
     Integer(i32),
+    BigInteger(i64),
     Oid(Oid),
     /// `text` or `json`, which are stored alike.
     Text(String),
@@ -140,6 +142,21 @@ impl Call {
     /// The `integer` argument at that place, None if it is null.
     pub fn integer(&self, place: usize) -> Option<i32> {
         self.datum(place).map(|datum| datum.value() as i32)
+    }
+
+    /// The `smallint` argument at that place, None if it is null.
+    pub fn small_integer(&self, place: usize) -> Option<i16> {
+        self.datum(place).map(|datum| datum.value() as i16)
+    }
+
+    /// The `bigint` argument at that place, None if it is null.
+    pub fn big_integer(&self, place: usize) -> Option<i64> {
+        self.datum(place).map(|datum| datum.value() as i64)
+    }
+
+    /// The argument of a type that is passed by reference and that Rust does not know, None if it is null.
+    pub fn reference(&self, place: usize) -> Option<Datum> {
+        self.datum(place)
     }
 
     /// The `boolean` argument at that place, None if it is null.
@@ -284,11 +301,14 @@ unsafe fn put_row(result: *mut pg_sys::ReturnSetInfo, row: &[Value]) {
     crate::ffi::server::check_for_interrupts();
 }
 
-fn datum_of(value: &Value) -> (Datum, bool) {
+/// The value in the current memory context, and whether it is null.
+pub fn datum_of(value: &Value) -> (Datum, bool) {
     match value {
         Value::Null => (Datum::null(), true),
         Value::Boolean(boolean) => (Datum::from(*boolean), false),
+        Value::SmallInteger(integer) => (Datum::from(*integer), false),
         Value::Integer(integer) => (Datum::from(*integer), false),
+        Value::BigInteger(integer) => (Datum::from(*integer), false),
         Value::Oid(oid) => (Datum::from(*oid), false),
         Value::Text(text) => (text_datum(text), false),
         Value::Statement(text) => (text_datum_of(text::to_server_name(text)), false),

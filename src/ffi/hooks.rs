@@ -4,7 +4,7 @@
 //! Whatever owns memory happens in the functions of [`crate::guard`], each inside [`raise::guarded`].
 
 use crate::ffi::raise::Report;
-use crate::ffi::statement::Said;
+use crate::ffi::statement::{Said, Wording};
 use crate::ffi::{handing, inside, log, raise, scan, server, statement};
 use crate::{guard, planning};
 use pgrx::pg_sys::{self, Oid};
@@ -94,14 +94,15 @@ unsafe extern "C-unwind" fn process_utility(
             server::accept_invalidation_messages();
             handing::learn_names();
         });
+        let wording = Wording::of(statement, query_string);
         if statement::must_be_foretold(tree) {
-            let reports = raise::guarded(|| reports_for_postgres(guard::foretell(statement::foretold(tree))));
+            let reports = raise::guarded(|| reports_for_postgres(guard::foretell(statement::foretold(tree), wording)));
             raise::raise(reports);
         }
         if statement::says_more(tree) {
-            raise::guarded(|| guard::open_frame(statement::said(tree)));
+            raise::guarded(|| guard::open_frame(statement::said(tree), wording));
         } else {
-            guard::open_frame(Said::default());
+            guard::open_frame(Said::default(), wording);
         }
         if raise::catches_error(run) {
             guard::abandon_frame();

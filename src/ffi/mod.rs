@@ -11,6 +11,7 @@ pub mod exports;
 pub mod function;
 pub mod handing;
 pub mod held;
+pub mod history;
 pub mod hooks;
 pub mod inside;
 pub mod kept;

@@ -10,7 +10,6 @@ use serde_json::Value;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::{CStr, c_int};
-use std::ptr;
 
 const SCHEMA: &CStr = c"fdw_guard";
 const TABLE: &CStr = c"rule";
@@ -76,6 +75,11 @@ unsafe extern "C-unwind" fn relation_changed(_argument: Datum, relation: Oid) {
     }
 }
 
+/// Changes whenever a table or a schema may have got another name.
+pub fn name_changes() -> u64 {
+    NAME_CHANGES.get()
+}
+
 /// Changes whenever the rules of the table may have changed.
 pub fn generation() -> u64 {
     GENERATION.get()
@@ -96,20 +100,31 @@ pub fn table() -> Option<Oid> {
 }
 
 fn find_table() -> Oid {
+    find_by_name(TABLE)
+}
+
+/// The table of that name in our schema; invalid if there is none.
+pub fn find_by_name(table: &CStr) -> Oid {
     // SAFETY: system cache look-ups by name; with missing_ok an unknown name is InvalidOid.
     unsafe {
         let schema = pg_sys::get_namespace_oid(SCHEMA.as_ptr(), true);
-        if schema == Oid::INVALID { schema } else { pg_sys::get_relname_relid(TABLE.as_ptr(), schema) }
+        if schema == Oid::INVALID { schema } else { pg_sys::get_relname_relid(table.as_ptr(), schema) }
     }
 }
 
 /// Whether the table is the extension's own, and not somebody's who took its name where the extension is not.
-fn is_ours(table: Oid) -> bool {
-    // SAFETY: catalog look-ups by oid and name.
-    unsafe {
-        let extension = pg_sys::get_extension_oid(EXTENSION.as_ptr(), true);
-        extension != Oid::INVALID && pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table) == extension
-    }
+pub fn is_ours(table: Oid) -> bool {
+    let extension = extension();
+    // SAFETY: a catalog look-up by oid.
+    let of_table = || unsafe { pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table) };
+    extension.is_some_and(|extension| of_table() == extension)
+}
+
+/// The extension in this database.
+pub fn extension() -> Option<Oid> {
+    // SAFETY: a catalog look-up by name; with missing_ok an unknown name is InvalidOid.
+    let extension = unsafe { pg_sys::get_extension_oid(EXTENSION.as_ptr(), true) };
+    (extension != Oid::INVALID).then_some(extension)
 }
 
 /// All rules of the table, as the latest commit and the own transaction left them. A row that cannot be read, because
@@ -129,9 +144,15 @@ pub enum Event {
     /// A row is about to be written.
     Writing(Written),
     /// A row has been written, and other triggers have had their say.
-    HasWritten(Written),
-    /// A row goes, or all of them do.
+    HasWritten {
+        old: Option<Written>,
+        new: Written,
+    },
+    /// A row is about to go.
     Removing(HeapTuple),
+    HasRemoved(Written),
+    /// All rows are about to go.
+    Truncating,
 }
 
 /// A row that is written.
@@ -158,10 +179,15 @@ pub fn event(call: &Call) -> Result<Event, Error> {
         match (operation, trigger.tg_event & (before | row)) {
             (pg_sys::TRIGGER_EVENT_INSERT, when) if when == before | row => Ok(Event::Writing(written(old))),
             (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == before | row => Ok(Event::Writing(written(new))),
-            (pg_sys::TRIGGER_EVENT_INSERT, when) if when == row => Ok(Event::HasWritten(written(old))),
-            (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == row => Ok(Event::HasWritten(written(new))),
+            (pg_sys::TRIGGER_EVENT_INSERT, when) if when == row => {
+                Ok(Event::HasWritten { old: None, new: written(old) })
+            }
+            (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == row => {
+                Ok(Event::HasWritten { old: Some(written(old)), new: written(new) })
+            }
             (pg_sys::TRIGGER_EVENT_DELETE, when) if when == before | row => Ok(Event::Removing(old)),
-            (pg_sys::TRIGGER_EVENT_TRUNCATE, when) if when == before => Ok(Event::Removing(ptr::null_mut())),
+            (pg_sys::TRIGGER_EVENT_DELETE, when) if when == row => Ok(Event::HasRemoved(written(old))),
+            (pg_sys::TRIGGER_EVENT_TRUNCATE, when) if when == before => Ok(Event::Truncating),
             _ => Err(Error::NotATrigger),
         }
     }
@@ -193,6 +219,11 @@ impl Written {
         let row = self.row();
         let trusted = row.boolean("trusted").unwrap_or(true) && is_superuser();
         Ok(Rule { trusted, ..row.rule()? })
+    }
+
+    /// The rule as it stands in the row; None if that cannot be read.
+    pub fn standing(&self) -> Option<Rule> {
+        self.row().rule().ok()
     }
 
     /// Whether the row says that its rule is trusted.

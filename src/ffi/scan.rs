@@ -130,6 +130,12 @@ impl Row {
         (!is_null).then_some(datum)
     }
 
+    /// Where this version of the row stands.
+    pub fn tuple_id(&self) -> pg_sys::ItemPointerData {
+        // SAFETY: the tuple is one of a table's.
+        unsafe { (*self.tuple).t_self }
+    }
+
     /// Where this version of the row stands: its block's number, in two halves, and its place there.
     pub fn place(&self) -> (u16, u16, u16) {
         // SAFETY: the tuple is one of a table's.

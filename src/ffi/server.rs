@@ -16,6 +16,12 @@ pub fn is_preloading() -> bool {
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }
 }
 
+/// Whether this is the process that starts all others, with the server running.
+pub fn is_postmaster() -> bool {
+    // SAFETY: reads variables of this process.
+    unsafe { pg_sys::IsPostmasterEnvironment && !pg_sys::IsUnderPostmaster && !is_preloading() }
+}
+
 /// Lets Ctrl-C and timeouts end a long evaluation.
 pub fn check_for_interrupts() {
     pgrx::check_for_interrupts!();

@@ -2,7 +2,7 @@
 
 use crate::ffi::{catalog, names, server, text, tuple};
 use fdw_guard_policy::evaluate::Session;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
@@ -54,11 +54,17 @@ impl Actor {
     }
 }
 
-/// The client's address; None for a Unix socket and for a process without a client.
+/// The client's address, an `inet`; None for a Unix socket and for a process without a client.
+pub fn client_address() -> Option<Datum> {
+    // SAFETY: the function is PostgreSQL's own and takes no argument; a null answer is None.
+    unsafe { pgrx::direct_function_call_as_datum(pg_sys::inet_client_addr, &[]) }
+}
+
+/// The same as text.
 fn client_addr() -> Option<String> {
-    // SAFETY: both functions are PostgreSQL's own, called with the arguments that they take; a null answer is None.
+    // SAFETY: the function is PostgreSQL's own, called with the argument that it takes.
     unsafe {
-        let address = pgrx::direct_function_call_as_datum(pg_sys::inet_client_addr, &[])?;
+        let address = client_address()?;
         let text = pgrx::direct_function_call_as_datum(pg_sys::network_host, &[Some(address)])?;
         Some(tuple::text_of(text))
     }

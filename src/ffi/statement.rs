@@ -1,9 +1,10 @@
 //! What a statement's parse tree says: whether it can reach SQL/MED objects, and what it leaves no trace of.
 
 use crate::ffi::{text, version};
+use crate::redaction;
 use fdw_guard_policy::form::Form;
 use pgrx::pg_sys::{self, AlterTableType, NodeTag, ObjectType, Oid};
-use std::ffi::c_int;
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
 /// Whether the statement is watched as one of its own.
@@ -48,6 +49,69 @@ pub struct Said {
     /// Grants may change, and nothing is touched when they do.
     pub may_grant: bool,
     pub foretold: Option<Foretold>,
+}
+
+/// Characters that are kept of a statement, which stands in every row that it writes: as many as pg_stat_activity shows.
+const LONGEST: usize = 1024;
+
+/// A running statement as its sender wrote it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wording {
+    text: *const c_char,
+    location: c_int,
+    length: c_int,
+    tag: pg_sys::CommandTag::Type,
+}
+
+impl Wording {
+    /// # Safety
+    /// `statement` is the planned statement that PostgreSQL gave to the hook, `text` null or the C string that came with
+    /// it. Both live until the statement has ended, the statement itself perhaps no longer.
+    pub unsafe fn of(statement: *const pg_sys::PlannedStmt, text: *const c_char) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (location, length) = ((*statement).stmt_location, (*statement).stmt_len);
+            Self { text, location, length, tag: pg_sys::CreateCommandTag((*statement).utilityStmt) }
+        }
+    }
+
+    /// As PostgreSQL reports it when it has succeeded, for example `ALTER SERVER`.
+    pub fn tag(&self) -> String {
+        // SAFETY: each tag has a name, a constant.
+        unsafe { text::from_server(pg_sys::GetCommandTagName(self.tag)) }
+    }
+
+    /// The statement, without others that were sent with it and with `***` for each secret, cut if it is long. To be asked
+    /// for until the statement has ended.
+    pub fn without_secrets(&self) -> String {
+        if self.text.is_null() {
+            return String::new();
+        }
+        // SAFETY: the text lives as long as the statement.
+        let whole = unsafe { CStr::from_ptr(self.text) }.to_bytes();
+        let own = self.own_part(whole);
+        match redaction::with_stars(own) {
+            Ok(None) => cut(own),
+            Ok(Some(hidden)) => cut(&hidden),
+            Err(_) => "***".to_owned(),
+        }
+    }
+
+    /// The place of a statement that fills the text is told as -1, the length of the last one as 0 (`PlannedStmt`).
+    fn own_part<'t>(&self, whole: &'t [u8]) -> &'t [u8] {
+        let rest = usize::try_from(self.location).ok().and_then(|start| whole.get(start..)).unwrap_or(whole);
+        let length = usize::try_from(self.length).ok().filter(|length| *length > 0);
+        length.and_then(|length| rest.get(..length)).unwrap_or(rest).trim_ascii()
+    }
+}
+
+/// The text of the first bytes, whole characters.
+fn cut(statement: &[u8]) -> String {
+    let text = text::from_bytes(statement.get(..4 * LONGEST + 4).unwrap_or(statement));
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
 }
 
 /// The forms that an ALTER TABLE names: one that changes nothing leaves no trace.
@@ -136,7 +200,11 @@ pub unsafe fn said(tree: *mut pg_sys::Node) -> Said {
                 Said { may_grant, ..Said::default() }
             }
             // GRANT may stand within CREATE SCHEMA.
-            NodeTag::T_DropOwnedStmt | NodeTag::T_CreateSchemaStmt => Said { may_grant: true, ..Said::default() },
+            NodeTag::T_CreateSchemaStmt => {
+                let elements = (*tree.cast::<pg_sys::CreateSchemaStmt>()).schemaElts;
+                Said { may_grant: !elements.is_null(), ..Said::default() }
+            }
+            NodeTag::T_DropOwnedStmt => Said { may_grant: true, ..Said::default() },
             _ => Said::default(),
         }
     }

@@ -125,6 +125,25 @@ fn or_current_user(user: Oid) -> Oid {
     if user == Oid::INVALID { unsafe { pg_sys::GetUserId() } } else { user }
 }
 
+/// Enters a new row into every index of its table. 16 gave the function an argument for updates.
+///
+/// # Safety
+/// `result` has its indexes open, and the row in the slot has just been written.
+pub unsafe fn insert_index_tuples(
+    result: *mut pg_sys::ResultRelInfo,
+    slot: *mut pg_sys::TupleTableSlot,
+    state: *mut pg_sys::EState,
+) {
+    let (no, nobody, none) = (false, ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        pg_sys::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none);
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none, no);
+    }
+}
+
 /// What pg_stat_activity shows of the running statement beside its text. 18 added the plan's.
 #[derive(Clone, Copy)]
 pub struct StatementIds {

@@ -84,9 +84,7 @@ fn match_all(policy: &Policy, actor: &Actor, object_type: ObjectType, unmatched:
     }
     let mut walk = Walk::new(route, "fdw_guard.policy_check");
     while let Some(matched) = walk.step(|_, _| true, |situation| policy.matching(&situation, actor)) {
-        for position in &matched {
-            unmatched.remove(position);
-        }
+        unmatched.retain(|position, _| !matched.contains(position));
         if !is_wanted(unmatched) {
             return;
         }
@@ -100,17 +98,18 @@ fn matches_nothing(position: usize, rule: &Rule) -> Finding {
     Finding { position, kind: Kind::MatchesNothing, detail, hint: hint.flatten() }
 }
 
-/// Gives the names that there are.
-type Names = fn() -> Vec<String>;
+/// A field of patterns, what has the names, and all of those.
+type Named = (&'static str, &'static str, fn() -> Vec<String>);
+
+const NAMED: &[Named] = &[
+    ("wrapper", "foreign-data wrapper", names::of_wrappers),
+    ("server", "server", names::of_servers),
+    ("role", "role", roles_and_public),
+];
 
 /// A name without wildcards that nothing has, and the one that may have been meant.
 fn missing_name(rule: &Rule) -> Option<(String, Option<String>)> {
-    let fields: [(&str, &str, Names); 3] = [
-        ("wrapper", "foreign-data wrapper", names::of_wrappers),
-        ("server", "server", names::of_servers),
-        ("role", "role", roles_and_public),
-    ];
-    fields.into_iter().find_map(|(field, what, known)| {
+    NAMED.iter().find_map(|(field, what, known)| {
         let literal = literal_names(rule, field);
         let known = if literal.is_empty() { return None } else { known() };
         let name = literal.iter().all(|name| !known.contains(name)).then(|| literal.first()).flatten()?;

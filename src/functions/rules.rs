@@ -2,31 +2,45 @@
 
 use crate::error::Error;
 use crate::ffi::function::{Call, Value};
-use crate::ffi::rules::{Event, event};
+use crate::ffi::rules::{self, Event, event};
+use crate::history;
 use crate::policy_in_force;
 use crate::report;
 use fdw_guard_policy::pattern::PatternList;
 use fdw_guard_policy::rule::{Mode, Notice, Rule};
 use pgrx::pg_sys::HeapTuple;
+use std::ptr;
 
 /// The trigger on the table of rules: refuses what is not valid, before a row is written and, because another trigger may
 /// have changed it meanwhile, after.
 pub fn check_rule(call: &Call) -> Result<HeapTuple, Error> {
     match event(call)? {
         Event::Removing(row) => Ok(row),
+        Event::HasRemoved(row) => {
+            history::record_rules(&[(row.standing(), None)], "DELETE")?;
+            Ok(row.tuple())
+        }
+        Event::Truncating => {
+            // Rules that cannot be read are no reason to keep them.
+            let rules = rules::table().and_then(|table| rules::read(table).ok()).unwrap_or_default();
+            let removed: Vec<_> = rules.into_iter().map(|rule| (Some(rule), None)).collect();
+            history::record_rules(&removed, "TRUNCATE TABLE")?;
+            Ok(ptr::null_mut())
+        }
         Event::Writing(row) => {
             let rule = row.rule()?;
             check(&rule)?.iter().for_each(|notice| call.notice(report::notice_on_rule(&rule.name, notice)));
             Ok(row.with_trusted(rule.trusted))
         }
-        Event::HasWritten(row) => {
+        Event::HasWritten { old, new: row } => {
             let rule = row.rule()?;
             check(&rule)?;
-            if row.says_trusted() == rule.trusted {
-                Ok(row.tuple())
-            } else {
-                Err(Error::NotTrusted { rule: rule.name })
+            if row.says_trusted() != rule.trusted {
+                return Err(Error::NotTrusted { rule: rule.name });
             }
+            let tag = if old.is_some() { "UPDATE" } else { "INSERT" };
+            history::record_rules(&[(old.and_then(|old| old.standing()), Some(rule))], tag)?;
+            Ok(row.tuple())
         }
     }
 }

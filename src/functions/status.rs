@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
+use crate::ffi::history::{self, History};
 use crate::ffi::{self, catalog, hooks, rules, server};
 use crate::functions::delegates;
 use crate::functions::rules::is_in_force;
@@ -20,7 +21,8 @@ struct Protection {
 }
 
 pub fn status(_call: &Call) -> Result<Answer<'_>, Error> {
-    let protections = [loading(), enforcement(), check_mode(), table()?, file(), order(), log(), others(), guards()];
+    let protections =
+        [loading(), enforcement(), check_mode(), table()?, file(), order(), log(), others(), record(), guards()];
     Ok(Answer::rows(protections.map(|protection| {
         vec![
             Value::from(protection.name),
@@ -51,7 +53,7 @@ fn enforcement() -> Protection {
     let (active, detail) = match settings::enforcement() {
         Enforcement::On => (true, "rules of mode deny refuse the statement"),
         Enforcement::Warn => (false, "rules of mode deny only warn"),
-        Enforcement::Off => (false, "no rule is read"),
+        Enforcement::Off => (false, "rules refuse nothing"),
     };
     Protection {
         name: "rules are enforced",
@@ -157,6 +159,22 @@ fn others() -> Protection {
             "those that were loaded before fdw_guard see statements without secrets".into()
         },
         hint: if !redacts { Some(REDACT.into()) } else { seen.then(|| order.hint()) },
+    }
+}
+
+fn record() -> Protection {
+    let (on, history) = (settings::record_history(), history::find());
+    Protection {
+        name: "changes are recorded",
+        active: on && matches!(history, History::Table(_)),
+        detail: if !on {
+            "fdw_guard.record_history is off".into()
+        } else if history == History::Lost {
+            "the table fdw_guard.history_row is missing: foreign objects cannot be changed".into()
+        } else {
+            "in fdw_guard.history".into()
+        },
+        hint: (!on).then(|| "RESET fdw_guard.record_history, or set it to on.".into()),
     }
 }
 

@@ -5,8 +5,10 @@
 pub enum Setup {
     /// PostgreSQL without fdw_guard.
     Bare,
-    /// Twenty rules on the mapping and twenty on the table.
+    /// Twenty rules on the mapping and twenty on the table, and no history.
     Twenty,
+    /// The same, and every change is recorded.
+    Recorded,
     /// The same and 980 more of each on other servers.
     Thousand,
     /// PostgreSQL without fdw_guard, the same twenty written as event triggers.
@@ -19,14 +21,15 @@ pub enum Setup {
 
 impl Setup {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Bare, Self::Twenty, Self::Thousand, Self::Triggers, Self::Delegates, Self::Wrappers];
+    pub const ALL: [Self; 7] =
+        [Self::Bare, Self::Twenty, Self::Recorded, Self::Thousand, Self::Triggers, Self::Delegates, Self::Wrappers];
 
     /// The name of its database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
             Self::Twenty => "twenty",
+            Self::Recorded => "recorded",
             Self::Thousand => "thousand",
             Self::Triggers => "triggers",
             Self::Delegates => "delegates",
@@ -38,8 +41,9 @@ impl Setup {
     pub fn scripts(self) -> &'static [&'static str] {
         match self {
             Self::Bare => &["objects.sql"],
-            Self::Twenty => &["objects.sql", "rules.sql"],
-            Self::Thousand => &["objects.sql", "rules.sql", "more_rules.sql"],
+            Self::Twenty => &["objects.sql", "rules.sql", "no_history.sql"],
+            Self::Recorded => &["objects.sql", "rules.sql"],
+            Self::Thousand => &["objects.sql", "rules.sql", "more_rules.sql", "no_history.sql"],
             Self::Triggers => &["objects.sql", "event_trigger.sql"],
             Self::Delegates => &["delegates.sql", "far_and_files.sql"],
             Self::Wrappers => &["guarded_wrappers.sql", "far_and_files.sql"],
@@ -48,7 +52,7 @@ impl Setup {
 
     /// Whether its server has fdw_guard preloaded.
     pub fn is_guarded(self) -> bool {
-        matches!(self, Self::Twenty | Self::Thousand | Self::Wrappers)
+        matches!(self, Self::Twenty | Self::Recorded | Self::Thousand | Self::Wrappers)
     }
 
     /// What shows that it is what it should be: a rule that does not hold would be a fast one, and so would be a scan
@@ -56,7 +60,7 @@ impl Setup {
     pub fn checks(self) -> Vec<Check> {
         match self {
             Self::Bare => BAD_CHANGES.map(Check::Taken).into(),
-            Self::Twenty | Self::Thousand | Self::Triggers => BAD_CHANGES.map(Check::Refused).into(),
+            Self::Twenty | Self::Recorded | Self::Thousand | Self::Triggers => BAD_CHANGES.map(Check::Refused).into(),
             Self::Delegates | Self::Wrappers => [FILE_SCAN, FAR_SCAN].map(|scan| Check::Counts(scan, ROWS)).into(),
         }
     }
@@ -134,6 +138,7 @@ const fn guarded(name: &'static str, statements: &'static [&'static str]) -> Mea
 }
 
 const LOADED: &[Setup] = &[Setup::Bare, Setup::Twenty];
+const RECORDED: &[Setup] = &[Setup::Bare, Setup::Recorded];
 const MANY_RULES: &[Setup] = &[Setup::Bare, Setup::Thousand];
 
 /// Every measure.
@@ -144,7 +149,9 @@ pub const MEASURES: &[Measure] = &[
     ratio("pgbench -S", &["SELECT abalance FROM bench_accounts WHERE aid = {n}"], LOADED, 1.01),
     ratio("ALTER USER MAPPING, 20 rules", MAPPING, LOADED, 1.10),
     ratio("ALTER USER MAPPING, 20 of 1,000", MAPPING, MANY_RULES, 1.10),
+    ratio("ALTER USER MAPPING, 20, history", MAPPING, RECORDED, 1.30),
     ratio("ALTER FOREIGN TABLE, 20 rules", TABLE, LOADED, 1.10),
+    ratio("ALTER FOREIGN TABLE, 20, history", TABLE, RECORDED, 1.30),
     ratio("ALTER FOREIGN TABLE, 20 of 1,000", TABLE, MANY_RULES, 1.10),
     added("added to a mapping by plpgsql", MAPPING),
     added("added to a table by plpgsql", TABLE),

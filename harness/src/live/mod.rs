@@ -12,6 +12,7 @@ mod forms;
 mod frames;
 mod get_ddl;
 mod guarded;
+mod history;
 mod load_order;
 mod loading;
 mod locked_out;
@@ -63,6 +64,7 @@ fn all() -> Vec<LiveTest> {
         frames::TESTS,
         get_ddl::TESTS,
         guarded::TESTS,
+        history::TESTS,
         load_order::TESTS,
         loading::TESTS,
         locked_out::TESTS,

@@ -37,6 +37,7 @@ pub const TESTS: &[LiveTest] = &[
         run: only_a_superuser_can_switch_its_rules_off,
     },
     LiveTest { name: "policy_file::it_may_constrain_a_secret", run: it_may_constrain_a_secret },
+    LiveTest { name: "policy_file::another_one_is_one_line_of_the_log", run: another_one_is_one_line_of_the_log },
 ];
 
 /// Stands in every bad file: the setting may be pointed at a file of any kind.
@@ -90,6 +91,23 @@ impl Home {
     fn log_after(&self, before: usize) -> String {
         self.cluster.log_text().get(before..).unwrap_or_default().to_owned()
     }
+}
+
+fn another_one_is_one_line_of_the_log(cluster: &Cluster) -> Result<()> {
+    let home = Home::open(cluster, "policy-file-told")?;
+    let database = home.database()?;
+    let _idle = [database.connect()?, database.connect()?];
+    let before = home.cluster.log_text().len();
+    home.write(forbidding("other"))?;
+    home.cluster.reload()?;
+    let is_in_force = || database.connect().and_then(|mut client| refuses(&mut client, "other")).unwrap_or_default();
+    wait_until("put the new policy file in force", is_in_force)?;
+    home.cluster.reload()?;
+    wait_until("reload again", || home.log_after(before).matches("received SIGHUP").count() == 2)?;
+    let log = home.log_after(before);
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("policy file has changed rules")).collect();
+    same("lines", lines.len(), 1)?;
+    contains(&lines.concat(), r#"{"create":["no_other"],"drop":["no_frozen"],"set":[]}"#)
 }
 
 /// A document with a rule that forbids a wrapper of that name.

@@ -1,6 +1,7 @@
 //! Which names of options are secret, wherever a text has them: the text does not tell which wrapper it is about.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use regex::Regex;
 
@@ -13,6 +14,9 @@ use crate::survey::Survey;
 /// No name of an option that anybody knows is as long.
 const LONGEST: usize = 256;
 
+/// Most names of which the answer is kept.
+const MOST: usize = 1000;
+
 /// A snapshot, which does not change.
 #[derive(Debug, Clone)]
 pub struct Names {
@@ -22,13 +26,15 @@ pub struct Names {
     secret_patterns: Vec<Regex>,
     /// Whether a name of which nothing is said is secret on every object.
     silence_is_secret: bool,
+    /// What the patterns say of names that were asked for.
+    asked: RefCell<HashMap<String, bool>>,
 }
 
 impl Names {
     /// Nothing is known: every option's value is a secret.
     pub fn unknown() -> Self {
         let (said, secret_patterns) = (BTreeMap::new(), Vec::new());
-        Self { named: SecretOptions::all(), said, secret_patterns, silence_is_secret: true }
+        Self { named: SecretOptions::all(), said, secret_patterns, silence_is_secret: true, asked: RefCell::default() }
     }
 
     /// What the setting and the embedded packs say; what neither names is a secret everywhere, as the database's own rules
@@ -110,7 +116,21 @@ impl Names {
     }
 
     fn is_named_secret(&self, option: &str) -> bool {
-        self.named.matches(option) || self.secret_patterns.iter().any(|names| names.is_match(option))
+        let asked = self.asked.try_borrow().ok().and_then(|asked| asked.get(option).copied());
+        asked.unwrap_or_else(|| {
+            let is_secret =
+                self.named.matches(option) || self.secret_patterns.iter().any(|names| names.is_match(option));
+            self.remember(option, is_secret);
+            is_secret
+        })
+    }
+
+    fn remember(&self, option: &str, is_secret: bool) {
+        let Ok(mut asked) = self.asked.try_borrow_mut() else { return };
+        if asked.len() >= MOST {
+            asked.clear();
+        }
+        asked.insert(option.to_owned(), is_secret);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Secrets that are known, found again wherever they are quoted.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::OutOfMemory;
 
@@ -16,7 +17,7 @@ const STARS: &[u8] = b"***";
 /// Values to hide wherever else they stand.
 #[derive(Debug, Default)]
 pub struct Secrets {
-    values: Vec<Vec<u8>>,
+    values: HashSet<Vec<u8>>,
     /// There were more than can be kept.
     overflown: bool,
 }
@@ -24,7 +25,7 @@ pub struct Secrets {
 impl Secrets {
     /// Adds one.
     pub fn add(&mut self, value: &[u8]) -> Result<(), OutOfMemory> {
-        if value.is_empty() || value == STARS || self.values.iter().any(|known| known == value) {
+        if value.is_empty() || value == STARS || self.overflown || self.values.contains(value) {
             return Ok(());
         }
         if self.values.len() >= MOST {
@@ -35,7 +36,7 @@ impl Secrets {
         copy.try_reserve_exact(value.len()).map_err(|_| OutOfMemory)?;
         copy.extend_from_slice(value);
         self.values.try_reserve(1).map_err(|_| OutOfMemory)?;
-        self.values.push(copy);
+        self.values.insert(copy);
         Ok(())
     }
 

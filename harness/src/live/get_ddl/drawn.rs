@@ -85,7 +85,14 @@ const TYPES: [(&str, &str, &str); 8] = [
 
 /// Foreign tables of every descent, with whatever can be in them.
 pub fn tables(random: &mut Random, major: u32, count: usize) -> Vec<String> {
-    (0..count).flat_map(|number| table(random, major, number)).collect()
+    let parent = format!(
+        "CREATE FOREIGN TABLE shop.parent (\"Own\" date, p1_text text COLLATE \"C\", id integer, CONSTRAINT parent_check \
+         CHECK (id <> 4)) SERVER ddl_one {}",
+        options(random)
+    );
+    let default = "CREATE FOREIGN TABLE shop.rest PARTITION OF shop.parted DEFAULT SERVER ddl_one".to_owned();
+    let tables = (0..count).flat_map(|number| table(random, major, number));
+    [parent].into_iter().chain(tables).chain([default]).collect()
 }
 
 fn table(random: &mut Random, major: u32, number: usize) -> Vec<String> {
@@ -94,7 +101,7 @@ fn table(random: &mut Random, major: u32, number: usize) -> Vec<String> {
     let server = random.one_of(&SERVERS[..3]).copied().unwrap_or_default();
     let on_server = format!("SERVER {} {}", quote_ident(server), options(random));
     let own = columns(random, major);
-    let mut statements = match number % 6 {
+    let mut statements = match number % 8 {
         1 => inherited(random, &name, &own, "shop.p1", &on_server),
         2 => inherited(random, &name, &own, "shop.p1, \"Odd Schema\".p2", &on_server),
         3 => vec![
@@ -113,9 +120,17 @@ fn table(random: &mut Random, major: u32, number: usize) -> Vec<String> {
             format!("ALTER TABLE shop.parted ATTACH PARTITION {name} FOR VALUES IN ({number}, {})", number + 1000),
             format!("COMMENT ON COLUMN {name}.v IS 'of a partition'"),
         ],
+        6 => vec![
+            // Columns that are its own and its parent's, from a parent that is a foreign table itself.
+            format!(
+                "CREATE FOREIGN TABLE {name} ({own} p1_text text COLLATE \"C\" DEFAULT 'both', id integer, \
+                 \"Name\" text) INHERITS (shop.parent) {on_server}"
+            ),
+            format!("COMMENT ON CONSTRAINT parent_check ON {name} IS 'inherited'"),
+        ],
         _ => vec![format!("CREATE FOREIGN TABLE {name} ({own} id integer, \"Name\" text) {on_server}")],
     };
-    if number % 6 != 5 {
+    if number % 8 != 5 {
         statements.extend(changes(random, major, &name, number));
     }
     statements.extend(owning(random, &name));

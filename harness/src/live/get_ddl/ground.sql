@@ -15,7 +15,11 @@ CREATE TABLE shop.p1 (
     CONSTRAINT p1_check CHECK (shop.positive(p1_id)),
     CONSTRAINT p1_alone CHECK (p1_id < 1000) NO INHERIT
 );
-CREATE TABLE "Odd Schema".p2 (p1_id integer DEFAULT 7, "P2 X" numeric);
+CREATE TABLE "Odd Schema".p2 (
+    p1_id integer DEFAULT 7,
+    "P2 X" numeric,
+    "P2 G" numeric GENERATED ALWAYS AS (1.5) STORED
+);
 CREATE TABLE shop.parted (
     k integer NOT NULL,
     v text DEFAULT 'parent',

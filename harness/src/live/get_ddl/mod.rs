@@ -30,11 +30,19 @@ const ROLES: &str = "DO $$ DECLARE name text; BEGIN
         IF to_regrole(quote_ident(name)) IS NULL THEN EXECUTE format('CREATE ROLE %I', name); END IF;
     END LOOP; END $$";
 
+/// Seeds of what is drawn.
+const SEEDS: std::ops::Range<u64> = 20..22;
+
 fn objects_are_the_same_again(cluster: &Cluster) -> Result<()> {
+    SEEDS.into_iter().try_for_each(|seed| same_again(cluster, seed).with_context(|| format!("seed {seed}")))
+}
+
+fn same_again(cluster: &Cluster, seed: u64) -> Result<()> {
     let (first, second) = (ground(cluster, "get_ddl_first")?, ground(cluster, "get_ddl_second")?);
     let mut source = first.connect()?;
-    let mut random = Random::new(20);
-    for statement in drawn::objects(&mut random).into_iter().chain(drawn::tables(&mut random, first.major(), TABLES)) {
+    let mut random = Random::new(seed);
+    let objects = drawn::objects(&mut random);
+    for statement in objects.into_iter().chain(drawn::tables(&mut random, first.major(), TABLES)) {
         source.batch_execute(&statement).with_context(|| statement.clone())?;
     }
     let mut target = second.connect()?;

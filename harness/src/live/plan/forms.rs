@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use postgres::Client;
+use postgres::{Client, Statement};
 
 use crate::cluster::Cluster;
 use crate::live::forms::major_of;
-use crate::live::forms::row::Way;
+use crate::live::forms::row::{COLUMN, ObjectType, SERVER, TABLE, USER_MAPPING, WRAPPER, Way};
 use crate::live::forms::stage::Stage;
 use crate::live::forms::table;
 use crate::live::same;
@@ -50,49 +50,88 @@ const REFUSED: [&str; 15] = [
     "IMPORT FOREIGN SCHEMA",
 ];
 
-/// Of all ways about this many have a plan; fewer would mean that something is refused that should not be.
-const LEAST: usize = 250;
-
 /// What a parent that has rows of its own is known by.
 const INHERITING: &str = "INHERITS (parent)";
 
-pub fn a_plan_says_what_running_the_statement_then_changes(cluster: &Cluster) -> Result<()> {
-    let stage = Stage::make(cluster, "plan_forms", true)?;
-    let mut client = stage.connect()?;
+pub fn of_wrappers_servers_and_mappings(cluster: &Cluster) -> Result<()> {
+    says_what_then_changes(cluster, "plan_forms_above", &[WRAPPER, SERVER, USER_MAPPING])
+}
+
+pub fn of_tables(cluster: &Cluster) -> Result<()> {
+    says_what_then_changes(cluster, "plan_forms_tables", &[TABLE])
+}
+
+pub fn of_columns(cluster: &Cluster) -> Result<()> {
+    says_what_then_changes(cluster, "plan_forms_columns", &[COLUMN])
+}
+
+/// A plan says what running the statement then changes, and leaves neither change nor lock.
+fn says_what_then_changes(cluster: &Cluster, name: &str, object_types: &[ObjectType]) -> Result<()> {
+    let stage = Stage::make(cluster, name, true)?;
+    let mut session = Session::new(stage.connect()?)?;
     let (mut tried, mut faults) = (BTreeSet::new(), Vec::new());
-    for row in table::rows() {
+    for row in table::rows().iter().filter(|row| object_types.contains(&row.object_type)) {
         let ways = row.ways.iter().chain(&row.lookalikes);
         let known = ways.filter(|way| way.majors.contains(&major_of(cluster)) && way.removal.is_none());
         for way in known.filter(|way| tried.insert((way.before.clone(), way.statement.clone()))) {
-            let outcome = try_one(&mut client, way);
-            client.batch_execute("ROLLBACK")?;
+            let outcome = session.try_one(way);
+            session.client.batch_execute("ROLLBACK")?;
             faults.extend(outcome.err().map(|error| format!("{}; {}: {error:#}", way.before, way.statement)));
         }
     }
     ensure!(faults.is_empty(), "{} of {}:\n{}", faults.len(), tried.len(), faults.join("\n"));
-    ensure!(tried.len() > LEAST, "only {} ways", tried.len());
+    ensure!(session.compared > tried.len() / 2, "only {} of {} ways have a plan", session.compared, tried.len());
     Ok(())
 }
 
-fn try_one(client: &mut Client, way: &Way) -> Result<()> {
-    client.batch_execute(&format!("BEGIN; {}", way.before))?;
-    let (before, locks) = (world(client)?, locks(client)?);
-    client.batch_execute("SAVEPOINT planned")?;
-    let planned = match planned(client, way) {
-        Err(error) if is_refusal(&error) => {
-            client.batch_execute("ROLLBACK TO planned")?;
-            ensure!(may_be_refused(&way.statement), "{error:#}");
-            None
+/// A connection, and how many plans were held against what the statement then did.
+struct Session {
+    client: Client,
+    facts: Statement,
+    compared: usize,
+}
+
+impl Session {
+    fn new(mut client: Client) -> Result<Self> {
+        let facts = client.prepare(FACTS)?;
+        Ok(Self { client, facts, compared: 0 })
+    }
+
+    fn try_one(&mut self, way: &Way) -> Result<()> {
+        self.client.batch_execute(&format!("BEGIN; {}", way.before))?;
+        let (before, locks) = (self.world()?, locks(&mut self.client)?);
+        self.client.batch_execute("SAVEPOINT planned")?;
+        let planned = match planned(&mut self.client, way) {
+            Err(error) if is_refusal(&error) => {
+                self.client.batch_execute("ROLLBACK TO planned")?;
+                ensure!(may_be_refused(&way.statement), "{error:#}");
+                None
+            }
+            planned => planned?,
+        };
+        same("the catalogs after the plan", self.world()?, before.clone())?;
+        same("the locks after the plan", self::locks(&mut self.client)?, locks)?;
+        let Some(planned) = planned else { return Ok(()) };
+        self.client.batch_execute(&way.statement)?;
+        self.compared += 1;
+        let tells_grants = planned.iter().any(|(_, _, attribute, ..)| attribute.starts_with("grant "));
+        let changed = changes(&before, &self.world()?, tells_grants || is_about_grants(&way.statement));
+        same("what the plan said", planned, changed)
+    }
+
+    fn world(&mut self) -> Result<World> {
+        self.client.batch_execute("SET LOCAL search_path = pg_catalog")?;
+        let rows = self.client.query(&self.facts, &[]);
+        self.client.batch_execute("SET LOCAL search_path TO DEFAULT")?;
+        let mut world = World::new();
+        for row in rows? {
+            let object = world.entry((row.get("class"), row.get("oid"), row.get("sub"))).or_default();
+            object.object_type = row.get("object_type");
+            object.identity = row.get("identity");
+            object.attributes.insert(row.get("attribute"), row.get("value"));
         }
-        planned => planned?,
-    };
-    same("the catalogs after the plan", world(client)?, before.clone())?;
-    same("the locks after the plan", self::locks(client)?, locks)?;
-    let Some(planned) = planned else { return Ok(()) };
-    client.batch_execute(&way.statement)?;
-    let tells_grants = planned.iter().any(|(_, _, attribute, ..)| attribute.starts_with("grant "));
-    let changed = changes(&before, &world(client)?, tells_grants || is_about_grants(&way.statement));
-    same("what the plan said", planned, changed)
+        Ok(world)
+    }
 }
 
 /// The owner's own grants change with the owner, and no plan tells of that.
@@ -142,20 +181,6 @@ fn planned(client: &mut Client, way: &Way) -> Result<Option<BTreeSet<Change>>> {
         !is_derived && (attribute.is_empty() || !whole.contains(&(object_type.clone(), identity.clone())))
     });
     Ok(Some(changes))
-}
-
-fn world(client: &mut Client) -> Result<World> {
-    client.batch_execute("SET LOCAL search_path = pg_catalog")?;
-    let rows = client.query(FACTS, &[]);
-    client.batch_execute("SET LOCAL search_path TO DEFAULT")?;
-    let mut world = World::new();
-    for row in rows? {
-        let object = world.entry((row.get("class"), row.get("oid"), row.get("sub"))).or_default();
-        object.object_type = row.get("object_type");
-        object.identity = row.get("identity");
-        object.attributes.insert(row.get("attribute"), row.get("value"));
-    }
-    Ok(world)
 }
 
 /// What a look at the catalogs and the transaction itself do not hold.

@@ -1,5 +1,6 @@
 //! `plan` and `explain_plan`: they tell what would come of statements, and leave nothing behind.
 
+mod beside;
 mod forms;
 mod rights;
 mod session;
@@ -14,9 +15,11 @@ use crate::fields::expect_error;
 
 pub const TESTS: &[LiveTest] = &[
     LiveTest {
-        name: "plan::says_what_running_the_statement_then_changes",
-        run: forms::a_plan_says_what_running_the_statement_then_changes,
+        name: "plan::says_what_then_changes_of_wrappers_servers_and_mappings",
+        run: forms::of_wrappers_servers_and_mappings,
     },
+    LiveTest { name: "plan::says_what_then_changes_of_tables", run: forms::of_tables },
+    LiveTest { name: "plan::says_what_then_changes_of_columns", run: forms::of_columns },
     LiveTest { name: "plan::verdicts_are_those_of_the_statement", run: verdicts_are_those_of_the_statement },
     LiveTest { name: "plan::stops_where_the_statements_would", run: it_stops_where_the_statements_would },
     LiveTest { name: "plan::postgresqls_own_errors_are_rows", run: postgresqls_own_errors_are_rows },
@@ -32,6 +35,11 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "plan::a_cancel_and_a_timeout_are_raised", run: session::a_cancel_and_a_timeout_are_raised },
     LiveTest { name: "plan::leaves_the_session_as_it_was", run: session::it_leaves_the_session_as_it_was },
     LiveTest { name: "plan::can_be_made_anywhere", run: session::it_can_be_made_anywhere },
+    LiveTest {
+        name: "plan::pg_stat_statements_counts_none_of_its_statements",
+        run: beside::pg_stat_statements_counts_none_of_its_statements,
+    },
+    LiveTest { name: "plan::a_standby_refuses_what_a_plan_tries", run: beside::a_standby_refuses_what_a_plan_tries },
     LiveTest { name: "plan::hundreds_leave_nothing_behind", run: session::hundreds_leave_nothing_behind },
 ];
 

@@ -1,12 +1,14 @@
-//! Random options become random others.
+//! Random options become random others, and as a plan of it says.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use postgres::Client;
+use postgres::types::ToSql;
 
 use super::{KINDS, Kind, same, stage};
 use crate::cluster::Cluster;
+use crate::database::{quote_ident, quote_literal};
 use crate::random::Random;
 
 /// Times that the options of each kind of object are set.
@@ -36,11 +38,44 @@ pub fn any_options_become_any_others(cluster: &Cluster) -> Result<()> {
 fn one_round(client: &mut Client, kind: &Kind, random: &mut Random) -> Result<()> {
     let old = stored(client, kind)?;
     let (desired, new) = drawn(&old, random);
+    let expected_changes = expected(kind, &old, &new, &desired);
+    let planned = planned(client, kind, &expected_changes, &desired)?;
     let told = set(client, kind, &desired)?;
     same("options", stored(client, kind)?, new.clone())?;
-    same("rows", told, expected(kind, &old, &new, &desired))?;
+    same("rows", changes(&told), expected_changes)?;
+    // What is set to the value that it has is no change to a plan.
+    let differing = told.into_iter().filter(|(option, ..)| old.get(option) != new.get(option)).collect::<Vec<_>>();
+    same("the plan", planned, differing)?;
     let again = set(client, kind, &desired)?;
-    same("rows when it is done again", again, expected(kind, &new, &new, &desired))
+    same("rows when it is done again", changes(&again), expected(kind, &new, &new, &desired))
+}
+
+/// Option, change, old value and new one.
+type Told = (String, String, Option<String>, Option<String>);
+
+fn changes(told: &[Told]) -> Vec<(String, String)> {
+    told.iter().map(|(option, change, ..)| (option.clone(), change.clone())).collect()
+}
+
+/// What a plan says of the one ALTER that makes these changes.
+fn planned(
+    client: &mut Client,
+    kind: &Kind,
+    changes: &[(String, String)],
+    desired: &BTreeMap<String, Option<String>>,
+) -> Result<Vec<Told>> {
+    let element = |(option, change): &(String, String)| {
+        let value = desired.get(option).cloned().flatten().map(|value| quote_literal(&value)).unwrap_or_default();
+        format!("{change} {} {value}", quote_ident(option))
+    };
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let elements: Vec<String> = changes.iter().map(element).collect();
+    let statement = format!("{} OPTIONS ({})", kind.alter, elements.join(", "));
+    let query =
+        "SELECT substr(attribute, 8), change, old, new FROM fdw_guard.plan($1) ORDER BY attribute COLLATE \"C\"";
+    rows(client, query, &[&statement]).context(statement)
 }
 
 fn stored(client: &mut Client, kind: &Kind) -> Result<Options> {
@@ -65,13 +100,16 @@ fn drawn(old: &Options, random: &mut Random) -> (BTreeMap<String, Option<String>
     (desired, new)
 }
 
-/// Option and change of each row.
-fn set(client: &mut Client, kind: &Kind, desired: &BTreeMap<String, Option<String>>) -> Result<Vec<(String, String)>> {
+fn set(client: &mut Client, kind: &Kind, desired: &BTreeMap<String, Option<String>>) -> Result<Vec<Told>> {
     let names: Vec<&String> = desired.keys().collect();
     let values: Vec<&Option<String>> = desired.values().collect();
-    let query = format!("SELECT option, change FROM fdw_guard.{}jsonb_object($1::text[], $2::text[]))", kind.call);
-    let rows = client.query(&query, &[&names, &values])?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let query = format!("SELECT * FROM fdw_guard.{}jsonb_object($1::text[], $2::text[]))", kind.call);
+    rows(client, &query, &[&names, &values])
+}
+
+fn rows(client: &mut Client, query: &str, arguments: &[&(dyn ToSql + Sync)]) -> Result<Vec<Told>> {
+    let rows = client.query(query, arguments)?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect())
 }
 
 /// One row for each difference, and for each secret that is written.

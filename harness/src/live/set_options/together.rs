@@ -294,6 +294,36 @@ fn wait_for_lock(client: &mut Client, pid: i32) -> Result<()> {
     wait_until("make the session wait", waits)
 }
 
+/// Calls that fail, caught within one transaction again and again, leave neither memory nor locks behind.
+pub fn failures_leave_nothing(cluster: &Cluster) -> Result<()> {
+    let database = stage(cluster, "set_options_failures")?;
+    database.execute(
+        "SELECT fdw_guard.add_rule('numbers', 'server', 'a', maximum => 9);
+         CREATE PROCEDURE fail(times integer) LANGUAGE plpgsql AS $$ BEGIN
+             FOR number IN 1..times LOOP
+                 BEGIN
+                     PERFORM fdw_guard.set_server_options('s', '{\"a\": 10}');
+                     RAISE 'not refused';
+                 EXCEPTION WHEN fdw_invalid_attribute_value THEN
+                     NULL;
+                 END;
+             END LOOP;
+         END $$",
+    )?;
+    let mut client = database.connect()?;
+    let memory = "SELECT sum(total_bytes)::bigint FROM pg_backend_memory_contexts";
+    client.batch_execute("CALL fail(100)")?;
+    let before: i64 = client.query_one(memory, &[])?.get(0);
+    client.batch_execute("CALL fail(1000)")?;
+    let after: i64 = client.query_one(memory, &[])?.get(0);
+    ensure!(after - before < 500_000, "{before} bytes became {after}");
+    client.batch_execute("BEGIN; CALL fail(10)")?;
+    let locks = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'object'";
+    same("locks", client.query_one(locks, &[])?.get(0), 0_i64)?;
+    client.batch_execute("SELECT fdw_guard.set_server_options('s', '{\"a\": 9}'); COMMIT")?;
+    Ok(())
+}
+
 /// Catalogs show what has been committed, whatever the isolation level.
 pub fn repeatable_read(cluster: &Cluster) -> Result<()> {
     let database = stage(cluster, "set_options_isolation")?;

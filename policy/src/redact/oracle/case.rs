@@ -103,7 +103,7 @@ impl Case {
 
     fn arbitrary(maker: Maker<'_, '_>) -> Self {
         let text = Text::of(maker.source.rest());
-        let kind = if text.bytes.len() % 2 == 0 { Kind::Statement } else { Kind::Message };
+        let kind = if text.bytes.len().is_multiple_of(2) { Kind::Statement } else { Kind::Message };
         Self::of(&text, maker, kind, Claim::Taken)
     }
 

@@ -74,7 +74,7 @@ impl Maker<'_, '_> {
     /// can be expected not to write it letter by letter.
     fn escaped(&mut self, character: &[u8], hidden: bool) -> Vec<u8> {
         let free =
-            hidden || !self.plain && !(character[0].is_ascii_alphanumeric() || matches!(character[0], b'&' | b'_'));
+            hidden || !(self.plain || character[0].is_ascii_alphanumeric() || matches!(character[0], b'&' | b'_'));
         if free && self.source.once_in(8) {
             return self.number_escape(character);
         }

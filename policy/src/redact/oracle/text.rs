@@ -28,7 +28,7 @@ impl Text {
 
     /// A value that must not be shown.
     pub fn secret(value: &[u8]) -> Self {
-        Self { bytes: value.to_vec(), hidden: vec![0..value.len()], loose: Vec::new() }
+        Self { bytes: value.to_vec(), hidden: std::iter::once(0..value.len()).collect(), loose: Vec::new() }
     }
 
     pub fn push(&mut self, bytes: impl AsRef<[u8]>) {
@@ -45,7 +45,7 @@ impl Text {
 
     /// The same, and the redactor may hide more of it.
     pub fn loosened(mut self) -> Self {
-        self.loose = vec![0..self.bytes.len()];
+        self.loose = std::iter::once(0..self.bytes.len()).collect();
         self
     }
 

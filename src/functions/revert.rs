@@ -1,0 +1,53 @@
+//! What the SQL of `revert` and `timeline` asks of the library: recorded objects as they are now.
+
+use crate::error::Error;
+use crate::ffi::function::{Answer, Call, Value};
+use crate::history;
+use crate::revert::Recorded;
+use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::undo::{self, UndoError};
+
+/// The statements that undo a row of the history, given its columns.
+pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
+    let (object_type, identity) = (call.text(0).unwrap_or_default(), call.text(1).unwrap_or_default());
+    let cannot = |reason| Error::CannotRevert { object_type: object_type.clone(), identity: identity.clone(), reason };
+    let known = ObjectType::from_name(&object_type).ok_or_else(|| cannot(UndoError::NoStatement))?;
+    let change = undo::Recorded {
+        attribute: call.text(5),
+        change: call.text(6).unwrap_or_default(),
+        old: call.text(7),
+        new: call.text(8),
+    };
+    if change.attribute.is_none() && change.change == "drop" {
+        return Err(cannot(UndoError::Dropped));
+    }
+    let recorded = Recorded {
+        object_type: known,
+        identity: identity.clone(),
+        system_identifier: call.big_integer(2).unwrap_or_default(),
+        object: call.oid(3),
+        column: call.small_integer(4).unwrap_or_default(),
+    };
+    let gone = || Error::RevertedIsGone { object_type: object_type.clone(), identity: identity.clone() };
+    let now = recorded.find().ok_or_else(gone)?;
+    // Whether it has been changed since would tell what it is.
+    if !history::may_see(&object_type, history::system_identifier(), Some(now.oid)) {
+        return Err(cannot(UndoError::Unseen));
+    }
+    let values = change.attribute.as_deref().map(|attribute| now.values(attribute)).unwrap_or_default();
+    let statements = change.undo(&now.situation, &values).map_err(cannot)?;
+    Ok(Answer::One(Value::TextArray(statements)))
+}
+
+/// The object of that type that has that identity now, as rows of the history name it; no row if there is none.
+pub fn object_now(call: &Call) -> Result<Answer<'_>, Error> {
+    let object_type = ObjectType::from_name(&call.text(0).unwrap_or_default());
+    let found = object_type.and_then(|object_type| {
+        let identity = call.text(1).unwrap_or_default();
+        let system_identifier = history::system_identifier();
+        Recorded { object_type, identity, system_identifier, object: None, column: 0 }.find()
+    });
+    Ok(Answer::rows(found.map(|now| {
+        vec![Value::BigInteger(history::system_identifier()), Value::Oid(now.oid), Value::Integer(now.column.into())]
+    })))
+}

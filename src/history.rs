@@ -1,0 +1,231 @@
+//! The history: every accepted change of a foreign object, a row for each attribute, written in the transaction that makes
+//! it.
+//!
+//! Rows are written when a statement has run, also where its verdict waits for the end of the transaction: if that is no,
+//! PostgreSQL takes them back with the rest.
+
+use crate::error::Error;
+use crate::ffi::function::Value;
+use crate::ffi::history::{self, Common, History, Row};
+use crate::ffi::memory::Scratch;
+use crate::ffi::session::Actor;
+use crate::ffi::statement::Wording;
+use crate::ffi::{rights, server, session};
+use crate::planning;
+use crate::policy_in_force;
+use crate::scene::Class;
+use crate::settings::{self, Enforcement};
+use crate::telling::{Teller, Told};
+use crate::touched::{Key, Touched};
+use fdw_guard_policy::evaluate::Session;
+use fdw_guard_policy::history::{Entry, entries, rule_entries};
+use fdw_guard_policy::policy::Policy;
+use fdw_guard_policy::rule::{Mode, Rule};
+use fdw_guard_policy::secret::SecretOptions;
+use fdw_guard_policy::violation::Violation;
+use pgrx::pg_sys::Oid;
+use serde_json::{Value as Json, json};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+thread_local! {
+    /// The rows that the running transaction has written.
+    static WRITTEN: Cell<i32> = const { Cell::new(0) };
+}
+
+/// Whether changes are recorded in this database.
+pub fn records() -> bool {
+    settings::record_history() && !planning::is_on() && history::find() != History::Nowhere
+}
+
+pub use history::system_identifier;
+
+/// Whether the running transaction has recorded something.
+pub fn has_written() -> bool {
+    WRITTEN.get() != 0
+}
+
+/// The transaction has ended.
+pub fn forget_transaction() {
+    WRITTEN.set(0);
+}
+
+/// What there is to keep of a statement.
+pub struct Account {
+    told: Vec<Told>,
+    wording: Option<Wording>,
+}
+
+impl Account {
+    /// Looks at what was touched as it is now. Nothing is looked at where nothing is recorded.
+    pub fn of(touched: &Touched, wording: Option<Wording>) -> Self {
+        if !records() || touched.is_empty() {
+            return Self { told: Vec::new(), wording };
+        }
+        server::command_counter_increment();
+        let policy = policy();
+        let teller = Teller { policy: &policy };
+        let told = touched.iter().flat_map(|touch| {
+            server::check_for_interrupts();
+            teller.tell(touch)
+        });
+        Self { told: told.collect(), wording }
+    }
+
+    /// Writes it, with the rules that `violations` would have enforced.
+    pub fn write(&self, violations: &[Violation]) -> Result<(), Error> {
+        if self.told.is_empty() {
+            return Ok(());
+        }
+        let overridden = Overridden::of(violations);
+        let statement = self.wording.map(|wording| Statement::of(&wording));
+        let rows = self.told.iter().flat_map(|told| {
+            let entries = entries(&told.change, &told.forms);
+            let row = |entry| row(told.key, told.column, entry, statement.as_ref(), overridden.as_ref());
+            entries.into_iter().map(row).collect::<Vec<_>>()
+        });
+        write(&rows.collect::<Vec<_>>())
+    }
+}
+
+/// What the server log tells of a statement that was refused, as JSON.
+pub fn refusal(touched: &Touched, wording: Option<Wording>, violations: &[Violation]) -> String {
+    let policy = policy();
+    let teller = Teller { policy: &policy };
+    let told = touched.iter().take(MOST_TOLD).flat_map(|touch| teller.tell(touch));
+    let changes: Vec<Json> =
+        told.flat_map(|told| entries(&told.change, &told.forms)).map(|entry| entry.to_json()).collect();
+    let actor = Actor::new(touched.iter().next().map_or_else(session::current_role, |touch| touch.key.actor));
+    let statement = wording.map(|wording| Statement::of(&wording));
+    let rules: BTreeSet<&str> = denying(violations).collect();
+    json!({
+        "rules": rules,
+        "session_role": actor.session_role(),
+        "acting_role": actor.current_role(),
+        "client_addr": actor.client_addr(),
+        "application_name": actor.application_name(),
+        "tag": statement.as_ref().map(|statement| &*statement.tag),
+        "statement": statement.as_ref().and_then(|statement| statement.text.as_deref()),
+        "more_changes": changes.len() > MOST_TOLD || touched.iter().count() > MOST_TOLD,
+        "changes": changes.into_iter().take(MOST_TOLD).collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+/// Changes that one line of the log tells.
+const MOST_TOLD: usize = 20;
+
+/// The policy that says what is a secret; if that cannot be read, everything is.
+pub fn policy() -> Rc<Policy> {
+    policy_in_force::policy().unwrap_or_else(|_| Rc::new(Policy::new(Vec::new(), SecretOptions::all())))
+}
+
+/// A statement as it is kept.
+struct Statement {
+    tag: String,
+    text: Option<String>,
+}
+
+impl Statement {
+    fn of(wording: &Wording) -> Self {
+        Self { tag: wording.tag(), text: Some(wording.without_secrets()) }
+    }
+
+    fn unsaid(tag: &str) -> Self {
+        Self { tag: tag.to_owned(), text: None }
+    }
+}
+
+/// Rules that did not refuse what they forbid.
+struct Overridden {
+    rules: String,
+    reason: Option<String>,
+}
+
+impl Overridden {
+    fn of(violations: &[Violation]) -> Option<Self> {
+        let rules: BTreeSet<&str> = denying(violations).collect();
+        let overrides = settings::enforcement() != Enforcement::On && !rules.is_empty();
+        overrides.then(|| Self {
+            rules: rules.into_iter().collect::<Vec<_>>().join(", "),
+            reason: settings::override_reason(),
+        })
+    }
+}
+
+fn denying(violations: &[Violation]) -> impl Iterator<Item = &str> {
+    violations.iter().filter(|violation| violation.mode == Mode::Deny).map(|violation| violation.rule.as_str())
+}
+
+fn row(key: Key, column: i16, entry: Entry, statement: Option<&Statement>, overridden: Option<&Overridden>) -> Row {
+    let shown = |value: Option<_>| Value::from(value.map(|value: fdw_guard_policy::secret::Shown| value.to_string()));
+    [
+        Value::Integer(next()),
+        role_name(key.actor).into(),
+        statement.map(|statement| statement.tag.clone()).into(),
+        entry.form.map(|form| form.name()).into(),
+        entry.object_type.into(),
+        entry.identity.into(),
+        if key.oid == Oid::INVALID { Value::Null } else { Value::Oid(key.oid) },
+        if column == 0 { Value::Null } else { Value::SmallInteger(column) },
+        entry.attribute.into(),
+        entry.change.into(),
+        shown(entry.old),
+        shown(entry.new),
+        overridden.map(|overridden| overridden.rules.clone()).into(),
+        overridden.and_then(|overridden| overridden.reason.clone()).into(),
+        statement.and_then(|statement| statement.text.clone()).into(),
+    ]
+}
+
+/// Records what became of rules of the table; `tag` is the command that did it. Its text is not kept: a rule may name the
+/// value of a secret, which nothing in the text tells.
+pub fn record_rules(changed: &[(Option<Rule>, Option<Rule>)], tag: &str) -> Result<(), Error> {
+    if !records() {
+        return Ok(());
+    }
+    let catalogue = policy_in_force::catalogue();
+    let names_secrets =
+        |rule: &Rule| rule.trusted && Rule { trusted: false, ..rule.clone() }.check(&catalogue).is_err();
+    let key = Key { class: Class::Wrapper, oid: Oid::INVALID, actor: session::current_role() };
+    let entries = changed.iter().flat_map(|(old, new)| rule_entries(old.as_ref(), new.as_ref(), names_secrets));
+    let rows: Vec<Row> = entries.map(|entry| row(key, 0, entry, Some(&Statement::unsaid(tag)), None)).collect();
+    if rows.is_empty() { Ok(()) } else { write(&rows) }
+}
+
+fn role_name(role: Oid) -> String {
+    Actor::new(role).current_role().to_owned()
+}
+
+fn next() -> i32 {
+    WRITTEN.set(WRITTEN.get() + 1);
+    WRITTEN.get()
+}
+
+fn write(rows: &[Row]) -> Result<(), Error> {
+    let table = match history::find() {
+        History::Table(table) => table,
+        History::Lost => return Err(history::HistoryError::NoTable.into()),
+        History::Nowhere => return Ok(()),
+    };
+    let _scratch = Scratch::new();
+    let actor = Actor::new(session::current_role());
+    let common =
+        Common { session_role: actor.session_role().to_owned(), application_name: actor.application_name().to_owned() };
+    history::write(table, &common, rows).map_err(Error::from)
+}
+
+/// Whether the caller may see what the options of an object were: those of a user mapping show to those who see them now,
+/// and to superusers when it is gone.
+pub fn may_see(object_type: &str, system_identifier: i64, object: Option<Oid>) -> bool {
+    if object_type != fdw_guard_policy::model::ObjectType::UserMapping.name()
+        || rights::is_superuser(session::current_role())
+    {
+        return true;
+    }
+    let known = object.filter(|_| system_identifier == history::system_identifier());
+    known.is_some_and(|mapping| {
+        crate::scene::scene_from_outside(Class::UserMapping, mapping).is_some() && rights::may_see_user_mapping(mapping)
+    })
+}

@@ -1,0 +1,97 @@
+//! Recorded objects as they are now, for whoever would undo what was recorded.
+
+use crate::ffi::scan;
+use crate::history;
+use crate::scene::{self, Class, Scene};
+use crate::telling::Teller;
+use fdw_guard_policy::model::{Attribute, Attributes, ObjectType, Situation};
+use pgrx::pg_sys::Oid;
+
+/// An object as the history names it.
+pub struct Recorded {
+    pub object_type: ObjectType,
+    pub identity: String,
+    pub system_identifier: i64,
+    /// None in a row that was restored from a dump.
+    pub object: Option<Oid>,
+    pub column: i16,
+}
+
+/// An object as it is now.
+pub struct Now {
+    pub oid: Oid,
+    /// 0 for the object itself.
+    pub column: i16,
+    pub situation: Situation,
+    inside: Attributes,
+}
+
+impl Recorded {
+    /// The object now: of a row of this cluster by its oid, whatever it is called by now, and otherwise by its name.
+    pub fn find(&self) -> Option<Now> {
+        let class = class_of(self.object_type);
+        let by_oid = self.object.filter(|_| self.system_identifier == history::system_identifier());
+        match by_oid {
+            Some(oid) => self.part(oid, scene::scene(class, oid)?, |number, _| number == self.column),
+            None => oids(class).into_iter().find_map(|oid| self.named(class, oid)),
+        }
+    }
+
+    fn named(&self, class: Class, oid: Oid) -> Option<Now> {
+        let known = scene::scene_below(class, oid)?;
+        let is_it = known.situation.object.identity() == self.identity
+            || known.columns.iter().any(|(_, column)| column.identity() == self.identity);
+        if !is_it {
+            return None;
+        }
+        self.part(oid, scene::scene(class, oid)?, |_, identity| identity == self.identity)
+    }
+
+    fn part(&self, oid: Oid, scene: Scene, is_it: impl Fn(i16, &str) -> bool) -> Option<Now> {
+        if self.object_type != ObjectType::ForeignTableColumn {
+            return Some(Now { oid, column: 0, situation: scene.situation, inside: scene.inside });
+        }
+        let column = scene.columns.iter().find(|(number, column)| is_it(*number, column.identity()));
+        let of_column = |state| Now { oid, column: 0, situation: scene.column(state), inside: Attributes::new() };
+        column.map(|(number, state)| Now { column: *number, ..of_column(state) })
+    }
+}
+
+impl Now {
+    /// The values that the attribute has: none, one, or of parents and grants any number.
+    pub fn values(&self, attribute: &str) -> Vec<String> {
+        let own = |known| self.situation.object.attribute(known).map(str::to_owned).into_iter().collect();
+        match attribute {
+            // These two are not told of what was just made.
+            "name" => own(Attribute::Name),
+            "schema" => own(Attribute::Schema),
+            _ => {
+                let policy = history::policy();
+                let all = Teller { policy: &policy }.tell_all(self.situation.clone(), self.inside.clone());
+                let wanted = all.into_iter().filter(|part| part.attribute == attribute);
+                wanted.filter_map(|part| part.new.map(|value| value.to_string())).collect()
+            }
+        }
+    }
+}
+
+fn class_of(object_type: ObjectType) -> Class {
+    match object_type {
+        ObjectType::ForeignDataWrapper => Class::Wrapper,
+        ObjectType::Server => Class::Server,
+        ObjectType::UserMapping => Class::UserMapping,
+        ObjectType::ForeignTable | ObjectType::ForeignTableColumn => Class::Relation,
+    }
+}
+
+fn oids(class: Class) -> Vec<Oid> {
+    match class {
+        Class::Wrapper => scan::wrappers(),
+        Class::Server => scan::servers(),
+        Class::UserMapping => {
+            let servers = scan::servers().into_iter().collect();
+            scan::user_mappings_of(&servers).into_iter().map(|(mapping, _)| mapping).collect()
+        }
+        Class::Relation => scan::foreign_tables(),
+    }
+}
