@@ -112,7 +112,6 @@ const SIZE: usize = 1 << 14;
 #[test]
 fn time_is_linear_in_length() {
     for unit in hostile() {
-        let t0 = Instant::now();
         for (strings, kind) in [(Strings::Standard, Kind::Statement), (Strings::Escaping, Kind::Message)] {
             let text = format!("ALTER USER MAPPING OPTIONS (SET password {unit}");
             let twice = format!("{text}{unit}");
@@ -121,10 +120,11 @@ fn time_is_linear_in_length() {
                 two < Duration::from_millis(2) || two.as_secs_f64() < 2.6 * one.as_secs_f64()
             };
             // Something else may run on the machine.
-            if t0.elapsed().as_millis() > 300 {
-                println!("{:?} {}", t0.elapsed(), &text[40..80]);
-            }
-            assert!((0..5).any(|_| is_linear()), "{strings:?}, {kind:?}: {}", &text[..80]);
+            assert!(
+                (0..5).any(|_| is_linear()),
+                "{strings:?}, {kind:?}: {}",
+                text.chars().take(80).collect::<String>()
+            );
         }
     }
 }
