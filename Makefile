@@ -22,6 +22,7 @@ suites: ## run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded
 
 bench: ## build a release, and measure what fdw_guard costs beside the same server without it; COUNT=1 counts instructions, MANY=1 measures only what is over many objects
 	$(HARNESS) bench $(if $(MANY),many) $(if $(COUNT),--count)
+	$(if $(MANY),,cargo bench --quiet --package fdw_guard_policy --bench redactor)
 
 fuzz: ## hold the redactor against its oracle on inputs that libFuzzer chooses, for SECONDS (60); FUZZ=… are more of its options
 	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(FUZZ)

@@ -35,5 +35,5 @@ RUSTFLAGS=$flags CARGO_TARGET_DIR=$target \
     cargo build --quiet --release --locked --manifest-path policy/fuzz/Cargo.toml --target "$triple"
 
 mkdir -p "$target/corpus"
-exec "$target/$triple/release/redactor" -max_total_time="$seconds" -max_len=1024 -timeout=10 -rss_limit_mb=2048 \
+exec "$target/$triple/release/redactor" -max_total_time="$seconds" -max_len=1024 -len_control=0 -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="$target/" -print_final_stats=1 "$@" "$target/corpus"
