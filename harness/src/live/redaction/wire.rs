@@ -140,9 +140,9 @@ impl Wire {
         Ok(())
     }
 
-    /// The messages of ReadyForQuery are six bytes and come last.
+    /// ReadyForQuery comes last: its letter, its length, and the state of the transaction.
     fn is_ready(&self) -> bool {
-        self.received.len() >= 6 && self.received.iter().rev().nth(5) == Some(&b'Z')
+        self.received.split_last().is_some_and(|(_, before)| before.ends_with(b"Z\0\0\0\x05"))
     }
 
     fn receive(&mut self) -> std::io::Result<usize> {
