@@ -133,6 +133,9 @@ unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
 /// # Safety
 /// `text` is null or a C string that may be written.
 unsafe fn hide_in(text: *mut c_char, hide: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, OutOfMemory>) {
+    if text.is_null() {
+        return;
+    }
     // SAFETY: the caller's promise; what is written is no longer than what was there.
     unsafe {
         let old = bytes(text);
