@@ -16,8 +16,14 @@ const LONGEST_NAME: usize = 256;
 
 /// What must not be shown, in no order.
 pub fn scan(redactor: Redactor<'_>, text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
-    let mut scan =
-        Scan { redactor, hidden: Vec::new(), secrets: Secrets::default(), literals: Literals::Shown, is_pieced: false };
+    let mut scan = Scan {
+        redactor,
+        hidden: Vec::new(),
+        secrets: Secrets::default(),
+        literals: Literals::Shown,
+        is_pieced: false,
+        is_unpaired: false,
+    };
     if kind == Kind::Arguments {
         scan.literals = Literals::Hidden;
     }
@@ -85,6 +91,8 @@ struct Scan<'a> {
     literals: Literals,
     /// Somewhere a statement is put together from pieces, of which one may be a secret.
     is_pieced: bool,
+    /// In a text within, a quote has no end.
+    is_unpaired: bool,
 }
 
 /// How a list of options ends.
@@ -148,6 +156,7 @@ impl Scan<'_> {
         token: &Token,
         first_literal: Option<usize>,
     ) -> Result<bool, OutOfMemory> {
+        self.is_unpaired |= level.depth > 0;
         let is_certain = match token.class {
             Class::Comment => true,
             Class::Literal(_) => level.depth == 0,
@@ -508,14 +517,20 @@ impl Scan<'_> {
         inner: &Level<'_>,
     ) -> Result<(), OutOfMemory> {
         let is_literal = token.class != Class::Comment;
-        let was_pieced = self.is_pieced;
+        let (was_pieced, was_unpaired) = (self.is_pieced, std::mem::take(&mut self.is_unpaired));
         let is_open = self.level(inner)?;
+        // A body between dollars in which quotes are not in pairs has been ended too soon by its own delimiter.
+        let is_cut = self.is_unpaired && token.class == Class::Literal(Spelling::Dollar);
+        self.is_unpaired |= was_unpaired;
         self.is_pieced = was_pieced || is_literal && (self.is_pieced || is_open);
         // A piece is followed by an operator, a comma or a parenthesis. Where a word follows, quotes are not in pairs, and
         // what looks like a literal is what stands between two.
         let mut ahead = *lexer;
         let next = next_significant(&mut ahead);
-        if is_literal && is_open && next.is_some_and(|next| matches!(next.class, Class::Word | Class::Number)) {
+        if is_literal
+            && (is_open || is_cut)
+            && next.is_some_and(|next| matches!(next.class, Class::Word | Class::Number))
+        {
             self.break_off(level, token.start)?;
         }
         Ok(())

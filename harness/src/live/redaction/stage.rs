@@ -236,7 +236,10 @@ impl<'cluster> Stage<'cluster> {
         while !wire.has_answer()? {
             let (waits, query) = self.observer.look(wire.pid)?;
             if waits {
-                self.seen.held.extend(query);
+                // It may have waited for something else, before the first hook.
+                sleep(Duration::from_millis(2));
+                let (still_waits, later) = self.observer.look(wire.pid)?;
+                self.seen.held.extend(if still_waits { later } else { query });
                 return Ok(true);
             }
             sleep(Duration::from_micros(200));
