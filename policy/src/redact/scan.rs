@@ -380,8 +380,13 @@ impl Scan<'_> {
         let (mut number, mut depth, mut is_said) = (0, 0_usize, true);
         let mut argument = function.argument(number);
         let mut before: Option<Token> = None;
+        let mut is_type = false;
         while let Some(token) = next_significant(lexer) {
             let last = before.replace(token);
+            is_type = match token.class {
+                Class::Word | Class::Name { .. } | Class::Symbol(b'.') => is_type,
+                class => class == Class::Symbol(b':'),
+            };
             if level.prose && is_doubtful(level, last.as_ref(), &token, argument) {
                 return self.break_off(level, last.map_or(token.start, |last| last.start));
             }
@@ -408,7 +413,7 @@ impl Scan<'_> {
                 }
                 Class::Word if starts_with(level.slice((token.start, token.end)), b"null") => is_said = true,
                 // Its value stands elsewhere.
-                Class::Word | Class::Name { .. } if argument != Argument::Public && is_variable(last, lexer) => {
+                Class::Word | Class::Name { .. } if argument != Argument::Public && !is_type && is_variable(lexer) => {
                     self.is_pieced = true;
                 }
                 _ => {}
@@ -624,10 +629,9 @@ fn lacks_value(lexer: &Lexer<'_>) -> bool {
 }
 
 /// Whether a name is that of a variable or a column, and not of a function or a type.
-fn is_variable(last: Option<Token>, lexer: &Lexer<'_>) -> bool {
+fn is_variable(lexer: &Lexer<'_>) -> bool {
     let next = next_significant(&mut { *lexer }).map(|next| next.class);
-    let goes_on = matches!(next, Some(Class::Literal(_) | Class::Symbol(b'(' | b'.')));
-    !goes_on && !last.is_some_and(|last| last.is_symbol(b':'))
+    !matches!(next, Some(Class::Literal(_) | Class::Symbol(b'(' | b'.')))
 }
 
 /// Whether `=>` or `:=` follows; `=&` is how XML begins the first.
