@@ -34,7 +34,11 @@ impl Route {
 
     fn stops(&self) -> Vec<Stop> {
         let mut stops = Vec::new();
-        let mut add = |class, oids: Vec<Oid>| stops.extend(oids.into_iter().map(|oid| (class, oid)));
+        // In the order in which they were made, wherever their rows stand.
+        let mut add = |class, mut oids: Vec<Oid>| {
+            oids.sort_unstable_by_key(|oid| oid.to_u32());
+            stops.extend(oids.into_iter().map(|oid| (class, oid)));
+        };
         if self.includes(ObjectType::ForeignDataWrapper) && self.server.is_none() {
             add(Class::Wrapper, scan::wrappers());
         }

@@ -537,7 +537,11 @@ fn is_uescape(level: &Level<'_>, token: &Token) -> bool {
 /// Whether what stands in double quotes is a list of options and no name.
 fn is_no_name(level: &Level<'_>, token: &Token) -> bool {
     let name = level.slice(token.inside);
-    memchr::memchr(b'(', name).is_some() && memchr::memchr2(b'\'', b'$', name).is_some() && may_hold_secrets(name)
+    let count = |wanted: u8| name.iter().filter(|byte| **byte == wanted).count();
+    if name.contains(&b'(') && may_hold_secrets(name) {
+        return count(b'(') != count(b')') || memchr::memchr2(b'\'', b'$', name).is_some();
+    }
+    memchr::memmem::find(name, b"',").is_some()
 }
 
 /// Whether a literal is the character that `UESCAPE` names.

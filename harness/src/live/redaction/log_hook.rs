@@ -212,10 +212,10 @@ pub fn inside_error_recursion(cluster: &Cluster) -> Result<()> {
     })
 }
 
-/// The size of a large text: 32 MB, or as many as the environment's `CANARY_MEGABYTES` says.
+/// The size of a large text: 16 MB, or as many as the environment's `CANARY_MEGABYTES` says.
 fn large() -> usize {
     let megabytes = std::env::var("CANARY_MEGABYTES").ok().and_then(|number| number.parse().ok());
-    megabytes.unwrap_or(32) << 20
+    megabytes.unwrap_or(16) << 20
 }
 
 /// Texts of that size, in which the secret comes last.
@@ -310,7 +310,7 @@ pub fn with_memory_short(cluster: &Cluster) -> Result<()> {
     own.stop("fast")?;
     own.launch_by(&frugal_server(&own)?)?;
     let (line, mut failed) = (Line::new()?, 0);
-    for megabytes in [1, 40, 80, 120, 160, 200, 300] {
+    for megabytes in [1, 10, 20, 30] {
         for (what, text) in large_texts(&line, megabytes << 20).into_iter().filter(|(what, _)| *what != "options") {
             let mut wire = Wire::connect(&own, &connection(&database, "on"))?;
             let reply = wire.query(&text)?;
@@ -337,7 +337,7 @@ pub fn with_memory_short(cluster: &Cluster) -> Result<()> {
 fn frugal_server(own: &Cluster) -> Result<PathBuf> {
     let script = own.directory().join("frugal-postgres");
     let server = own.sandbox().mirror.installation.bindir.join("postgres");
-    fs::write(&script, format!("#!/bin/sh\nulimit -v 700000\nexec {} \"$@\"\n", server.display()))?;
+    fs::write(&script, format!("#!/bin/sh\nulimit -v 400000\nexec {} \"$@\"\n", server.display()))?;
     fs::set_permissions(&script, Permissions::from_mode(0o755))?;
     own.sandbox().account.own(&script)?;
     Ok(script)

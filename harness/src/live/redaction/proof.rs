@@ -263,15 +263,19 @@ fn blind(off: &Account, cluster: &Cluster) -> Vec<String> {
 }
 
 /// Where SQL stands in prose, or in another form: in doubt more is hidden there than what is secret.
-const DOUBTFUL: [&str; 8] = [
+const DOUBTFUL: [&str; 12] = [
+    "client",
     "stderr CONTEXT",
+    "stderr DETAIL of LOG",
     "stderr DETAIL of LOG duration",
     "stderr DETAIL of LOG execute",
     "stderr DETAIL of LOG statement",
     "stderr DETAIL of LOG tree",
+    "stderr HINT",
     "stderr LOG",
     "stderr LOG AUDIT",
     "stderr LOG auto_explain",
+    "stderr NOTICE",
 ];
 
 /// What is readable with redaction off must be so with redaction on. csvlog and jsonlog hold what stderr holds.
