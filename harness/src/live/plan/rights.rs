@@ -106,8 +106,7 @@ pub fn no_guess_is_confirmed(cluster: &Cluster) -> Result<()> {
     let change = alter("ADD sslpassword 'p'");
     let added = "add option sslpassword: - -> ***";
     expect(&mut owner, &change, &[added])?;
-    let standing = "standing known_users: The value \"reader\" is not \"writer\".\nHINT:  Use ALTER USER MAPPING FOR plan_mapped \
-                    SERVER far OPTIONS (SET \"user\" 'writer').";
+    let standing = "standing known_users: The value \"reader\" is not \"writer\".";
     expect(&mut superuser, &change, &[added, standing])?;
     // One who sees them anyway is told of what differs.
     let change = alter("SET user 'reader', SET password 'winter'");
