@@ -279,6 +279,11 @@ impl<'a> Line<'a> {
         self.client.as_ref().is_some_and(hides)
     }
 
+    /// Whether the statement calls one of our functions that take secrets.
+    pub fn calls_ours(&self) -> bool {
+        self.tells_parameters
+    }
+
     /// What is to be shown instead of one of its texts; None if that may be shown as it is.
     pub fn hide(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
         let mut hidden = self.without_statements(text, field)?;

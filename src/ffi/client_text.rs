@@ -124,6 +124,11 @@ unsafe fn report_text(text: *const c_char) {
     version::report_statement_ids(ids);
 }
 
+/// Whether there was no memory to look at the client's text.
+pub fn is_unseen() -> bool {
+    address() == NOTHING.as_ptr()
+}
+
 /// Shows nothing of the client's text.
 pub fn hide() {
     // SAFETY: writes a variable of the backend.

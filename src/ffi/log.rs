@@ -51,6 +51,10 @@ unsafe extern "C-unwind" fn emit_log(line: *mut pg_sys::ErrorData) {
 /// The fields of the line are null or C strings that may be written.
 unsafe fn hide(line: &mut pg_sys::ErrorData) {
     client_text::look();
+    if client_text::is_unseen() {
+        // SAFETY: the caller's promise.
+        return unsafe { show_nothing(line) };
+    }
     let shown = client_text::address();
     let original = redaction::client_address(client_text::message_time()).filter(|_| !shown.is_null());
     // SAFETY: the caller's promise; what the client sent is null or a C string that lives until it has been answered, and
@@ -60,8 +64,13 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
         let about = Line::new(statement, original.is_some(), bytes(line.message), bytes(line.detail));
         hide_token(line, &about);
         let ours = if bytes(line.domain) == raise::DOMAIN.to_bytes() { OURS } else { 0 };
+        let quotes_argument = ours == 0 && about.calls_ours() && line.sqlerrcode & CATEGORY == DATA_EXCEPTION;
         for (text, field) in fields(line).into_iter().skip(ours) {
-            hide_in(text, |bytes| about.hide(bytes, field));
+            if quotes_argument && field == Field::Aside {
+                hide_in(text, |_| Ok(Some(b"***".to_vec())));
+            } else {
+                hide_in(text, |bytes| about.hide(bytes, field));
+            }
         }
     }
     // A statement that does not parse reaches no other hook, and its text stays until the client's next one.
@@ -96,6 +105,10 @@ unsafe fn hide_token(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
     }
 }
 
+/// The class of an SQLSTATE, and that of data that cannot be read: JSON that is none is quoted in DETAIL and CONTEXT.
+const CATEGORY: c_int = (1 << 12) - 1;
+const DATA_EXCEPTION: c_int = 2 + (2 << 6);
+
 /// How many of [`fields`] hold our own words, if a message is ours.
 const OURS: usize = 4;
 
@@ -120,6 +133,9 @@ unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
 /// # Safety
 /// `text` is null or a C string that may be written.
 unsafe fn hide_in(text: *mut c_char, hide: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, OutOfMemory>) {
+    if text.is_null() {
+        return;
+    }
     // SAFETY: the caller's promise; what is written is no longer than what was there.
     unsafe {
         let old = bytes(text);

@@ -397,6 +397,10 @@ impl Scan<'_> {
                     is_said = argument == Argument::Public;
                 }
                 Class::Word if starts_with(level.slice((token.start, token.end)), b"null") => is_said = true,
+                // Its value stands elsewhere.
+                Class::Word | Class::Name { .. } if argument != Argument::Public && is_variable(last, lexer) => {
+                    self.is_pieced = true;
+                }
                 _ => {}
             }
             if !token.closed {
@@ -605,6 +609,13 @@ fn has_value(lexer: &Lexer<'_>) -> bool {
 /// Whether an option ends with its name: only one that is dropped does.
 fn lacks_value(lexer: &Lexer<'_>) -> bool {
     next_significant(&mut { *lexer }).is_some_and(|next| matches!(next.class, Class::Symbol(b',' | b')')))
+}
+
+/// Whether a name is that of a variable or a column, and not of a function or a type.
+fn is_variable(last: Option<Token>, lexer: &Lexer<'_>) -> bool {
+    let next = next_significant(&mut { *lexer }).map(|next| next.class);
+    let goes_on = matches!(next, Some(Class::Literal(_) | Class::Symbol(b'(' | b'.')));
+    !goes_on && !last.is_some_and(|last| last.is_symbol(b':'))
 }
 
 /// Whether `=>` or `:=` follows; `=&` is how XML begins the first.

@@ -122,6 +122,10 @@ fn what_is_put_together_from_pieces_shows_no_literal() {
             "SELECT set_server_options(s, o) FROM (VALUES ('***', '***')) v (s, o)",
         ),
         (
+            "DO $$ DECLARE pw text := 'S3cret'; BEGIN PERFORM \"fdw_guard\".SET_server_options('s', jsonb_build_object('password', pw)); END $$",
+            "DO $$ DECLARE pw text := '***'; BEGIN PERFORM \"fdw_guard\".SET_server_options('s', jsonb_build_object('***', pw)); END $$",
+        ),
+        (
             "SELECT format('ALTER SERVER s OPTIONS (SET host %L)', 'h')",
             "SELECT format('ALTER SERVER s OPTIONS (SET host %L)', 'h')",
         ),

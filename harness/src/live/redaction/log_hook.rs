@@ -81,8 +81,9 @@ fn off_and_on(own: &Cluster, process: &str, scene: impl Fn(&Line) -> Result<()>)
 
 fn excerpt(own: &Cluster, line: &Line) -> String {
     let log = own.log_text();
-    let about = |text: &&str| text.contains(&line.name) || text.contains(&line.secret);
-    log.lines().filter(about).take(5).collect::<Vec<_>>().join("\n")
+    let about = |text: &&str| text.contains(&line.secret);
+    let cut = |text: &str| text.chars().take(300).collect::<String>();
+    log.lines().filter(about).take(5).map(cut).collect::<Vec<_>>().join("\n")
 }
 
 fn replaced(client: &mut Client, definition: &str) -> Result<()> {
@@ -310,7 +311,7 @@ pub fn with_memory_short(cluster: &Cluster) -> Result<()> {
     own.stop("fast")?;
     own.launch_by(&frugal_server(&own)?)?;
     let (line, mut failed) = (Line::new()?, 0);
-    for megabytes in [1, 10, 20, 30] {
+    for megabytes in [1, 3, 5, 7, 9, 12] {
         for (what, text) in large_texts(&line, megabytes << 20).into_iter().filter(|(what, _)| *what != "options") {
             let mut wire = Wire::connect(&own, &connection(&database, "on"))?;
             let reply = wire.query(&text)?;
@@ -337,7 +338,7 @@ pub fn with_memory_short(cluster: &Cluster) -> Result<()> {
 fn frugal_server(own: &Cluster) -> Result<PathBuf> {
     let script = own.directory().join("frugal-postgres");
     let server = own.sandbox().mirror.installation.bindir.join("postgres");
-    fs::write(&script, format!("#!/bin/sh\nulimit -v 400000\nexec {} \"$@\"\n", server.display()))?;
+    fs::write(&script, format!("#!/bin/sh\nulimit -v 220000\nexec {} \"$@\"\n", server.display()))?;
     fs::set_permissions(&script, Permissions::from_mode(0o755))?;
     own.sandbox().account.own(&script)?;
     Ok(script)

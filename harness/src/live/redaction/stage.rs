@@ -75,6 +75,8 @@ const STORED: &str = "SELECT count(*) > 0 FROM (SELECT unnest(umoptions) FROM pg
 pub struct Stage<'cluster> {
     cluster: &'cluster Cluster,
     pub database: Database<'cluster>,
+    /// Whether fdw_guard is there.
+    pub guarded: bool,
     client_encoding: Encoding,
     sessions: BTreeMap<(Session, usize), Wire>,
     observer: Observer,
@@ -136,7 +138,7 @@ impl<'cluster> Stage<'cluster> {
         }
         let observer = Observer::new(&database)?;
         let (sessions, seen) = (BTreeMap::new(), Seen::default());
-        Ok(Self { cluster, database, client_encoding, sessions, observer, seen })
+        Ok(Self { cluster, database, guarded: redact.is_some(), client_encoding, sessions, observer, seen })
     }
 
     /// Plays a case and notes what shows.

@@ -118,13 +118,16 @@ impl Wire {
         }
     }
 
-    /// Asks the server to cancel what runs.
+    /// Asks the server to cancel what runs, and waits until it has passed that on: it signals twice, and the second
+    /// signal must not hit the next statement.
     ///
     /// # Errors
     /// When the server cannot be reached.
     pub fn cancel(&self) -> Result<()> {
         let mut stream = UnixStream::connect(&self.socket)?;
-        Ok(stream.write_all(&measured(&[&CANCEL.to_be_bytes(), self.key.as_slice()].concat())?)?)
+        stream.write_all(&measured(&[&CANCEL.to_be_bytes(), self.key.as_slice()].concat())?)?;
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(())
     }
 
     /// Ends the session properly, and waits until the server has.
@@ -137,9 +140,9 @@ impl Wire {
         Ok(())
     }
 
-    /// The messages of ReadyForQuery are six bytes and come last.
+    /// ReadyForQuery comes last: its letter, its length, and the state of the transaction.
     fn is_ready(&self) -> bool {
-        self.received.len() >= 6 && self.received.iter().rev().nth(5) == Some(&b'Z')
+        self.received.split_last().is_some_and(|(_, before)| before.ends_with(b"Z\0\0\0\x05"))
     }
 
     fn receive(&mut self) -> std::io::Result<usize> {
