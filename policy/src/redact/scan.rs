@@ -369,9 +369,10 @@ impl Scan<'_> {
     ) -> Result<(), OutOfMemory> {
         let (mut number, mut depth, mut is_said) = (0, 0_usize, true);
         let mut argument = function.argument(number);
-        let mut before: Option<Token> = None;
+        let (mut before, mut is_type) = (None, false);
         while let Some(token) = next_significant(lexer) {
             let last = before.replace(token);
+            is_type = goes_on_type(is_type, last.as_ref(), &token);
             if level.prose && is_doubtful(level, last.as_ref(), &token, argument) {
                 return self.break_off(level, last.map_or(token.start, |last| last.start));
             }
@@ -398,7 +399,7 @@ impl Scan<'_> {
                 }
                 Class::Word if starts_with(level.slice((token.start, token.end)), b"null") => is_said = true,
                 // Its value stands elsewhere.
-                Class::Word | Class::Name { .. } if argument != Argument::Public && is_variable(last, lexer) => {
+                Class::Word | Class::Name { .. } if argument != Argument::Public && !is_type && is_variable(lexer) => {
                     self.is_pieced = true;
                 }
                 _ => {}
@@ -611,11 +612,20 @@ fn lacks_value(lexer: &Lexer<'_>) -> bool {
     next_significant(&mut { *lexer }).is_some_and(|next| matches!(next.class, Class::Symbol(b',' | b')')))
 }
 
-/// Whether a name is that of a variable or a column, and not of a function or a type.
-fn is_variable(last: Option<Token>, lexer: &Lexer<'_>) -> bool {
+/// Whether a name is that of a variable or a column, and not of a function or of the type of a literal.
+fn is_variable(lexer: &Lexer<'_>) -> bool {
     let next = next_significant(&mut { *lexer }).map(|next| next.class);
-    let goes_on = matches!(next, Some(Class::Literal(_) | Class::Symbol(b'(' | b'.')));
-    !goes_on && !last.is_some_and(|last| last.is_symbol(b':'))
+    !matches!(next, Some(Class::Literal(_) | Class::Symbol(b'(' | b'.')))
+}
+
+/// Whether a token is part of the name of a type, which stands behind `::`.
+fn goes_on_type(is_type: bool, last: Option<&Token>, token: &Token) -> bool {
+    let follows = |byte| last.is_some_and(|last| last.is_symbol(byte));
+    match token.class {
+        Class::Symbol(b'.') => is_type,
+        Class::Word | Class::Name { .. } => follows(b':') || is_type && follows(b'.'),
+        _ => false,
+    }
 }
 
 /// Whether `=>` or `:=` follows; `=&` is how XML begins the first.
