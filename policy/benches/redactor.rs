@@ -26,13 +26,15 @@ struct Row {
 fn rows() -> Vec<Row> {
     let application = "SELECT o.id, o.total, c.name FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.state \
                        = 'open' AND o.created_at > now() - interval '1 day' ORDER BY o.created_at DESC LIMIT $1";
-    let script = "INSERT INTO descriptions (id, part, note) VALUES (1042, 'apt, optimal and happily kept', NULL);\n";
+    let script =
+        "INSERT INTO descriptions (id, part, note) VALUES (1042, 'a description of users and tables', NULL);\n";
     let row = |name, text: &str, length: usize, aim| Row { name, text: text.repeat(length.div_ceil(text.len())), aim };
     vec![
         row("a statement of an application", application, 1, Some(AIM)),
         row("a function of 10 kB", application, 10 << 10, Some(AIM)),
         row("a script of 100 MB", script, 100 << 20, Some(AIM)),
         row("ptptpt..., 1 MB", "pt", 1 << 20, Some(AIM)),
+        row("optimal, happily ..., 1 MB", "optimal, happily ", 1 << 20, None),
         row("optiptimappi..., 1 MB", "optiptimappi", 1 << 20, None),
         row("option option ..., 1 MB", "option ", 1 << 20, None),
         row("OPTIONS (host 'x') ..., 1 MB", "ALTER SERVER s OPTIONS (SET host 'x'); ", 1 << 20, None),

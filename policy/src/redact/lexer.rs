@@ -282,23 +282,13 @@ pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
-/// The length of an escape with which it begins: of what XML, JSON, YAML and E'…' have in the place of white space, and of a
-/// double quote.
+/// The length of an escape with which it begins: of what XML, JSON and YAML have in the place of white space, and of a double
+/// quote.
 fn escape_length(text: &[u8]) -> Option<usize> {
-    if text.starts_with(b"&#x0d;") {
-        return Some(6);
+    match text {
+        [b'\\', b'n' | b'r' | b't' | b'f' | b'b' | b'"', ..] => Some(2),
+        _ => text.starts_with(b"&#x0d;").then_some(6),
     }
-    let (b'\\', rest) = text.split_first()? else { return None };
-    let digits = match rest.first()? {
-        b'n' | b'r' | b't' | b'f' | b'b' | b'"' => return Some(2),
-        b'x' => 2,
-        b'u' => 4,
-        b'U' => 8,
-        b'0'..=b'7' => 2,
-        _ => return None,
-    };
-    let follow = rest.get(1..=digits)?;
-    follow.iter().all(u8::is_ascii_hexdigit).then_some(digits + 2)
 }
 
 fn is_letter(byte: u8) -> bool {

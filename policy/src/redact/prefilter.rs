@@ -35,7 +35,8 @@ fn hints(first: &[u8], second: &[u8], third: &[u8], fourth: &[u8]) -> bool {
         found |= u8::from(option | mapping | secret | unicode);
     }
     // The last few bytes of a text have no fourth behind them, and `U&'` is that short.
-    found != 0 || fourth.len() < first.len()
+    let mut last = first.iter().zip(second).skip(fourth.len());
+    found != 0 || last.any(|(a, b)| a | 0x20 == b'u' && *b == b'&')
 }
 
 /// Whether a word stands there of which the hint begins in the chunk that begins at `start`.

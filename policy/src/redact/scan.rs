@@ -108,8 +108,7 @@ enum End {
 impl Scan<'_> {
     /// Reads a text; says whether it ends within a statement that more may be added to.
     fn level(&mut self, level: &Level<'_>) -> Result<bool, OutOfMemory> {
-        let mut lexer = Lexer::new(level.text, self.redactor.strings, level.prose);
-        lexer.reads_literals |= self.literals == Literals::Hidden;
+        let mut lexer = Lexer::new(level.text, self.redactor.strings, level.prose && self.literals != Literals::Hidden);
         let mut statement = Statement::default();
         let mut before: Option<Token> = None;
         let mut first_literal = None;
@@ -379,14 +378,10 @@ impl Scan<'_> {
     ) -> Result<(), OutOfMemory> {
         let (mut number, mut depth, mut is_said) = (0, 0_usize, true);
         let mut argument = function.argument(number);
-        let mut before: Option<Token> = None;
-        let mut is_type = false;
+        let (mut before, mut is_type) = (None, false);
         while let Some(token) = next_significant(lexer) {
             let last = before.replace(token);
-            is_type = match token.class {
-                Class::Word | Class::Name { .. } | Class::Symbol(b'.') => is_type,
-                class => class == Class::Symbol(b':'),
-            };
+            is_type = goes_on_type(is_type, last.as_ref(), &token);
             if level.prose && is_doubtful(level, last.as_ref(), &token, argument) {
                 return self.break_off(level, last.map_or(token.start, |last| last.start));
             }
@@ -562,7 +557,11 @@ fn is_uescape(level: &Level<'_>, token: &Token) -> bool {
 /// Whether what stands in double quotes is a list of options and no name.
 fn is_no_name(level: &Level<'_>, token: &Token) -> bool {
     let name = level.slice(token.inside);
-    memchr::memchr(b'(', name).is_some() && memchr::memchr2(b'\'', b'$', name).is_some() && may_hold_secrets(name)
+    let count = |wanted: u8| name.iter().filter(|byte| **byte == wanted).count();
+    if name.contains(&b'(') && may_hold_secrets(name) {
+        return count(b'(') != count(b')') || memchr::memchr2(b'\'', b'$', name).is_some();
+    }
+    memchr::memmem::find(name, b"',").is_some()
 }
 
 /// Whether a literal is the character that `UESCAPE` names.
@@ -628,10 +627,20 @@ fn lacks_value(lexer: &Lexer<'_>) -> bool {
     next_significant(&mut { *lexer }).is_some_and(|next| matches!(next.class, Class::Symbol(b',' | b')')))
 }
 
-/// Whether a name is that of a variable or a column, and not of a function or a type.
+/// Whether a name is that of a variable or a column, and not of a function or of the type of a literal.
 fn is_variable(lexer: &Lexer<'_>) -> bool {
     let next = next_significant(&mut { *lexer }).map(|next| next.class);
     !matches!(next, Some(Class::Literal(_) | Class::Symbol(b'(' | b'.')))
+}
+
+/// Whether a token is part of the name of a type, which stands behind `::`.
+fn goes_on_type(is_type: bool, last: Option<&Token>, token: &Token) -> bool {
+    let follows = |byte| last.is_some_and(|last| last.is_symbol(byte));
+    match token.class {
+        Class::Symbol(b'.') => is_type,
+        Class::Word | Class::Name { .. } => follows(b':') || is_type && follows(b'.'),
+        _ => false,
+    }
 }
 
 /// Whether `=>` or `:=` follows; `=&` is how XML begins the first.

@@ -190,3 +190,45 @@ fn backslashes_escape_where_strings_are_not_standard() {
     let found = Redactor { names: &names, strings: Strings::Escaping }.find(text, Kind::Statement).unwrap();
     assert_eq!(found.with_stars(text).unwrap(), b"ALTER SERVER s OPTIONS (SET password '***', SET host 'h')");
 }
+
+/// Found by the fuzzer, once shown.
+#[test]
+fn what_the_fuzzer_found_stays_hidden() {
+    use Kind::{Message, Statement};
+    for (kind, text) in [
+        // Quotes that come in pairs by chance, and what has no end.
+        (Statement, "'LTER USER MAPPING FOR bob SERVER s OPTIONS(user '/*',password 'S3cret')"),
+        (Statement, "ALTER USER MAPPING FOR bob SERVER \"s OPTIONS(\"password\" 'S3cret', \"user\" 'x')"),
+        (Statement, "ALTER SERVER s OPTIONS (SET password )S3cret', DROP host, SET port '1')"),
+        (Statement, "ALTER SERVER s OPTIONS (SET sslpasswor) 'S3cret', SET port '1')"),
+        (Statement, "ALTER SERVER s OPTIONS (SET \"password 'S3cret', DROP \"host\")"),
+        // Names that are spelled otherwise.
+        (Statement, "SELECT U&\"rotate_secret\" UESCAPE '!'('password', 'S3cret')"),
+        (Statement, "DO E'BEGIN DO U&\\'ALTER SERVER s OPT\\\\0049ONS (SET password ''''S3cret'''')''; END'"),
+        // What is put together from a template in quotes.
+        (Statement, "DO 'BEGIN EXECUTE format(''ALTER SERVER s OPTIONS (SET password ''''%s'''')'', ''S3cret''); END'"),
+        (Statement, "DO 'BEGIN EXECUTE ''ALTER SERVER s OPTIONS (SET password '''''' || ''S3cret'' || '''''')''; END'"),
+        // In prose: comments, names with apostrophes, JSON, XML, quotes that are doubled once more.
+        (Message, "statement: ALTER SERVER s OPTIONS--\n(SET password 'S3cret')"),
+        (Message, "statement: ALTER SERVER s OPTIONS /* it's */ (SET password 'S3cret')"),
+        (Message, "statement: ALTER USER MAPPING FOR \"bob's \"\"x\"\"\" SERVER s OPTIONS(password 'S3cret')"),
+        (Message, "statement: DO 'ALTER SERVER s OPTIONS(host ''/*'', SET password ''S3cret'')'"),
+        (Message, "{\"Query Text\": \"ALTER SERVER s\\nOPTIONS\\n(SET password --\\n'S3cret')\"}"),
+        (Message, "<Query-Text>SELECT set_server_options(options =&gt; '{\"password\": \"S3cret\"}')</Query-Text>"),
+        (Message, "Parameters: $1 = 'SELECT set_server_options(''s'', ''{\"password\": \"S3cret\"}'')'"),
+    ] {
+        assert!(!shown(text, kind).contains("S3cret"), "{text}\n{}", shown(text, kind));
+    }
+}
+
+/// Found by the fuzzer, once hidden.
+#[test]
+fn no_more_than_the_secret_is_hidden() {
+    for text in [
+        "ALTER USER MAPPING FOR U&\"bob\" UESCAPE '!' SERVER U&\"s\" UESCAPE '!' OPTIONS (SET password 'S3cret')",
+        "SELECT set_server_options('s', '{\"password\": \"S3cret\"}' :: pg_catalog.jsonb), 'after'",
+        "SELECT set_server_options(U&'s' UESCAPE '!', U&'{\"password\": \"S3cret\"}' UESCAPE '!')",
+    ] {
+        assert_shown(text, &text.replace("S3cret", "***"));
+    }
+}

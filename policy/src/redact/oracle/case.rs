@@ -136,7 +136,8 @@ impl Case {
             if maker.source.once_in(2) { maker.source.byte() } else { maker.source.pick(b"'\"\\$(),;-/*= E&U{}:x0\n") };
         let quotes = |byte: u8| b"'\"$\\/*- \t\r\n".contains(&byte);
         let next = text.bytes.get(at + 1).copied().unwrap_or_default();
-        let is_free = maker.tame || !(quotes(text.bytes[at]) || quotes(next) || way < 2 && quotes(byte));
+        let is_free = maker.tame
+            || !(is_in_tag(&text.bytes, at) || quotes(text.bytes[at]) || quotes(next) || way < 2 && quotes(byte));
         let mut case = Self::of(&text, maker, Kind::Statement, if is_free { Claim::Hidden } else { Claim::Taken });
         match way {
             0 => case.text[at] = byte,
@@ -148,6 +149,14 @@ impl Case {
         }
         case
     }
+}
+
+/// Whether a byte stands in what may be the tag of a dollar quote.
+fn is_in_tag(text: &[u8], at: usize) -> bool {
+    let belongs = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_' || !byte.is_ascii();
+    let before = text[..at].iter().rev().find(|byte| !belongs(byte));
+    let after = text[at..].iter().find(|byte| !belongs(byte));
+    before == Some(&b'$') && after == Some(&b'$')
 }
 
 /// Whether a text has one of the words that options are near of.

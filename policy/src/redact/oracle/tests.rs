@@ -127,7 +127,7 @@ fn time_is_linear_in_length() {
 }
 
 #[test]
-fn a_megabyte_takes_no_minute() {
+fn a_megabyte_is_read_in_seconds() {
     for unit in
         ["OPTIONS (password '1'); ", "DO 'EXECUTE ''OPTIONS(password ''''x'''')''';", "/*/* option", "$a$ option "]
     {
