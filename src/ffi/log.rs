@@ -64,7 +64,7 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
         let about = Line::new(statement, original.is_some(), bytes(line.message), bytes(line.detail));
         hide_token(line, &about);
         let ours = if bytes(line.domain) == raise::DOMAIN.to_bytes() { OURS } else { 0 };
-        let quotes_argument = ours == 0 && about.calls_ours() && line.sqlerrcode & CATEGORY == DATA_EXCEPTION;
+        let quotes_argument = ours == 0 && about.calls_ours() && line.sqlerrcode == UNREADABLE;
         for (text, field) in fields(line).into_iter().skip(ours) {
             if quotes_argument && field == Field::Aside {
                 hide_in(text, |_| Ok(Some(b"***".to_vec())));
@@ -105,9 +105,8 @@ unsafe fn hide_token(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
     }
 }
 
-/// The class of an SQLSTATE, and that of data that cannot be read: JSON that is none is quoted in DETAIL and CONTEXT.
-const CATEGORY: c_int = (1 << 12) - 1;
-const DATA_EXCEPTION: c_int = 2 + (2 << 6);
+/// 22P02, as elog.h packs an SQLSTATE: JSON that is none is quoted in DETAIL and CONTEXT.
+const UNREADABLE: c_int = 2 + (2 << 6) + (32 << 12) + (2 << 24);
 
 /// How many of [`fields`] hold our own words, if a message is ours.
 const OURS: usize = 4;

@@ -108,7 +108,8 @@ enum End {
 impl Scan<'_> {
     /// Reads a text; says whether it ends within a statement that more may be added to.
     fn level(&mut self, level: &Level<'_>) -> Result<bool, OutOfMemory> {
-        let mut lexer = Lexer::new(level.text, self.redactor.strings, level.prose && self.literals != Literals::Hidden);
+        let mut lexer = Lexer::new(level.text, self.redactor.strings, level.prose);
+        lexer.reads_literals |= self.literals == Literals::Hidden;
         let mut statement = Statement::default();
         let mut before: Option<Token> = None;
         let mut first_literal = None;
