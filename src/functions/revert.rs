@@ -9,12 +9,14 @@ use fdw_guard_policy::undo::{self, UndoError};
 
 /// The statements that undo a row of the history, given its columns.
 pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
-    let (object_type, identity) = (call.text(0).unwrap_or_default(), call.text(1).unwrap_or_default());
+    let (Some(object_type), Some(identity), Some(kind)) = (call.text(0), call.text(1), call.text(6)) else {
+        return Ok(Answer::One(Value::Null));
+    };
     let cannot = |reason| Error::CannotRevert { object_type: object_type.clone(), identity: identity.clone(), reason };
     let known = ObjectType::from_name(&object_type).ok_or_else(|| cannot(UndoError::NoStatement))?;
     let change = undo::Recorded {
         attribute: call.text(5),
-        change: call.text(6).unwrap_or_default(),
+        change: kind,
         old: call.text(7),
         new: call.text(8),
     };
