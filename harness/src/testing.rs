@@ -16,7 +16,7 @@ use crate::tally::Tally;
 use crate::{functions, live, project, regress, rust_tests};
 
 /// How long the tests of a version may take altogether, its build not counted.
-const TIMEOUT: Duration = Duration::from_secs(20 * 60);
+const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

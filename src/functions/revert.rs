@@ -14,12 +14,7 @@ pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
     };
     let cannot = |reason| Error::CannotRevert { object_type: object_type.clone(), identity: identity.clone(), reason };
     let known = ObjectType::from_name(&object_type).ok_or_else(|| cannot(UndoError::NoStatement))?;
-    let change = undo::Recorded {
-        attribute: call.text(5),
-        change: kind,
-        old: call.text(7),
-        new: call.text(8),
-    };
+    let change = undo::Recorded { attribute: call.text(5), change: kind, old: call.text(7), new: call.text(8) };
     if change.attribute.is_none() && change.change == "drop" {
         return Err(cannot(UndoError::Dropped));
     }

@@ -31,18 +31,20 @@ mod side_by_side;
 mod standing_aside;
 mod violations;
 
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::collections::VecDeque;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::cluster::Cluster;
+use crate::settings::Settings;
 use crate::tally::Tally;
 
-/// How long a test may take.
-const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a test may take: long enough for a busy machine, since it only ends what hangs.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A test over real connections.
 #[derive(Debug, Clone, Copy)]
@@ -53,51 +55,86 @@ pub struct LiveTest {
     pub run: fn(&Cluster) -> Result<()>,
 }
 
-fn all() -> Vec<LiveTest> {
-    [
-        bad_input::TESTS,
-        changed_delegates::TESTS,
-        effective::TESTS,
-        effects::TESTS,
-        encodings::TESTS,
-        forms::TESTS,
-        frames::TESTS,
-        get_ddl::TESTS,
-        guarded::TESTS,
-        history::TESTS,
-        load_order::TESTS,
-        loading::TESTS,
-        locked_out::TESTS,
-        mappings::TESTS,
-        mysql_fdw::TESTS,
-        packs::TESTS,
-        passthrough::TESTS,
-        plan::TESTS,
-        policy_file::TESTS,
-        readme::TESTS,
-        redaction::TESTS,
-        rejected_alter::TESTS,
-        rights::TESTS,
-        set_options::TESTS,
-        side_by_side::TESTS,
-        standing_aside::TESTS,
-        violations::TESTS,
-    ]
-    .concat()
-}
+/// The tests of each file, those that take longest first: a lane takes one file after the other.
+const FILES: [&[LiveTest]; 27] = [
+    redaction::TESTS,
+    forms::TESTS,
+    policy_file::TESTS,
+    bad_input::TESTS,
+    changed_delegates::TESTS,
+    effective::TESTS,
+    effects::TESTS,
+    encodings::TESTS,
+    frames::TESTS,
+    get_ddl::TESTS,
+    guarded::TESTS,
+    history::TESTS,
+    load_order::TESTS,
+    loading::TESTS,
+    locked_out::TESTS,
+    mappings::TESTS,
+    mysql_fdw::TESTS,
+    packs::TESTS,
+    passthrough::TESTS,
+    plan::TESTS,
+    readme::TESTS,
+    rejected_alter::TESTS,
+    rights::TESTS,
+    set_options::TESTS,
+    side_by_side::TESTS,
+    standing_aside::TESTS,
+    violations::TESTS,
+];
 
-/// Runs each test whose name contains `filter`.
+/// Runs each test whose name contains `filter`, in two lanes, each with a cluster of its own: a test is mostly one session
+/// and its server process, which wait for each other. The tests of one file share files, and run in one lane.
 ///
 /// # Errors
-/// When a server that a test left hanging cannot be restarted.
+/// When the second cluster does not start, or a server that a test left hanging cannot be restarted.
 pub fn run(tally: &mut Tally, cluster: &Arc<Cluster>, filter: &str) -> Result<()> {
-    for test in all().into_iter().filter(|test| test.name.contains(filter)) {
-        let start = Instant::now();
-        let outcome = run_one(test, Arc::clone(cluster));
-        let hung = outcome.is_none();
-        tally.note(test.name, start, outcome.unwrap_or_else(|| Err(anyhow!("still running after {TIMEOUT:?}"))));
-        if hung {
-            cluster.restart()?;
+    let files: VecDeque<Vec<LiveTest>> =
+        FILES.iter().map(|file| file.iter().filter(|test| test.name.contains(filter)).copied().collect()).collect();
+    let files: VecDeque<_> = files.into_iter().filter(|file: &Vec<LiveTest>| !file.is_empty()).collect();
+    let mut clusters = vec![Arc::clone(cluster)];
+    if files.len() > 1 {
+        clusters.push(Arc::new(cluster.another("test-beside", &Settings::preloaded().loopback())?));
+    }
+    let queue = Mutex::new(files);
+    let (sender, receiver) = channel();
+    thread::scope(|scope| {
+        let lanes: Vec<_> = clusters
+            .iter()
+            .map(|cluster| {
+                let (queue, sender) = (&queue, sender.clone());
+                scope.spawn(move || run_lane(queue, cluster, &sender))
+            })
+            .collect();
+        drop(sender);
+        receiver.iter().for_each(|Done { name, start, outcome }| tally.note(name, start, outcome));
+        lanes.into_iter().try_for_each(|lane| lane.join().map_err(|_| anyhow!("a lane panicked"))?)
+    })
+}
+
+/// What came of a test.
+struct Done {
+    name: &'static str,
+    start: Instant,
+    outcome: Result<()>,
+}
+
+/// Runs the tests of one file after the other, until none is left.
+fn run_lane(queue: &Mutex<VecDeque<Vec<LiveTest>>>, cluster: &Arc<Cluster>, done: &Sender<Done>) -> Result<()> {
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    while let Some(file) = next() {
+        for test in file {
+            let start = Instant::now();
+            let outcome = run_one(test, Arc::clone(cluster));
+            let hung = outcome.is_none();
+            let outcome = outcome.unwrap_or_else(|| Err(anyhow!("still running after {TIMEOUT:?}")));
+            done.send(Done { name: test.name, start, outcome })?;
+            if hung {
+                cluster.restart()?;
+            }
         }
     }
     Ok(())

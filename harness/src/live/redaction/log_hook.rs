@@ -125,6 +125,11 @@ fn postmaster(own: &Cluster, line: &Line) -> Result<()> {
     let before = fs::read_to_string(&file)?;
     own.set("log_destination", &line.statement())?;
     own.reload()?;
+    // Until it has read the file, which a busy machine lets it do late.
+    let start = Instant::now();
+    while !own.log_text().contains(&line.name) && start.elapsed() < PATIENCE {
+        sleep(Duration::from_millis(20));
+    }
     Ok(fs::write(&file, before)?)
 }
 
