@@ -655,16 +655,19 @@ DECLARE
           AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e');
     extension name;
     taken text;
+    -- A name has 63 bytes, and a character up to four.
+    stem constant text := CASE WHEN octet_length(wrapper::text) <= 53 THEN wrapper
+                          ELSE left(wrapper, 10) || '_' || left(md5(wrapper), 12) END;
 BEGIN
-    handler := format('fdw_guard.%I', left(wrapper, 55) || '_handler');
-    validator := format('fdw_guard.%I', left(wrapper, 53) || '_validator');
+    handler := format('fdw_guard.%I', stem || '_handler');
+    validator := format('fdw_guard.%I', stem || '_validator');
     SELECT w.fdwname INTO taken FROM pg_foreign_data_wrapper w
     WHERE w.fdwname <> wrapper AND (
         w.fdwhandler = to_regprocedure(handler || '()') OR w.fdwvalidator = to_regprocedure(validator || '(text[], oid)'));
     IF FOUND THEN
         RAISE duplicate_function USING
             MESSAGE = format('function %s already serves foreign-data wrapper "%s"', validator, taken),
-            HINT = format('Rename its handler likewise, and first: ALTER FUNCTION %s RENAME TO %I.', validator, left(taken, 53) || '_validator');
+            HINT = format('Rename its handler likewise, and first: ALTER FUNCTION %s RENAME TO %I.', validator, taken || '_validator');
     END IF;
     EXECUTE format(definition, validator || '(options text[], catalog oid)', 'void', settings, '$libdir/fdw_guard', 'fdw_guard_validator');
     IF has_handler THEN

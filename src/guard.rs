@@ -379,13 +379,23 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
             let Some((class, oid)) = owner_of(catalog, row, access) else { return };
             let column = i16::try_from(sub_object).unwrap_or_default();
             match (access, catalog) {
-                (Access::DropAside, _) if Class::of_main(catalog).is_some() => {}
+                // A column may go with the temporary type that it has, while its table stays.
+                (Access::DropAside, _) if column == 0 && Class::of_main(catalog).is_some() => {}
                 (Access::DropAside, _) => note(class, oid, How::Aside),
                 (Access::Create, Catalog::Trigger) => note(class, oid, How::Trigger(row)),
                 (Access::Create, _) if column == 0 && Class::of_main(catalog).is_some() => note(class, oid, How::Made),
                 _ => note(class, oid, How::Changed(column)),
             }
         }
+    }
+}
+
+/// A validator of ours is asked about the options of a foreign table. If the statement began before the library was loaded,
+/// by this very call, the table that it makes has been made behind our back, save that it has no options yet.
+pub fn note_unfinished_table() {
+    let is_seen = depth() > 0 || server::stands_aside();
+    if !is_seen && (settings::enforcement() != Enforcement::Off || history::records()) {
+        scan::unfinished_foreign_tables().into_iter().for_each(|table| note(Class::Relation, table, How::Made));
     }
 }
 
@@ -435,7 +445,10 @@ fn a_rule_may_look_inside() -> bool {
 /// The object that a row of that catalog belongs to.
 fn owner_of(catalog: Catalog, row: Oid, access: Access) -> Option<(Class, Oid)> {
     if let Some(class) = Class::of_main(catalog) {
-        return Some((class, row));
+        let is_altered = catalog == Catalog::Relation && access == Access::Alter;
+        // ALTER SEQUENCE does what ALTER COLUMN … SET INCREMENT does.
+        let of_identity = if is_altered { catalog::table_of_sequence(row) } else { None };
+        return Some((class, of_identity.unwrap_or(row)));
     }
     let table = match catalog {
         Catalog::Constraint => scan::relation_of_constraint(row)?,

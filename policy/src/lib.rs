@@ -41,6 +41,7 @@ pub mod redact;
 pub mod rule;
 pub mod schema;
 pub mod secret;
+pub mod sequence;
 mod shadow;
 pub mod shared;
 pub mod standing;

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::ddl::{self, OptionAction, options_clause, quote_identifier, quote_literal};
 use crate::model::{Attribute, ObjectType, Situation};
+use crate::sequence;
 
 /// A recorded change, as a row of the history has it.
 #[derive(Debug, Clone)]
@@ -193,8 +194,10 @@ impl Part<'_> {
             ("default", Some(old)) => format!("SET DEFAULT {old}"),
             ("default", None) => "DROP DEFAULT".to_owned(),
             ("identity", None) => "DROP IDENTITY".to_owned(),
-            ("identity", Some(old)) if self.new.is_some() => format!("SET GENERATED {old}"),
-            ("identity", Some(old)) => format!("ADD GENERATED {old} AS IDENTITY"),
+            ("identity", Some(old)) => match self.new {
+                Some(new) => sequence::set(old, new),
+                None => format!("ADD GENERATED {}", sequence::add(old)),
+            },
             ("attribute_options", _) => return self.attribute_options(),
             _ => return Err(UndoError::NoStatement),
         };

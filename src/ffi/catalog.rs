@@ -3,8 +3,9 @@
 use crate::ffi::delegates::{self, Functions};
 use crate::ffi::search_path::Pinned;
 use crate::ffi::tuple::{self, CachedTuple};
-use crate::ffi::{kept, text};
+use crate::ffi::{kept, scan, text};
 use fdw_guard_policy::model::{Attribute, Description, ObjectState, ObjectType, Options};
+use fdw_guard_policy::sequence::Sequence;
 use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::c_char;
@@ -193,7 +194,7 @@ pub fn column(table: Oid, number: i16, table_identity: &str, default: Option<Str
         (Attribute::Storage, Some(storage(form.attstorage).to_owned())),
         (Attribute::Default, default.clone().filter(|_| form.attgenerated == 0)),
         (Attribute::Generated, default.filter(|_| form.attgenerated != 0)),
-        (Attribute::Identity, identity_kind(form.attidentity).map(str::to_owned)),
+        (Attribute::Identity, identity_kind(form.attidentity).map(|kind| identity_column(table, number, kind))),
     ]);
     let identity = format!("{table_identity}.{}", quoted_name(&form.attname));
     Some(ObjectState {
@@ -331,6 +332,38 @@ fn identity_kind(letter: c_char) -> Option<&'static str> {
         b'd' => Some("BY DEFAULT"),
         _ => None,
     }
+}
+
+/// An identity column with the parameters of its sequence.
+fn identity_column(table: Oid, number: i16, kind: &str) -> String {
+    match scan::sequence_of(table, number).and_then(sequence) {
+        Some(sequence) => sequence.describe(kind),
+        None => kind.to_owned(),
+    }
+}
+
+fn sequence(oid: Oid) -> Option<Sequence> {
+    let found = CachedTuple::find(Cache::SEQRELID, &[oid.into()])?;
+    // The columns of pg_sequence, as pg_sequence.h numbers them; pgrx binds nothing of it. None is ever null.
+    let number = |column: u32| found.attribute(column).map(|datum| datum.value() as i64);
+    let largest = match Oid::from(u32::try_from(number(2)?).ok()?) {
+        pg_sys::INT2OID => i16::MAX.into(),
+        pg_sys::INT4OID => i32::MAX.into(),
+        _ => i64::MAX,
+    };
+    let (start, increment, maximum, minimum) = (number(3)?, number(4)?, number(5)?, number(6)?);
+    Some(Sequence { start, increment, minimum, maximum, cache: number(7)?, cycle: number(8)? & 0xff != 0, largest })
+}
+
+/// The foreign table with the identity column that a relation is the sequence of.
+pub fn table_of_sequence(relation: Oid) -> Option<Oid> {
+    let (mut table, mut column) = (Oid::INVALID, 0);
+    // SAFETY: both functions look the catalogs up; what is no relation has no kind, and both places are our own.
+    let is_internal = unsafe {
+        pg_sys::get_rel_relkind(relation).cast_unsigned() == pg_sys::RELKIND_SEQUENCE
+            && pg_sys::sequenceIsOwned(relation, b'i' as c_char, &raw mut table, &raw mut column)
+    };
+    is_internal.then_some(table)
 }
 
 /// The statistics target, absent when it is the system's default: until 16 stored as -1, from 17 on as null.

@@ -3,16 +3,17 @@
 use crate::ffi::tuple;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::collections::HashSet;
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
 /// pg_constraint and its index by oid, as pg_constraint.h numbers them.
 pub const CONSTRAINTS: Oid = Oid::from_u32(2606);
 const CONSTRAINTS_BY_OID: Oid = Oid::from_u32(2667);
 
-/// pg_depend and its index by what depends, as pg_depend.h numbers them.
+/// pg_depend and its indexes by what depends and by on what, as pg_depend.h numbers them.
 const DEPENDENCIES: Oid = Oid::from_u32(2608);
 const DEPENDENCIES_BY_DEPENDER: Oid = Oid::from_u32(2673);
+const DEPENDENCIES_BY_REFERENCED: Oid = Oid::from_u32(2674);
 
 /// A row of pg_depend (pgrx binds nothing of pg_depend.h).
 #[repr(C)]
@@ -22,6 +23,8 @@ struct Dependency {
     sub_object: i32,
     referenced_class: Oid,
     referenced_object: Oid,
+    referenced_sub_object: i32,
+    kind: c_char,
 }
 
 /// A catalog opened for reading, closed when it goes out of scope.
@@ -257,6 +260,20 @@ pub fn foreign_tables() -> Vec<Oid> {
     tables
 }
 
+/// The foreign tables that a running CREATE FOREIGN TABLE has made as relations, and not yet as foreign tables.
+pub fn unfinished_foreign_tables() -> Vec<Oid> {
+    let finished: HashSet<Oid> = foreign_tables().into_iter().collect();
+    let mut unfinished = Vec::new();
+    CatalogScan::of_catalog(pg_sys::RelationRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_class.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>() };
+        if form.relkind.cast_unsigned() == pg_sys::RELKIND_FOREIGN_TABLE && !finished.contains(&form.oid) {
+            unfinished.push(form.oid);
+        }
+    });
+    unfinished
+}
+
 /// The foreign tables of those servers, each with its server.
 pub fn foreign_tables_of(servers: &HashSet<Oid>) -> Vec<(Oid, Oid)> {
     let mut tables = Vec::new();
@@ -301,6 +318,25 @@ pub unsafe fn row_as<T>(
 pub fn relation_of_constraint(constraint: Oid) -> Option<Oid> {
     // SAFETY: the index is that of pg_constraint's oid.
     unsafe { row_of_oid(CONSTRAINTS, CONSTRAINTS_BY_OID, constraint, |row| row.oid(c"conrelid")) }
+}
+
+/// The sequence that an identity column draws its numbers from.
+pub fn sequence_of(table: Oid, column: i16) -> Option<Oid> {
+    let mut sequence = None;
+    // SAFETY: the index is that of pg_depend's refclassid, refobjid and refobjsubid.
+    let mut scan = unsafe {
+        let referenced = [(c"refclassid", pg_sys::RelationRelationId), (c"refobjid", table)];
+        CatalogScan::by_index(DEPENDENCIES, DEPENDENCIES_BY_REFERENCED, referenced, ptr::null_mut())
+    };
+    scan.for_each(|tuple| {
+        // SAFETY: a tuple of pg_depend, none of whose columns is ever null.
+        let row = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<Dependency>() };
+        let is_internal = row.class == pg_sys::RelationRelationId && row.kind.cast_unsigned() == b'i';
+        if is_internal && row.referenced_sub_object == i32::from(column) {
+            sequence = Some(row.object);
+        }
+    });
+    sequence
 }
 
 /// The function that a function depends on.

@@ -10,6 +10,13 @@ pub fn stands_aside() -> bool {
     unsafe { pg_sys::IsBinaryUpgrade || !pg_sys::IsPostmasterEnvironment }
 }
 
+/// Whether PostgreSQL removes the temporary objects of a session that has ended. To refuse it that would keep autovacuum,
+/// or another session that is to use the same temporary schema, from their work.
+pub fn tidies_up() -> bool {
+    // SAFETY: reads variables of this process.
+    unsafe { pg_sys::proc_exit_inprogress || pg_sys::MyBackendType == pg_sys::BackendType::B_AUTOVAC_WORKER }
+}
+
 /// Whether the library is being loaded by `shared_preload_libraries`.
 pub fn is_preloading() -> bool {
     // SAFETY: reads a variable of this process.

@@ -5,13 +5,14 @@
 use crate::delegate;
 use crate::error::Error;
 use crate::ffi::{raise, tuple};
+use crate::guard;
 use crate::wrapper::explain;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
 
 // Declared here because pg_sys wraps them in a boundary that would lose fields of the delegate's errors.
 unsafe extern "C-unwind" {
     fn OidFunctionCall2Coll(function: Oid, collation: Oid, first: Datum, second: Datum) -> Datum;
-    pub(super) fn GetFdwRoutine(handler: Oid) -> *mut pg_sys::FdwRoutine;
+    fn GetFdwRoutine(handler: Oid) -> *mut pg_sys::FdwRoutine;
 }
 
 /// The handler: the delegate's own routine, but for EXPLAIN. Planner and executor then call the delegate as if nobody stood
@@ -36,6 +37,9 @@ pub unsafe fn validator(info: FunctionCallInfo) -> Datum {
     // SAFETY: the caller's promise; a validator has two arguments and is strict in none that PostgreSQL passes.
     unsafe {
         let [options, catalog] = (*info).args.as_slice(2) else { return Datum::null() };
+        if Oid::from(catalog.value.value() as u32) == pg_sys::ForeignTableRelationId {
+            raise::guarded(guard::note_unfinished_table);
+        }
         let validator = raise::guarded_or_raise(|| match delegate::for_validator(called(info)) {
             // CREATE EXTENSION makes a guarded wrapper where its delegate may be missing; there is nothing to validate.
             Err(Error::DelegateMissing { .. }) if tuple::text_array(options.value).is_empty() => Ok(Oid::INVALID),

@@ -2,18 +2,53 @@
 //!
 //! PostgreSQL's calls go through plain frames that own nothing, so that the delegate's errors keep all their fields.
 
-use crate::delegate;
-use crate::error::Error;
 use crate::ffi::{delegates, mappings, raise, text, version};
 use crate::settings;
-use crate::wrapper::entry::GetFdwRoutine;
 use pgrx::pg_sys::{self, FdwRoutine, Oid};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
 // Declared here because the frames that call it may be left by an error of PostgreSQL's.
 unsafe extern "C-unwind" {
     fn ExplainPropertyText(label: *const c_char, value: *const c_char, state: *mut pg_sys::ExplainState);
+}
+
+/// What the delegate has to say of each kind of node.
+#[derive(Clone, Copy, Default)]
+struct Theirs {
+    scan: pg_sys::ExplainForeignScan_function,
+    modification: pg_sys::ExplainForeignModify_function,
+    direct_modification: pg_sys::ExplainDirectModify_function,
+}
+
+/// A routine without its tag: one pointer after the other.
+type Pointers = [usize; size_of::<FdwRoutine>() / size_of::<usize>() - 1];
+
+thread_local! {
+    /// Of each routine that this session was given in place of a delegate's, what that delegate's said. A node of a plan has
+    /// a copy of the routine that works for it; what the catalogs say by then may be about another delegate.
+    static SAID: RefCell<HashMap<Pointers, Theirs>> = RefCell::default();
+}
+
+impl Theirs {
+    /// What the delegate says whose work the routine does.
+    ///
+    /// # Safety
+    /// The routine is a copy of one that [`with_our_explain`] made.
+    unsafe fn of(routine: *const FdwRoutine) -> Self {
+        // SAFETY: the caller's promise.
+        let pointers = unsafe { pointers(routine) };
+        SAID.with_borrow(|said| said.get(&pointers).copied().unwrap_or_default())
+    }
+}
+
+/// # Safety
+/// The routine is a valid one.
+unsafe fn pointers(routine: *const FdwRoutine) -> Pointers {
+    // SAFETY: after the tag, which the first pointer's alignment fills up to one word, there is nothing but pointers.
+    unsafe { routine.cast::<usize>().add(1).cast::<Pointers>().read() }
 }
 
 /// A copy of the delegate's routine in which EXPLAIN is ours. The delegate's own may be static.
@@ -24,11 +59,17 @@ pub unsafe fn with_our_explain(delegate: *const FdwRoutine) -> *mut FdwRoutine {
     // SAFETY: the caller's promise; palloc gives memory for one routine.
     unsafe {
         raise::guarded(|| {
+            let theirs = Theirs {
+                scan: (*delegate).ExplainForeignScan,
+                modification: (*delegate).ExplainForeignModify,
+                direct_modification: (*delegate).ExplainDirectModify,
+            };
             let copy = pg_sys::palloc(size_of::<FdwRoutine>()).cast::<FdwRoutine>();
             ptr::copy_nonoverlapping(delegate, copy, 1);
             (*copy).ExplainForeignScan = Some(explain_scan);
             (*copy).ExplainForeignModify = Some(explain_modification);
             (*copy).ExplainDirectModify = Some(explain_direct_modification);
+            SAID.with_borrow_mut(|said| said.insert(pointers(copy), theirs));
             copy
         })
     }
@@ -37,11 +78,10 @@ pub unsafe fn with_our_explain(delegate: *const FdwRoutine) -> *mut FdwRoutine {
 unsafe extern "C-unwind" fn explain_scan(scan: *mut pg_sys::ForeignScanState, state: *mut pg_sys::ExplainState) {
     // SAFETY: PostgreSQL makes the call; this frame owns nothing.
     unsafe {
-        let place = Place::of_scan(scan);
-        if let Some(theirs) = (*place.routine()).ExplainForeignScan {
+        if let Some(theirs) = raise::guarded(|| Theirs::of((*scan).fdwroutine)).scan {
             theirs(scan, state);
         }
-        place.explain(state);
+        Place::of_scan(scan).explain(state);
     }
 }
 
@@ -51,11 +91,10 @@ unsafe extern "C-unwind" fn explain_direct_modification(
 ) {
     // SAFETY: PostgreSQL makes the call; this frame owns nothing.
     unsafe {
-        let place = Place::of_scan(scan);
-        if let Some(theirs) = (*place.routine()).ExplainDirectModify {
+        if let Some(theirs) = raise::guarded(|| Theirs::of((*scan).fdwroutine)).direct_modification {
             theirs(scan, state);
         }
-        place.explain(state);
+        Place::of_scan(scan).explain(state);
     }
 }
 
@@ -68,11 +107,10 @@ unsafe extern "C-unwind" fn explain_modification(
 ) {
     // SAFETY: PostgreSQL makes the call; this frame owns nothing.
     unsafe {
-        let place = Place::of_modification(modification, result);
-        if let Some(theirs) = (*place.routine()).ExplainForeignModify {
+        if let Some(theirs) = raise::guarded(|| Theirs::of((*result).ri_FdwRoutine)).modification {
             theirs(modification, result, private, subplan, state);
         }
-        place.explain(state);
+        Place::of_modification(modification, result).explain(state);
     }
 }
 
@@ -106,21 +144,6 @@ impl Place {
                 user: version::user_of_modification(&*modification, result),
             })
         }
-    }
-
-    /// The routine of the delegate.
-    ///
-    /// # Safety
-    /// The calling frame owns nothing.
-    unsafe fn routine(self) -> *mut FdwRoutine {
-        // SAFETY: the caller's promise.
-        unsafe { GetFdwRoutine(raise::guarded_or_raise(|| self.handler())) }
-    }
-
-    /// The delegate's handler. The wrapper may have been unguarded since the plan began.
-    fn handler(self) -> Result<Oid, Error> {
-        let handler = delegates::wrapper_of_server(self.server).map_or(Oid::INVALID, |found| found.functions.handler);
-        if delegates::is_ours(handler) { delegate::for_handler(handler) } else { Ok(handler) }
     }
 
     /// Adds what we have to say.

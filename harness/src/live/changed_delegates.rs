@@ -1,9 +1,13 @@
 //! Guards and delegates that come, go and change while sessions have them open: a clear error, or work that goes on.
 
-use anyhow::{Context, Result, ensure};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
 use postgres::{Client, SimpleQueryMessage};
 
-use super::{LiveTest, same};
+use super::guarded::reaching;
+use super::{LiveTest, contains, same};
 use crate::cluster::Cluster;
 use crate::database::Database;
 use crate::fields::DbFields;
@@ -12,6 +16,7 @@ use crate::settings::Settings;
 pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "changed_delegates::sessions_and_cached_plans_survive", run: sessions_and_cached_plans_survive },
     LiveTest { name: "changed_delegates::a_running_scan_goes_on", run: a_running_scan_goes_on },
+    LiveTest { name: "changed_delegates::a_running_explain_goes_on", run: a_running_explain_goes_on },
     LiveTest { name: "changed_delegates::fdw_guard_is_dropped_under_a_session", run: fdw_guard_is_dropped },
     LiveTest { name: "changed_delegates::a_guard_needs_no_preloading", run: a_guard_needs_no_preloading },
     LiveTest { name: "changed_delegates::a_delegate_is_updated", run: a_delegate_is_updated },
@@ -69,40 +74,40 @@ const EVENTS: &[Event] = &[
         explained: Has("Delegate: mine"),
         fresh: COUNTED,
     },
-    // The session goes on with the handler that it has used; it cannot say more of it.
+    // The session goes on with the handler that it has used, and EXPLAIN with it.
     Event {
         before: FRONT,
         sql: "ALTER FOREIGN DATA WRAPPER mine HANDLER other_handler",
         prepared: COUNTED,
-        explained: Error("Connect again."),
+        explained: Has("Foreign Program: seq 100"),
         fresh: COUNTED,
     },
     Event {
         before: FRONT,
         sql: "ALTER FUNCTION fdw_guard.front_handler() SET fdw_guard.delegate = 'none_such'",
         prepared: COUNTED,
-        explained: Error("CREATE EXTENSION none_such"),
+        explained: Has("Delegate: none_such"),
         fresh: Error("foreign-data wrapper \"none_such\", the delegate of a guarded wrapper, does not exist"),
     },
     Event {
         before: FRONT,
         sql: "ALTER FOREIGN DATA WRAPPER mine HANDLER fdw_guard.guarded_postgres_fdw_handler",
         prepared: COUNTED,
-        explained: Error("is itself guarded"),
+        explained: Has("Foreign Program: seq 100"),
         fresh: Error("Make a guarded wrapper with the innermost wrapper as its delegate."),
     },
     Event {
         before: FRONT,
         sql: "ALTER FOREIGN DATA WRAPPER mine NO HANDLER",
         prepared: COUNTED,
-        explained: Error("has no handler"),
+        explained: Has("Foreign Program: seq 100"),
         fresh: Error("has no handler"),
     },
     Event {
         before: FRONT,
         sql: "DROP FOREIGN DATA WRAPPER mine CASCADE",
         prepared: COUNTED,
-        explained: Error("does not exist"),
+        explained: Has("Foreign Program: seq 100"),
         fresh: Error("CREATE EXTENSION mine"),
     },
     Event {
@@ -186,6 +191,53 @@ fn a_running_scan_goes_on(cluster: &Cluster) -> Result<()> {
         session.batch_execute("COMMIT")?;
     }
     Ok(())
+}
+
+/// The wrapper of a join that is being explained gets functions that know nothing of joins.
+fn a_running_explain_goes_on(cluster: &Cluster) -> Result<()> {
+    let (database, _remote) = reaching(cluster, "changed_explain", "postgres_fdw")?;
+    database.execute(
+        "CREATE EXTENSION file_fdw; CREATE TABLE seen (a int); \
+         CREATE FOREIGN TABLE goods (id int, name text) SERVER far; \
+         CREATE FUNCTION waits() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(7); \
+             INSERT INTO seen VALUES (1); RETURN true; END'",
+    )?;
+    for (before, change) in [
+        ("SELECT fdw_guard.guard_wrapper('postgres_fdw')", "SELECT fdw_guard.unguard_wrapper('postgres_fdw')"),
+        ("SELECT fdw_guard.guard_wrapper('postgres_fdw')", ""),
+    ] {
+        database.execute(before)?;
+        let plan = explained_during(
+            &database,
+            &format!("{change}; ALTER FOREIGN DATA WRAPPER postgres_fdw HANDLER file_fdw_handler"),
+        )?;
+        contains(&plan, "Relations: (goods a) INNER JOIN (goods b)")?;
+        database.execute(
+            "ALTER FOREIGN DATA WRAPPER postgres_fdw HANDLER postgres_fdw_handler VALIDATOR postgres_fdw_validator",
+        )?;
+    }
+    same("crashes", cluster.crashes(), Vec::new())
+}
+
+/// The plan of a join that waits for another session to do `sql`.
+fn explained_during(database: &Database<'_>, sql: &str) -> Result<String> {
+    let mut holder = database.connect()?;
+    holder.batch_execute("SELECT pg_advisory_lock(7)")?;
+    let mut session = database.connect()?;
+    session.batch_execute("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_nestloop = off; SET statement_timeout = '60s'")?;
+    let pid: i32 = session.query_one("SELECT pg_backend_pid()", &[])?.get(0);
+    thread::scope(|scope| {
+        let explain = "EXPLAIN (ANALYZE, COSTS OFF) SELECT waits() FROM goods a JOIN goods b USING (id) WHERE id = 1";
+        let plan = scope.spawn(|| said(&mut session, explain));
+        let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND locktype = 'advisory' AND NOT granted)";
+        while !holder.query_one(waits, &[&pid])?.get::<_, bool>(0) && !plan.is_finished() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let changed = database.execute(sql);
+        holder.batch_execute("SELECT pg_advisory_unlock(7)")?;
+        changed?;
+        plan.join().map_err(|_| anyhow!("the thread panicked"))??.map_err(anyhow::Error::msg)
+    })
 }
 
 fn fdw_guard_is_dropped(cluster: &Cluster) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Guarded wrappers over real connections: what the delegate can do works through them, and rules hold where the library
 //! is preloaded nowhere.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use postgres::Client;
 
 use super::{LiveTest, same};
@@ -13,6 +13,7 @@ use crate::settings::Settings;
 pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "guarded::what_the_delegate_can_do_works_through_it", run: what_the_delegate_can_do },
     LiveTest { name: "guarded::rules_hold_where_nothing_is_preloaded", run: rules_hold_where_nothing_is_preloaded },
+    LiveTest { name: "guarded::options_are_guarded_in_a_sessions_first_statement", run: in_a_sessions_first_statement },
     LiveTest { name: "guarded::a_made_wrapper_is_dumped_and_restored", run: a_made_wrapper_is_dumped_and_restored },
     LiveTest { name: "guarded::what_a_dump_keeps_of_a_guard_in_place", run: what_a_dump_keeps_of_a_guard_in_place },
 ];
@@ -100,6 +101,49 @@ fn rules_hold_where_nothing_is_preloaded(cluster: &Cluster) -> Result<()> {
     same("constraint name", error.constraint.as_deref(), Some("no_port"))?;
     // The delegate itself is not guarded there; this is what the guarded wrapper is for.
     database.execute("CREATE SERVER plain FOREIGN DATA WRAPPER postgres_fdw OPTIONS (port '1')")
+}
+
+/// Statements that set an option called `bad`, as many kinds as there are. The role that runs them is no superuser.
+const FIRST_STATEMENTS: [&str; 14] = [
+    "CREATE SERVER made FOREIGN DATA WRAPPER front OPTIONS (bad '1')",
+    "ALTER SERVER s OPTIONS (ADD bad '1')",
+    "CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (bad '1')",
+    "ALTER USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (bad '1')",
+    "CREATE FOREIGN TABLE made (a int) SERVER s OPTIONS (bad '1')",
+    "CREATE FOREIGN TABLE made (a int OPTIONS (good '1')) SERVER s OPTIONS (bad '1')",
+    "CREATE FOREIGN TABLE made (a int OPTIONS (bad '1')) SERVER s OPTIONS (good '1')",
+    "CREATE FOREIGN TABLE made PARTITION OF parent DEFAULT SERVER s OPTIONS (bad '1')",
+    "DO $$ BEGIN CREATE FOREIGN TABLE made (a int) SERVER s OPTIONS (bad '1'); END $$",
+    "ALTER FOREIGN TABLE t OPTIONS (ADD bad '1')",
+    "ALTER TABLE t ADD COLUMN b int OPTIONS (bad '1')",
+    "ALTER TABLE t ALTER a OPTIONS (bad '1')",
+    "SET fdw_guard.enforcement = off; CREATE FOREIGN TABLE made (a int) SERVER s OPTIONS (bad '1')",
+    "SET fdw_guard.check_mode = deferred; ALTER FOREIGN TABLE t OPTIONS (ADD bad '1')",
+];
+
+/// Where the library is preloaded nowhere, it is the first statement itself that loads it.
+fn in_a_sessions_first_statement(cluster: &Cluster) -> Result<()> {
+    let own = cluster.another("guarded-first", &Settings::plain())?;
+    let database = own.guarded_database("guarded_first")?;
+    database.execute(
+        "CREATE FOREIGN DATA WRAPPER behind; SELECT fdw_guard.create_wrapper('front', 'behind'); \
+         CREATE ROLE first_owner LOGIN; GRANT USAGE ON FOREIGN DATA WRAPPER front TO first_owner; \
+         GRANT CREATE ON SCHEMA public TO first_owner; SET ROLE first_owner; \
+         CREATE SERVER s FOREIGN DATA WRAPPER front; CREATE USER MAPPING FOR CURRENT_USER SERVER s; \
+         CREATE TABLE parent (a int) PARTITION BY LIST (a); CREATE FOREIGN TABLE t (a int) SERVER s; RESET ROLE; \
+         SELECT fdw_guard.add_rule('no bad ' || type, type, 'bad', forbidden => true) \
+         FROM unnest(ARRAY['server', 'user mapping', 'foreign table', 'foreign table column']) type",
+    )?;
+    for bad in FIRST_STATEMENTS {
+        let error = expect_error(&mut database.connect_as("first_owner")?, bad)?;
+        let is_ours = error.constraint.as_deref().is_some_and(|rule| rule.starts_with("no bad "));
+        ensure!(is_ours && error.sqlstate == "HV00D", "{bad}: {error}");
+        // What runs before a transaction is prepared is what runs before it is committed.
+        let good = format!("BEGIN; {}; PREPARE TRANSACTION 'first'", bad.replace("bad", "good"));
+        database.connect_as("first_owner")?.batch_execute(&good).with_context(|| good.clone())?;
+        database.execute("ROLLBACK PREPARED 'first'")?;
+    }
+    Ok(())
 }
 
 fn a_made_wrapper_is_dumped_and_restored(cluster: &Cluster) -> Result<()> {

@@ -21,6 +21,10 @@ pub const TESTS: &[LiveTest] = &[
         name: "standing_aside::discard_removes_temporary_foreign_tables",
         run: discard_removes_temporary_foreign_tables,
     },
+    LiveTest {
+        name: "standing_aside::what_stands_on_temporary_objects_goes_with_their_session",
+        run: what_stands_on_temporary_objects,
+    },
 ];
 
 const FORBIDDEN: &str = "ALTER SERVER shop OPTIONS (SET host 'elsewhere')";
@@ -93,4 +97,39 @@ fn discard_removes_temporary_foreign_tables(cluster: &Cluster) -> Result<()> {
     client.batch_execute("CREATE FOREIGN TABLE pg_temp.passing (a int) SERVER shop; SELECT 1")?;
     client.batch_execute("DISCARD ALL")?;
     same("tables", tables(&mut client)?, 0)
+}
+
+/// A table of which a column and a constraint use what is temporary, and rules that keep both.
+const ON_TEMPORARY: &str = "CREATE TYPE pg_temp.passing AS ENUM ('x'); \
+    CREATE FUNCTION pg_temp.fine(integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'; \
+    ALTER FOREIGN TABLE stays ALTER COLUMN b TYPE pg_temp.passing";
+
+/// DISCARD is refused like any statement; the end of a session cannot be, as its temporary objects would stay for ever.
+fn what_stands_on_temporary_objects(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("temporary_stands")?;
+    database.execute(
+        "CREATE FOREIGN DATA WRAPPER plain; CREATE SERVER shop FOREIGN DATA WRAPPER plain; \
+         CREATE FOREIGN TABLE stays (a int, b text) SERVER shop; \
+         INSERT INTO fdw_guard.rule (name, object_type, forms) VALUES ('kept', 'foreign table', '{DROP COLUMN}'), \
+             ('checked', 'foreign table', '{DROP CONSTRAINT}')",
+    )?;
+    let mut client = database.connect()?;
+    client.batch_execute(ON_TEMPORARY)?;
+    for discard in ["DISCARD TEMP", "DISCARD ALL"] {
+        expect_refusal(&mut client, discard, "kept")?;
+    }
+    client.batch_execute("ALTER FOREIGN TABLE stays ADD CHECK (pg_temp.fine(a)), ALTER COLUMN b TYPE text")?;
+    expect_refusal(&mut client, "DISCARD TEMP", "checked")?;
+    client.batch_execute("ALTER FOREIGN TABLE stays ALTER COLUMN b TYPE pg_temp.passing")?;
+    drop(client);
+    let left = "SELECT (SELECT count(*) FROM pg_type WHERE typname = 'passing') + (SELECT count(*) FROM pg_proc WHERE proname = 'fine')";
+    let is_clean = || {
+        let row = database.connect().and_then(|mut client| Ok(client.query_one(left, &[])?));
+        row.is_ok_and(|row| row.get::<_, i64>(0) == 0)
+    };
+    wait_until("remove the temporary objects of a session that has ended", is_clean)?;
+    let told = "SELECT form || ' ' || identity FROM fdw_guard.history WHERE form LIKE 'DROP %' AND change = 'drop' \
+                AND (attribute IS NULL OR attribute LIKE 'constraint %') ORDER BY 1";
+    let told: Vec<String> = database.connect()?.query(told, &[])?.iter().map(|row| row.get(0)).collect();
+    same("history", told, ["DROP COLUMN public.stays.b", "DROP CONSTRAINT public.stays"].map(str::to_owned).to_vec())
 }

@@ -17,6 +17,9 @@ SELECT jsonb_build_object(
             (SELECT jsonb_agg(jsonb_build_array(attnum, attname, format_type(atttypid, atttypmod),
                               CASE WHEN NOT attisdropped THEN attcollation::regcollation END, attnotnull, coalesce(attstattarget, -1), attstorage,
                               attidentity, attgenerated, attfdwoptions, pg_get_expr(adbin, adrelid),
+                              (SELECT jsonb_build_array(seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle)
+                               FROM pg_sequence JOIN pg_depend d ON d.objid = seqrelid AND d.deptype = 'i'
+                               WHERE d.refobjid = attrelid AND d.refobjsubid = attnum),
                               -- Debian's 15 writes pg_attver there.
                               (SELECT jsonb_agg(o) FROM unnest(attoptions) o WHERE o NOT LIKE 'pg_attver=%'))
                               ORDER BY attnum)

@@ -35,7 +35,9 @@ WITH wrapper AS (
         ('attribute_options', (SELECT string_agg(o, ', ' ORDER BY n) FROM unnest(attoptions) WITH ORDINALITY u (o, n)
                                WHERE o NOT LIKE 'pg\_attver=%')),
         ('storage', CASE attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END),
-        ('identity', CASE attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END),
+        ('identity', CASE attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END || coalesce((
+            SELECT format(' (INCREMENT BY %s)', seqincrement) FROM pg_depend e JOIN pg_sequence ON seqrelid = e.objid
+            WHERE e.refobjid = attrelid AND e.refobjsubid = attnum AND e.deptype = 'i' AND seqincrement <> 1), '')),
         (CASE attgenerated WHEN '' THEN 'default' ELSE 'generated' END,
          (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum))) v
     UNION ALL
