@@ -142,7 +142,7 @@ pub fn close_frame() -> Vec<Report> {
     add_named(&mut touched, named);
     add_granted(&mut touched, &grants);
     if planning::owns_frame(depth()) {
-        return plan_frame(touched, &grants);
+        return plan_frame(touched);
     }
     if touched.is_empty() {
         return Vec::new();
@@ -158,9 +158,9 @@ pub fn close_frame() -> Vec<Report> {
 }
 
 /// A statement of a plan has run: what it did is kept, and nothing is raised unless there is no policy to judge by.
-fn plan_frame(touched: Touched, grants: &[(Class, Oid, Attributes)]) -> Vec<Report> {
+fn plan_frame(touched: Touched) -> Vec<Report> {
     server::command_counter_increment();
-    let outcome = planning::note_changes(grants).and_then(|()| match settings::check_mode() {
+    let outcome = planning::note_changes(&touched).and_then(|()| match settings::check_mode() {
         CheckMode::Immediate => planning::note_verdict(&touched),
         CheckMode::Deferred => {
             with_open(|open| open.waiting.absorb(touched));
@@ -415,9 +415,9 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Trigger(trigger) => read(class, oid).map(|scene| scene.before_trigger(trigger)),
         How::Changed(_) | How::Aside => read(class, oid),
     };
-    planning::see(key, old.as_ref());
     let columns = how.column().into_iter().collect();
     let touch = Touch { knows_inside, columns, aside: how == How::Aside, foretold, ..Touch::of(key, old) };
+    planning::see(&touch);
     with_open(|open| open.add(touch));
 }
 

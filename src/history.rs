@@ -65,11 +65,8 @@ impl Account {
         }
         server::command_counter_increment();
         let policy = policy();
-        let teller = Teller { policy: &policy };
-        let told = touched.iter().flat_map(|touch| {
-            server::check_for_interrupts();
-            teller.tell(touch)
-        });
+        let teller = Teller::new(&policy);
+        let told = touched.iter().flat_map(|touch| teller.tell(touch));
         Self { told: told.collect(), wording }
     }
 
@@ -92,7 +89,7 @@ impl Account {
 /// What the server log tells of a statement that was refused, as JSON.
 pub fn refusal(touched: &Touched, wording: Option<Wording>, violations: &[Violation]) -> String {
     let policy = policy();
-    let teller = Teller { policy: &policy };
+    let teller = Teller::new(&policy);
     let told = touched.iter().take(MOST_TOLD).flat_map(|touch| teller.tell(touch));
     let changes: Vec<Json> =
         told.flat_map(|told| entries(&told.change, &told.forms)).map(|entry| entry.to_json()).collect();

@@ -5,18 +5,17 @@
 //! warnings are kept.
 
 use crate::error::Error;
-use crate::ffi::memory::Scratch;
-use crate::ffi::{catalog, held, rights, server, session};
+use crate::ffi::{catalog, held, rights, session};
 use crate::guard;
 use crate::judge::{self, Verdicts};
 use crate::policy_in_force;
-use crate::scene::{self, Class, Scene};
+use crate::scene::{self, Class};
 use crate::settings::{self, Enforcement};
-use crate::touched::{Key, Touched};
-use fdw_guard_policy::change::{ObjectChange, Side};
-use fdw_guard_policy::model::{Attributes, ObjectType, Situation};
+use crate::telling::{Teller, Unseen};
+use crate::touched::{Key, Touch, Touched};
+use fdw_guard_policy::change::ObjectChange;
+use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::plan::Finding;
-use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::rule::Mode;
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
@@ -31,25 +30,15 @@ pub struct Kept {
     pub findings: Vec<Finding>,
 }
 
-/// An object as it was before the statement, None if that makes it.
-struct Seen {
-    class: Class,
-    oid: Oid,
-    old: Option<Scene>,
-    /// Whether the planner may not see its options.
-    unseen: bool,
-}
-
 /// A plan that is being made.
 struct Recording {
     planner: Oid,
     /// How many frames were open when it began.
     depth: usize,
-    /// The options that the running statement writes, of a user mapping.
-    written: Vec<String>,
-    /// In the order of the first touch.
-    seen: Vec<Seen>,
-    known: HashSet<(Class, u32)>,
+    /// What the running statement touches, whoever it is for whom one of those inside it acts.
+    touched: Touched,
+    /// Of what it touches.
+    unseen: Unseen,
     kept: Kept,
     /// Those that statements of the plan have made.
     sequences: Vec<Oid>,
@@ -73,9 +62,8 @@ impl Recorder {
         let recording = Recording {
             planner: session::current_role(),
             depth: guard::depth(),
-            written: Vec::new(),
-            seen: Vec::new(),
-            known: HashSet::new(),
+            touched: Touched::default(),
+            unseen: Unseen::default(),
             kept: Kept::default(),
             sequences: Vec::new(),
         };
@@ -86,9 +74,8 @@ impl Recorder {
     /// A statement is about to run that writes these options of a user mapping.
     pub fn expect(&self, written: Vec<String>) {
         with(|recording| {
-            recording.written = written;
-            recording.seen.clear();
-            recording.known.clear();
+            recording.touched = Touched::default();
+            recording.unseen = Unseen { written, ..Unseen::default() };
             recording.kept = Kept::default();
         });
     }
@@ -137,34 +124,45 @@ pub fn note_new_relation(relation: Oid, by_itself: bool) -> Result<(), Error> {
 }
 
 /// The running statement touches the object for the first time.
-pub fn see(key: Key, old: Option<&Scene>) {
+pub fn see(touch: &Touch) {
     let Some(planner) = with(|recording| recording.planner) else { return };
-    let unseen = is_unseen(key.class, key.oid, planner);
-    let seen = Seen { class: key.class, oid: key.oid, old: old.cloned(), unseen };
+    let is_unseen = touch.old.is_some() && is_unseen(touch.key, planner);
+    let touch = for_planner(touch, planner);
     with(|recording| {
-        if recording.known.insert((seen.class, seen.oid.to_u32())) {
-            recording.seen.push(seen);
+        if is_unseen {
+            recording.unseen.mappings.insert(touch.key.oid);
         }
+        recording.touched.add(touch);
     });
 }
 
-/// Whether the object is there and the role would not see its options.
-fn is_unseen(class: Class, oid: Oid, role: Oid) -> bool {
-    class == Class::UserMapping && !rights::may_see_user_mapping_as(oid, role)
+/// The same touch, told to the planner as one of his own, also if the object is gone when all is done.
+fn for_planner(touch: &Touch, planner: Oid) -> Touch {
+    Touch { key: Key { actor: planner, ..touch.key }, aside: false, ..touch.clone() }
 }
 
-/// A statement of the plan has run, and its changes can be seen. `grants` is what was granted before it.
+/// Whether it is a user mapping of which the role would not see the options.
+fn is_unseen(key: Key, role: Oid) -> bool {
+    key.class == Class::UserMapping && !rights::may_see_user_mapping_as(key.oid, role)
+}
+
+/// A statement of the plan has run, and its changes can be seen.
 ///
 /// # Errors
 /// When there is no policy: nobody knows what is a secret then.
-pub fn note_changes(grants: &[(Class, Oid, Attributes)]) -> Result<(), Error> {
+pub fn note_changes(by_statement: &Touched) -> Result<(), Error> {
     let policy = policy_in_force::policy()?;
     let taken =
-        with(|recording| (mem::take(&mut recording.seen), mem::take(&mut recording.written), recording.planner));
-    let Some((seen, written, planner)) = taken else { return Ok(()) };
-    let teller = Teller { policy: &policy, written: &written, planner };
-    let mut objects: Vec<ObjectChange> = seen.iter().flat_map(|seen| teller.tell(seen)).collect();
-    objects.extend(grants.iter().filter_map(|(class, oid, before)| teller.tell_grants(*class, *oid, before)));
+        with(|recording| (mem::take(&mut recording.touched), mem::take(&mut recording.unseen), recording.planner));
+    let Some((mut touched, mut unseen, planner)) = taken else { return Ok(()) };
+    let granted = by_statement.iter().filter(|touch| touch.grants.is_some());
+    granted.for_each(|touch| touched.add(for_planner(touch, planner)));
+    let is_there = |key: Key| scene::state(key.class, key.oid).is_some();
+    let hidden = touched.iter().map(|touch| touch.key).filter(|key| is_unseen(*key, planner) && is_there(*key));
+    unseen.mappings.extend(hidden.map(|key| key.oid));
+    let teller = Teller::to(&policy, unseen);
+    let objects: Vec<ObjectChange> =
+        touched.iter().flat_map(|touch| teller.tell(touch)).map(|told| told.change).collect();
     with(|recording| recording.kept.objects.extend(objects));
     Ok(())
 }
@@ -194,7 +192,7 @@ pub fn findings(touched: &Touched) -> Result<Vec<Finding>, Error> {
 /// Identities of the touched user mappings that the planner may not see, as they were and as they are.
 fn unseen_mappings(touched: &Touched) -> HashSet<String> {
     let Some(planner) = with(|recording| recording.planner) else { return HashSet::new() };
-    let hidden = touched.iter().filter(|touch| is_unseen(touch.key.class, touch.key.oid, planner));
+    let hidden = touched.iter().filter(|touch| is_unseen(touch.key, planner));
     let sides = hidden.flat_map(|touch| [touch.old.clone(), scene::scene_from_outside(touch.key.class, touch.key.oid)]);
     sides.flatten().map(|scene| scene.situation.object.identity().to_owned()).collect()
 }
@@ -213,59 +211,4 @@ pub fn keep_warnings(raised: Vec<Violation>) -> Vec<Violation> {
     let others = others.into_iter().filter_map(|violation| Finding::raised(violation, denies()));
     with(|recording| recording.kept.findings.extend(others));
     denied
-}
-
-/// Tells what became of objects to the one who makes the plan.
-struct Teller<'a> {
-    policy: &'a Policy,
-    written: &'a [String],
-    planner: Oid,
-}
-
-impl Teller<'_> {
-    /// The object, and the columns of a table.
-    fn tell(&self, seen: &Seen) -> Vec<ObjectChange> {
-        server::check_for_interrupts();
-        let _scratch = Scratch::new();
-        let now = scene::scene(seen.class, seen.oid);
-        let (old, new) = (seen.old.as_ref(), now.as_ref());
-        let unseen = seen.unseen && old.is_some() || new.is_some() && is_unseen(seen.class, seen.oid, self.planner);
-        let side = |scene: Option<&Scene>| scene.map(|scene| (scene.situation.clone(), scene.inside.clone()));
-        let object = self.between(side(old), side(new), unseen);
-        object.into_iter().chain(self.columns(old, new)).collect()
-    }
-
-    fn columns(&self, old: Option<&Scene>, new: Option<&Scene>) -> Vec<ObjectChange> {
-        let columns = judge::paired_columns(old, new);
-        let differ = columns.values().filter(|(old, new)| old != new);
-        let told = differ.filter_map(|(old_column, new_column)| {
-            let side = |scene: Option<&Scene>, column: &judge::Column| {
-                Some((scene?.column(column.as_ref()?), Attributes::new()))
-            };
-            self.between(side(old, old_column), side(new, new_column), false)
-        });
-        told.collect()
-    }
-
-    fn tell_grants(&self, class: Class, oid: Oid, before: &Attributes) -> Option<ObjectChange> {
-        let scene = scene::scene_from_outside(class, oid)?;
-        let now = guard::grants_on(Key { class, oid, actor: self.planner });
-        self.between(Some((scene.situation.clone(), before.clone())), Some((scene.situation, now)), false)
-    }
-
-    fn between(
-        &self,
-        old: Option<(Situation, Attributes)>,
-        new: Option<(Situation, Attributes)>,
-        unseen: bool,
-    ) -> Option<ObjectChange> {
-        let secrecy =
-            |side: &Option<(Situation, Attributes)>| side.as_ref().map(|(situation, _)| self.policy.secrecy(situation));
-        let (of_old, of_new) = (secrecy(&old), secrecy(&new));
-        let old =
-            old.as_ref().zip(of_old.as_ref()).map(|((situation, inside), secrecy)| Side { situation, inside, secrecy });
-        let new =
-            new.as_ref().zip(of_new.as_ref()).map(|((situation, inside), secrecy)| Side { situation, inside, secrecy });
-        ObjectChange::between(old, new, unseen.then_some(self.written))
-    }
 }

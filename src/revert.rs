@@ -67,7 +67,7 @@ impl Now {
             "schema" => own(Attribute::Schema),
             _ => {
                 let policy = history::policy();
-                let all = Teller { policy: &policy }.tell_all(self.situation.clone(), self.inside.clone());
+                let all = Teller::new(&policy).tell_all(self.situation.clone(), self.inside.clone());
                 let wanted = all.into_iter().filter(|part| part.attribute == attribute);
                 wanted.filter_map(|part| part.new.map(|value| value.to_string())).collect()
             }

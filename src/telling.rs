@@ -1,9 +1,10 @@
 //! What became of a touched object, told attribute by attribute with secrets hidden.
 
 use crate::ffi::memory::Scratch;
+use crate::ffi::server;
 use crate::guard;
 use crate::judge::{self, Column};
-use crate::scene::{self, Scene};
+use crate::scene::{self, Class, Scene};
 use crate::touched::{Key, Touch};
 use fdw_guard_policy::change::{AttributeChange, ObjectChange, Side};
 use fdw_guard_policy::form::{self, Form};
@@ -11,7 +12,8 @@ use fdw_guard_policy::inside;
 use fdw_guard_policy::model::{Attributes, Situation};
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::secret::Secrecy;
-use std::collections::BTreeSet;
+use pgrx::pg_sys::Oid;
+use std::collections::{BTreeSet, HashSet};
 
 /// An object that differs, and the forms by which it does.
 pub struct Told {
@@ -24,15 +26,43 @@ pub struct Told {
 
 /// Tells changes by what the policy says of secrets.
 pub struct Teller<'a> {
-    pub policy: &'a Policy,
+    policy: &'a Policy,
+    unseen: Unseen,
+}
+
+/// What the reader may not see, but as far as it is he who writes it.
+#[derive(Default)]
+pub struct Unseen {
+    pub mappings: HashSet<Oid>,
+    /// The options that the running statement writes, of a user mapping.
+    pub written: Vec<String>,
+}
+
+impl Unseen {
+    /// The options that may be told of that object by their values; None if all may.
+    fn written_on(&self, key: Key) -> Option<&[String]> {
+        let is_unseen = key.class == Class::UserMapping && self.mappings.contains(&key.oid);
+        is_unseen.then_some(self.written.as_slice())
+    }
 }
 
 /// A situation and what is inside its object.
 type State = (Situation, Attributes);
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
+    /// Tells one who may see everything but secrets.
+    pub fn new(policy: &'a Policy) -> Self {
+        Self::to(policy, Unseen::default())
+    }
+
+    /// Tells one who may not see all of it.
+    pub const fn to(policy: &'a Policy, unseen: Unseen) -> Self {
+        Self { policy, unseen }
+    }
+
     /// The object and, of a table, its columns, as far as they differ from what they were.
     pub fn tell(&self, touch: &Touch) -> Vec<Told> {
+        server::check_for_interrupts();
         let _scratch = Scratch::new();
         let read = if touch.knows_inside { scene::scene } else { scene::scene_from_outside };
         let now = read(touch.key.class, touch.key.oid);
@@ -47,7 +77,7 @@ impl Teller<'_> {
 
     /// Everything there is to tell of an object, as of one that was just made.
     pub fn tell_all(&self, situation: Situation, inside: Attributes) -> Vec<AttributeChange> {
-        self.between(None, Some((situation, inside))).map(|change| change.attributes).unwrap_or_default()
+        self.between(None, Some((situation, inside)), None).map(|change| change.attributes).unwrap_or_default()
     }
 
     fn object(&self, touch: &Touch, old: Option<&Scene>, new: Option<&Scene>) -> Option<Told> {
@@ -67,7 +97,7 @@ impl Teller<'_> {
             }
             forms.extend(form::forms_of_attributes(after.0.object.object_type, &before.1, &after.1));
         }
-        let change = self.between(before, after)?;
+        let change = self.between(before, after, self.unseen.written_on(touch.key))?;
         Some(Told { key: touch.key, column: 0, change, forms })
     }
 
@@ -79,16 +109,16 @@ impl Teller<'_> {
             let of_column = form::forms_between(before.as_deref(), after.as_deref());
             let whole = old.is_none() || new.is_none();
             let forms = if whole { of_column } else { of_part(of_column) };
-            let change = self.between(side(old, &before), side(new, &after))?;
+            let change = self.between(side(old, &before), side(new, &after), None)?;
             Some(Told { key: touch.key, column: number, change, forms })
         });
         told.collect()
     }
 
-    fn between(&self, old: Option<State>, new: Option<State>) -> Option<ObjectChange> {
+    fn between(&self, old: Option<State>, new: Option<State>, unseen: Option<&[String]>) -> Option<ObjectChange> {
         let secrecy = |state: &Option<State>| state.as_ref().map(|(situation, _)| self.policy.secrecy(situation));
         let (of_old, of_new) = (secrecy(&old), secrecy(&new));
-        ObjectChange::between(side(old.as_ref(), of_old.as_ref()), side(new.as_ref(), of_new.as_ref()), None)
+        ObjectChange::between(side(old.as_ref(), of_old.as_ref()), side(new.as_ref(), of_new.as_ref()), unseen)
     }
 }
 
