@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::ffi::lock::Lockable;
 use crate::ffi::raise::Failure;
 use crate::ffi::{catalog, names, rights, run, server, session};
-use crate::lookup::{self, Missing};
+use crate::lookup::{self, Instead, Missing};
 use crate::policy_in_force;
 use crate::scene::{self, Class};
 use fdw_guard_policy::ddl;
@@ -162,6 +162,9 @@ fn find_mapping(role: &str, server: &str, create: bool) -> Result<Object, Missin
         Ok(mapping) => Ok(Object::UserMapping(mapping)),
         Err(Missing::UserMapping { .. }) if create => {
             Ok(Object::NoMapping { role: lookup::role(role)?, server: lookup::server(server)? })
+        }
+        Err(Missing::UserMapping { role, server, .. }) => {
+            Err(Missing::UserMapping { role, server, instead: Instead::Create })
         }
         Err(missing) => Err(missing),
     }

@@ -19,7 +19,7 @@ pub enum Missing {
     #[error("role \"{name}\" does not exist")]
     Role { name: String, near: Option<String> },
     #[error("user mapping for \"{role}\" does not exist for server \"{server}\"")]
-    UserMapping { role: String, server: String, public_is_there: bool },
+    UserMapping { role: String, server: String, instead: Instead },
     #[error("relation with OID {0} does not exist")]
     Relation(u32),
     #[error("\"{name}\" is not a foreign table")]
@@ -31,6 +31,16 @@ pub enum Missing {
     Object { object_type: ObjectType, identity: String, near: Option<String> },
     #[error("a {object_type} is created with its table")]
     Told { object_type: ObjectType },
+}
+
+/// What can be done where a user mapping is missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Instead {
+    Nothing,
+    /// There is one for PUBLIC.
+    UsePublic,
+    /// The function that is called makes one if it is told to.
+    Create,
 }
 
 /// The server of that name.
@@ -49,10 +59,10 @@ pub fn role(name: &str) -> Result<Oid, Missing> {
 /// The user mapping that was made for exactly that role.
 pub fn user_mapping(role_name: &str, server_name: &str) -> Result<Oid, Missing> {
     let server = server(server_name)?;
-    names::user_mapping(role(role_name)?, server).ok_or_else(|| Missing::UserMapping {
-        role: role_name.to_owned(),
-        server: server_name.to_owned(),
-        public_is_there: names::user_mapping(PUBLIC, server).is_some(),
+    names::user_mapping(role(role_name)?, server).ok_or_else(|| {
+        let public_is_there = names::user_mapping(PUBLIC, server).is_some();
+        let instead = if public_is_there { Instead::UsePublic } else { Instead::Nothing };
+        Missing::UserMapping { role: role_name.to_owned(), server: server_name.to_owned(), instead }
     })
 }
 
@@ -90,10 +100,10 @@ pub fn object(object_type: ObjectType, identity: &str) -> Result<Oid, Missing> {
         |state: &ObjectState| if is_named(class) { state.name().to_owned() } else { state.identity().to_owned() };
     let by_identity = known().find(|(_, state)| state.identity() == identity);
     let found = by_identity.or_else(|| known().find(|(_, state)| called(state) == identity));
-    found.map(|(oid, _)| oid).ok_or_else(|| Missing::Object {
-        object_type,
-        identity: identity.to_owned(),
-        near: near(identity, known().map(|(_, state)| called(&state)).collect()),
+    found.map(|(oid, _)| oid).ok_or_else(|| {
+        let of_that_name = known().find(|(_, state)| state.name() == identity).map(|(_, state)| called(&state));
+        let near = of_that_name.or_else(|| near(identity, known().map(|(_, state)| called(&state)).collect()));
+        Missing::Object { object_type, identity: identity.to_owned(), near }
     })
 }
 

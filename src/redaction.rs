@@ -265,6 +265,17 @@ impl<'a> Line<'a> {
     /// `statement` is the client's text, and `hides` whether something in it is hidden.
     pub fn new(statement: &'a [u8], hides: bool, message: &[u8], detail: &[u8]) -> Self {
         let client = STATE.with_borrow(|state| state.client.clone()).filter(|_| hides);
+        Self::about(statement, client, message, detail)
+    }
+
+    /// The same of an error that somebody caught; `text` is what he ran.
+    pub fn within(text: &'a [u8], message: &[u8], detail: &[u8]) -> Result<Self, OutOfMemory> {
+        let found = find(text, Kind::Statement)?;
+        let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
+        Ok(Self::about(text, hidden, message, detail))
+    }
+
+    fn about(statement: &'a [u8], client: Option<Rc<Hidden>>, message: &[u8], detail: &[u8]) -> Self {
         let executes = names_our_functions(detail);
         let tells_parameters = executes || names_our_functions(statement) || names_our_functions(message);
         let pieces = |hidden: &Rc<Hidden>| hidden.found.is_pieced();

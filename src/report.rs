@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::ffi::plannable::Refusal;
 use crate::ffi::raise::{Level, Report};
 use crate::load_order::LoadOrder;
-use crate::lookup::Missing;
+use crate::lookup::{Instead, Missing};
 use crate::policy_file::PolicyFileError;
 use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
@@ -254,8 +254,11 @@ fn missing_object(missing: &Missing) -> Report {
         Missing::Column { near, .. } => meant("column", near),
         Missing::Object { near, .. } => near.as_ref().map(|near| format!("Perhaps you meant \"{near}\".")),
         Missing::Told { .. } => Some("get_ddl('foreign table', …) tells a column with its table.".to_owned()),
-        Missing::UserMapping { public_is_there: true, .. } => {
+        Missing::UserMapping { instead: Instead::UsePublic, .. } => {
             Some("The server has a mapping for public, which a role without one of its own uses.".to_owned())
+        }
+        Missing::UserMapping { instead: Instead::Create, .. } => {
+            Some("With \"create\" => true it is made.".to_owned())
         }
         Missing::UserMapping { .. } | Missing::Relation(_) | Missing::NotAForeignTable { .. } => None,
     };

@@ -62,7 +62,34 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
     unsafe {
         let statement = bytes(original.unwrap_or(shown));
         let about = Line::new(statement, original.is_some(), bytes(line.message), bytes(line.detail));
-        hide_token(line, &about);
+        hide_in_texts(line, &about);
+    }
+    // A statement that does not parse reaches no other hook, and its text stays until the client's next one.
+    if line.elevel == PgLogLevel::ERROR as c_int {
+        client_text::report();
+    }
+}
+
+/// Hides secrets in an error that was caught while `text` ran, whatever is hidden in logs.
+///
+/// # Safety
+/// As for [`hide`].
+pub unsafe fn hide_in_caught(error: &mut pg_sys::ErrorData, text: &CStr) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match Line::within(text.to_bytes(), bytes(error.message), bytes(error.detail)) {
+            Ok(about) => hide_in_texts(error, &about),
+            Err(OutOfMemory) => hide_texts(error),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`hide`].
+unsafe fn hide_in_texts(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        hide_token(line, about);
         let ours = if bytes(line.domain) == raise::DOMAIN.to_bytes() { OURS } else { 0 };
         let quotes_argument = ours == 0 && about.calls_ours() && line.sqlerrcode == UNREADABLE;
         for (text, field) in fields(line).into_iter().skip(ours) {
@@ -72,10 +99,6 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
                 hide_in(text, |bytes| about.hide(bytes, field));
             }
         }
-    }
-    // A statement that does not parse reaches no other hook, and its text stays until the client's next one.
-    if line.elevel == PgLogLevel::ERROR as c_int {
-        client_text::report();
     }
 }
 
@@ -166,6 +189,13 @@ fn stars(room: usize) -> &'static [u8] {
 /// As for [`hide`].
 unsafe fn show_nothing(line: &mut pg_sys::ErrorData) {
     client_text::hide();
+    // SAFETY: the caller's promise.
+    unsafe { hide_texts(line) };
+}
+
+/// # Safety
+/// As for [`hide`].
+unsafe fn hide_texts(line: &pg_sys::ErrorData) {
     for (text, _) in fields(line) {
         if !text.is_null() {
             // SAFETY: the caller's promise.

@@ -2,9 +2,9 @@
 //! a value with every field.
 
 use crate::ffi::function::Source;
-use crate::ffi::{plannable, raise, server, text};
+use crate::ffi::{log, plannable, raise, server, text};
 use pgrx::pg_sys::{self, NodeTag};
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
 // Declared here because pg_sys wraps them in a boundary that would lose fields of the errors that pass through.
@@ -93,7 +93,7 @@ impl<'call> Trial<'call> {
     pub fn read(&mut self) -> Result<usize, Ended> {
         let (text, mut statements) = (self.text.as_ptr(), ptr::null_mut());
         // SAFETY: the closure owns nothing, and the parser takes a C string, which lives as long as the call.
-        unsafe { attempt(|| statements = pg_parse_query(text))? };
+        unsafe { self.attempt(|| statements = pg_parse_query(text))? };
         self.statements = statements;
         // SAFETY: the parser gives null for an empty list.
         let count = if statements.is_null() { 0 } else { unsafe { (*statements).length } };
@@ -108,7 +108,7 @@ impl<'call> Trial<'call> {
         let tree = self.tree(place);
         let mut refusal = None;
         // SAFETY: the closure writes a plain value, and owns nothing when an error passes.
-        unsafe { attempt(|| refusal = raise::guarded(|| plannable::refusal(tree)))? };
+        unsafe { self.attempt(|| refusal = raise::guarded(|| plannable::refusal(tree)))? };
         Ok(refusal)
     }
 
@@ -133,7 +133,7 @@ impl<'call> Trial<'call> {
         unsafe {
             let raw = pg_sys::list_nth(self.statements, place as c_int).cast::<pg_sys::RawStmt>();
             let (statement, text) = (planned(raw), self.text.as_ptr());
-            attempt(|| {
+            self.attempt(|| {
                 raise::guarded(|| pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()));
                 ProcessUtility(
                     statement,
@@ -158,6 +158,26 @@ impl<'call> Trial<'call> {
         drop(self);
         // SAFETY: the error was copied into memory that outlives the subtransaction.
         unsafe { Caught::of(&*ended.0) }
+    }
+
+    /// Runs `body`, which an error of PostgreSQL's may leave.
+    ///
+    /// # Safety
+    /// As for [`raise::catches_error`]: whatever `body` calls owns nothing when an error passes.
+    unsafe fn attempt(&self, body: impl FnOnce()) -> Result<(), Ended> {
+        // SAFETY: the caller's promise. The error is copied into the memory that was current before, as CopyErrorData asks,
+        // and the error stack is emptied; the text is a C string, and those of the copy are its own.
+        unsafe {
+            let context = pg_sys::CurrentMemoryContext;
+            if !raise::catches_error(body) {
+                return Ok(());
+            }
+            pg_sys::CurrentMemoryContext = context;
+            let error = pg_sys::CopyErrorData();
+            pg_sys::FlushErrorState();
+            log::hide_in_caught(&mut *error, CStr::from_ptr(self.text.as_ptr()));
+            Err(Ended(error))
+        }
     }
 
     fn tree(&self, place: usize) -> *mut pg_sys::Node {
@@ -198,25 +218,6 @@ unsafe fn planned(raw: *const pg_sys::RawStmt) -> *mut pg_sys::PlannedStmt {
         (*statement).stmt_location = (*raw).stmt_location;
         (*statement).stmt_len = (*raw).stmt_len;
         statement
-    }
-}
-
-/// Runs `body`, which an error of PostgreSQL's may leave.
-///
-/// # Safety
-/// As for [`raise::catches_error`]: whatever `body` calls owns nothing when an error passes.
-unsafe fn attempt(body: impl FnOnce()) -> Result<(), Ended> {
-    // SAFETY: the caller's promise. The error is copied into the memory that was current before, as CopyErrorData asks, and
-    // the error stack is emptied.
-    unsafe {
-        let context = pg_sys::CurrentMemoryContext;
-        if !raise::catches_error(body) {
-            return Ok(());
-        }
-        pg_sys::CurrentMemoryContext = context;
-        let error = pg_sys::CopyErrorData();
-        pg_sys::FlushErrorState();
-        Err(Ended(error))
     }
 }
 

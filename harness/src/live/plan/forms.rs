@@ -66,7 +66,7 @@ pub fn of_columns(cluster: &Cluster) -> Result<()> {
     says_what_then_changes(cluster, "plan_forms_columns", &[COLUMN])
 }
 
-/// A plan says what running the statement then changes, and leaves neither change nor lock.
+/// A plan says what running the statement then changes and the history records, and leaves neither change nor lock.
 fn says_what_then_changes(cluster: &Cluster, name: &str, object_types: &[ObjectType]) -> Result<()> {
     let stage = Stage::make(cluster, name, true)?;
     let mut session = Session::new(stage.connect()?)?;
@@ -112,9 +112,13 @@ impl Session {
         };
         same("the catalogs after the plan", self.world()?, before.clone())?;
         same("the locks after the plan", self::locks(&mut self.client)?, locks)?;
-        let Some(planned) = planned else { return Ok(()) };
+        let Some(rows) = planned else { return Ok(()) };
+        let known = recorded(&mut self.client)?.len();
         self.client.batch_execute(&way.statement)?;
         self.compared += 1;
+        let recorded = recorded(&mut self.client)?.split_off(known);
+        same("what the history keeps", in_history(recorded), in_history(rows.clone()))?;
+        let planned = compared(rows)?;
         let tells_grants = planned.iter().any(|(_, _, attribute, ..)| attribute.starts_with("grant "));
         let changed = changes(&before, &self.world()?, tells_grants || is_about_grants(&way.statement));
         same("what the plan said", planned, changed)
@@ -152,36 +156,63 @@ fn is_refusal(error: &anyhow::Error) -> bool {
 }
 
 /// What the plan says; None if it would write the rows of an ordinary parent anew.
-fn planned(client: &mut Client, way: &Way) -> Result<Option<BTreeSet<Change>>> {
+fn planned(client: &mut Client, way: &Way) -> Result<Option<Vec<Change>>> {
     let query = "SELECT object_type, identity, attribute, change, old, new, detail FROM fdw_guard.plan($1)";
-    let (mut changes, mut whole) = (BTreeSet::new(), BTreeSet::new());
-    for row in client.query(query, &[&way.statement])? {
-        if let Some(detail) = row.get::<_, Option<String>>("detail") {
-            let rewrites = way.statement.starts_with("ALTER TABLE parent") && way.before.contains(INHERITING);
-            ensure!(rewrites && detail.contains("does not rewrite tables"), "{detail}");
-            return Ok(None);
-        }
-        let (object_type, identity): (String, String) = (row.get(0), row.get(1));
-        let attribute: Option<String> = row.get("attribute");
-        let (change, old, new): (String, Option<String>, Option<String>) = (row.get(3), row.get(4), row.get(5));
-        if attribute.is_none() {
-            whole.insert((object_type.clone(), identity.clone()));
-        }
-        let attribute = match attribute.unwrap_or_default().as_str() {
-            listed @ ("parent" | "grant") => format!("{listed} {}", old.as_ref().or(new.as_ref()).context("no value")?),
-            named => named.to_owned(),
-        };
-        ensure!(
-            changes.insert((object_type, identity, attribute.clone(), change, old, new)),
-            "{attribute} is told twice"
-        );
+    let rows = client.query(query, &[&way.statement])?;
+    if let Some(detail) = rows.iter().find_map(|row| row.get::<_, Option<String>>("detail")) {
+        let rewrites = way.statement.starts_with("ALTER TABLE parent") && way.before.contains(INHERITING);
+        ensure!(rewrites && detail.contains("does not rewrite tables"), "{detail}");
+        return Ok(None);
     }
-    // What is made or dropped is told in full, and compared as a whole.
+    rows.iter().map(change_of).collect::<Result<_>>().map(Some)
+}
+
+/// What the transaction has recorded, in order.
+fn recorded(client: &mut Client) -> Result<Vec<Change>> {
+    let query = "SELECT object_type, identity, attribute, change, old, new FROM fdw_guard.history_row \
+                 WHERE transaction_id = pg_current_xact_id_if_assigned() ORDER BY ord";
+    client.query(query, &[])?.iter().map(change_of).collect()
+}
+
+fn change_of(row: &postgres::Row) -> Result<Change> {
+    let (attribute, change): (Option<String>, String) = (row.get("attribute"), row.get("change"));
+    let (old, new): (Option<String>, Option<String>) = (row.get("old"), row.get("new"));
+    let attribute = match attribute.unwrap_or_default().as_str() {
+        listed @ ("parent" | "grant") => format!("{listed} {}", old.as_ref().or(new.as_ref()).context("no value")?),
+        named => named.to_owned(),
+    };
+    Ok((row.get("object_type"), row.get("identity"), attribute, change, old, new))
+}
+
+/// Objects that are made or dropped.
+fn wholes(rows: &[Change]) -> BTreeSet<(String, String)> {
+    let whole = rows.iter().filter(|(_, _, attribute, ..)| attribute.is_empty());
+    whole.map(|(object_type, identity, ..)| (object_type.clone(), identity.clone())).collect()
+}
+
+/// As the catalogs tell it: what is made or dropped is told in full, and compared as a whole.
+fn compared(rows: Vec<Change>) -> Result<BTreeSet<Change>> {
+    let (whole, count) = (wholes(&rows), rows.len());
+    let mut changes: BTreeSet<Change> = rows.into_iter().collect();
+    ensure!(changes.len() == count, "something is told twice");
     changes.retain(|(object_type, identity, attribute, ..)| {
         let is_derived = attribute.starts_with("delegate");
         !is_derived && (attribute.is_empty() || !whole.contains(&(object_type.clone(), identity.clone())))
     });
-    Ok(Some(changes))
+    Ok(changes)
+}
+
+/// As the history tells it. A plan leaves out what only follows from the type of a column that comes or goes; a history
+/// the constraint that a NOT NULL is from 18 on, when that comes or goes.
+fn in_history(rows: Vec<Change>) -> BTreeSet<Change> {
+    let whole = wholes(&rows);
+    let counts = |(object_type, identity, attribute, change, old, new): &Change| {
+        let follows = matches!(attribute.as_str(), "storage" | "collation");
+        let text = old.as_deref().or(new.as_deref()).unwrap_or_default();
+        let is_not_null = attribute.starts_with("constraint ") && text.starts_with("NOT NULL") && change != "set";
+        !is_not_null && !(follows && whole.contains(&(object_type.clone(), identity.clone())))
+    };
+    rows.into_iter().filter(counts).collect()
 }
 
 /// What a look at the catalogs and the transaction itself do not hold.
