@@ -103,7 +103,9 @@ pub fn foretell(change: Option<Foretold>, wording: Wording) -> Vec<Report> {
     let key = Key { class, oid, actor: session::current_role() };
     let scene = scene_from_outside(class, oid);
     let mut touched = Touched::default();
-    touched.add(Touch { named: vec![NamedForm { form, column: None }], ..Touch::of(key, scene) });
+    let mut touch = Touch::of(key, scene);
+    touch.name(vec![NamedForm { form, column: None }]);
+    touched.add(touch);
     conclude(violations(&touched), &touched, Some(wording), |_| Ok(()))
 }
 
@@ -188,10 +190,11 @@ fn add_named(touched: &mut Touched, named: Option<Named>) {
     let Some(relation) = named.relation.find().filter(|oid| catalog::is_foreign_table(*oid)) else { return };
     let key = Key { class: Class::Relation, oid: relation, actor: session::current_role() };
     match touched.find(key) {
-        Some(touch) => touch.named.extend(named.forms),
+        Some(touch) => touch.name(named.forms),
         None => {
-            let scene = scene_from_outside(key.class, key.oid);
-            touched.add(Touch { named: named.forms, ..Touch::of(key, scene) });
+            let mut touch = Touch::of(key, scene_from_outside(key.class, key.oid));
+            touch.name(named.forms);
+            touched.add(touch);
         }
     }
 }
@@ -415,7 +418,7 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Trigger(trigger) => read(class, oid).map(|scene| scene.before_trigger(trigger)),
         How::Changed(_) | How::Aside => read(class, oid),
     };
-    let columns = how.column().into_iter().collect();
+    let columns = how.columns();
     let touch = Touch { knows_inside, columns, aside: how == How::Aside, foretold, ..Touch::of(key, old) };
     planning::see(&touch);
     with_open(|open| open.add(touch));

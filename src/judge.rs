@@ -108,7 +108,7 @@ impl Judge<'_> {
             && self.policy.looks_above(ObjectType::ForeignTableColumn, ObjectType::ForeignTable);
         for (number, (old_column, new_column)) in columns {
             let named: Vec<Form> = named_for_column(named, new_column).collect();
-            let touched = old_column != new_column || touch.columns.contains(number) || !named.is_empty();
+            let touched = old_column != new_column || touch.columns.contains_key(number) || !named.is_empty();
             if touched || table_changed {
                 let mut forms = forms.remove(number).unwrap_or_default();
                 forms.extend(named.into_iter().filter(|_| old_column.is_some()));
@@ -236,7 +236,7 @@ fn forms_inside(touch: &Touch, others: &BTreeSet<Form>, old: &Scene, new: &Scene
     }
     let retells = |form: &Form| *form == Form::SetDataType || form::RENAMING.contains(form);
     let redefines = |named: &NamedForm| matches!(named.form, Form::AddConstraint | Form::DropConstraint);
-    match &touch.said {
+    match touch.said() {
         Some(said) if others.iter().any(retells) && !said.iter().any(redefines) => {
             form::forms_of_attributes(object_type, &inside::retold(&old.inside, &new.inside), &new.inside)
         }
@@ -252,7 +252,7 @@ fn forms_of_columns(touch: &Touch, of_table: &BTreeSet<Form>, columns: &Columns)
     let between = |(old, new): &(Column, Column)| form::forms_between(old.as_deref(), new.as_deref());
     let forms = columns.iter().map(|(number, pair)| (*number, between(pair)));
     let mut forms: FormsOfColumns = forms.filter(|(_, forms)| !forms.is_empty()).collect();
-    if let Some(said) = &touch.said {
+    if let Some(said) = touch.said() {
         let of_all: BTreeSet<Form> = forms.values().flatten().chain(of_table).copied().collect();
         for (number, own) in &mut forms {
             let column = columns.get(number).and_then(|(_, new)| new.as_ref()).map(|column| column.name());
@@ -267,7 +267,7 @@ fn forms_of_columns(touch: &Touch, of_table: &BTreeSet<Form>, columns: &Columns)
 /// was: SET DEFAULT NULL drops the default.
 fn named_without_trace<'t>(touch: &'t Touch, traces: &BTreeSet<Form>) -> Vec<&'t NamedForm> {
     let left_none = |named: &&NamedForm| traces.is_empty() || named.form == Form::SetWithoutOids;
-    touch.named.iter().filter(left_none).collect()
+    touch.named().filter(left_none).collect()
 }
 
 /// The OPTIONS of a column are not the table's.

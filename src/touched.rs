@@ -34,18 +34,19 @@ pub struct Touch {
     pub old: Option<Scene>,
     /// Whether `old` has what is inside it: that is not read where no rule looks at it.
     pub knows_inside: bool,
-    /// The columns that were touched; 0 is the object itself.
-    pub columns: BTreeSet<i16>,
-    /// The forms that the statement names, whether they change anything or not.
-    pub named: Vec<NamedForm>,
+    /// The columns that were touched, and where first; 0 is the object itself.
+    pub columns: BTreeMap<i16, Subtransaction>,
+    /// The forms that the statement names, whether they change anything or not, and where it ran.
+    pub named: Vec<(NamedForm, Subtransaction)>,
     /// Only something beside it was touched, by whose name it is known, or of which PostgreSQL alone knows why; if it is
     /// as it was, or gone, nobody has done anything to it.
     pub aside: bool,
     /// Of a wrapper or a server whose grants changed, what they were; no grant at all is something else than unknown ones.
     pub grants: Option<Attributes>,
-    /// The forms that the statement names of whatever table, of which those that reach down to partitions and heirs are
-    /// this one's too; None if it was touched by more than one statement, or by none.
+    /// The forms that the first statement names of whatever table; None if it was touched outside any.
     pub said: Option<Rc<[NamedForm]>>,
+    /// Where other statements have touched it.
+    pub others: BTreeSet<Subtransaction>,
     /// It was judged before the statement ran, and is recorded only.
     pub foretold: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
@@ -65,13 +66,13 @@ pub enum How {
 }
 
 impl How {
-    pub fn column(self) -> Option<i16> {
-        match self {
-            Self::Made => Some(0),
-            Self::Changed(column) => Some(column),
-            Self::Trigger(_) => Some(0),
-            Self::Aside => None,
-        }
+    pub fn columns(self) -> BTreeMap<i16, Subtransaction> {
+        let column = match self {
+            Self::Made | Self::Trigger(_) => 0,
+            Self::Changed(column) => column,
+            Self::Aside => return BTreeMap::new(),
+        };
+        BTreeMap::from([(column, session::subtransaction())])
     }
 }
 
@@ -79,9 +80,49 @@ impl Touch {
     /// A touch of the object itself, now.
     pub fn of(key: Key, old: Option<Scene>) -> Self {
         let subtransaction = session::subtransaction();
-        let columns = BTreeSet::from([0]);
+        let columns = BTreeMap::from([(0, subtransaction)]);
         let (knows_inside, named, aside, grants, foretold) = (false, Vec::new(), false, None, false);
-        Self { key, old, knows_inside, columns, named, aside, grants, said: None, foretold, subtransaction }
+        let (said, others) = (None, BTreeSet::new());
+        Self { key, old, knows_inside, columns, named, aside, grants, said, others, foretold, subtransaction }
+    }
+
+    /// The running statement names these forms.
+    pub fn name(&mut self, forms: Vec<NamedForm>) {
+        let here = session::subtransaction();
+        self.named.extend(forms.into_iter().map(|form| (form, here)));
+    }
+
+    /// The forms that statements name.
+    pub fn named(&self) -> impl Iterator<Item = &NamedForm> {
+        self.named.iter().map(|(form, _)| form)
+    }
+
+    /// The forms that the statement names of whatever table, of which those that reach down to partitions and heirs are
+    /// this one's too; None if it was touched by more than one statement, or by none.
+    pub fn said(&self) -> Option<&[NamedForm]> {
+        self.said.as_deref().filter(|_| self.others.is_empty())
+    }
+
+    fn touch_columns(&mut self, columns: BTreeMap<i16, Subtransaction>) {
+        for (column, place) in columns {
+            self.columns.entry(column).or_insert(place);
+        }
+    }
+
+    /// The subtransaction that has ended was part of that one.
+    fn pass_on(&mut self, ended: Subtransaction, heir: Subtransaction) {
+        let places = self.columns.values_mut().chain(self.named.iter_mut().map(|(_, place)| place));
+        places.chain([&mut self.subtransaction]).filter(|place| **place == ended).for_each(|place| *place = heir);
+        if self.others.remove(&ended) {
+            self.others.insert(heir);
+        }
+    }
+
+    /// What was done in the subtransaction, after the first touch, is undone.
+    fn undo(&mut self, ended: Subtransaction) {
+        self.columns.retain(|_, place| *place != ended);
+        self.named.retain(|(_, place)| *place != ended);
+        self.others.remove(&ended);
     }
 }
 
@@ -99,18 +140,19 @@ impl Touched {
     /// Notes one more touch of an object that is there already; says whether it is.
     pub fn note_again(&mut self, key: Key, how: How) -> bool {
         let Some(touch) = self.find(key) else { return false };
-        touch.columns.extend(how.column());
+        touch.touch_columns(how.columns());
         touch.aside &= how == How::Aside;
         true
     }
 
     pub fn add(&mut self, touch: Touch) {
         if let Some(known) = self.find(touch.key) {
-            known.columns.extend(touch.columns);
+            known.touch_columns(touch.columns);
             known.named.extend(touch.named);
             known.aside &= touch.aside;
             known.grants = known.grants.take().or(touch.grants);
-            known.said = None;
+            known.others.insert(touch.subtransaction);
+            known.others.extend(touch.others);
         } else {
             self.places.insert(touch.key.order(), self.touches.len());
             self.touches.push(touch);
@@ -124,13 +166,13 @@ impl Touched {
     /// A subtransaction has ended: its touches are its parent's now, or undone.
     pub fn end_subtransaction(&mut self, ended: Subtransaction, heir: Option<Subtransaction>) {
         match heir {
-            Some(heir) => {
-                let theirs = self.touches.iter_mut().filter(|touch| touch.subtransaction == ended);
-                theirs.for_each(|touch| touch.subtransaction = heir);
-            }
+            Some(heir) => self.touches.iter_mut().for_each(|touch| touch.pass_on(ended, heir)),
             None => {
                 let kept = mem::take(self).touches.into_iter().filter(|touch| touch.subtransaction != ended);
-                kept.for_each(|touch| self.add(touch));
+                kept.for_each(|mut touch| {
+                    touch.undo(ended);
+                    self.add(touch);
+                });
             }
         }
     }

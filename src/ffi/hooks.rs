@@ -5,6 +5,7 @@
 
 use crate::ffi::raise::Report;
 use crate::ffi::statement::{Said, Wording};
+use crate::ffi::utility::standard_ProcessUtility;
 use crate::ffi::{handing, inside, log, raise, scan, server, statement};
 use crate::{guard, planning};
 use pgrx::pg_sys::{self, Oid};
@@ -14,20 +15,6 @@ use std::sync::OnceLock;
 
 static NEXT_PROCESS_UTILITY: OnceLock<pg_sys::ProcessUtility_hook_type> = OnceLock::new();
 static NEXT_OBJECT_ACCESS: OnceLock<pg_sys::object_access_hook_type> = OnceLock::new();
-
-// Declared here because pg_sys wraps it in a boundary that would lose fields of the errors that pass through.
-unsafe extern "C-unwind" {
-    fn standard_ProcessUtility(
-        statement: *mut pg_sys::PlannedStmt,
-        query_string: *const c_char,
-        read_only_tree: bool,
-        context: pg_sys::ProcessUtilityContext::Type,
-        params: pg_sys::ParamListInfo,
-        query_environment: *mut pg_sys::QueryEnvironment,
-        destination: *mut pg_sys::DestReceiver,
-        completion: *mut pg_sys::QueryCompletion,
-    );
-}
 
 /// Puts our hooks in front of those that are there. Called once, when the library is loaded.
 pub fn install() {

@@ -34,4 +34,5 @@ pub mod statement;
 pub mod text;
 pub mod trial;
 pub mod tuple;
+pub mod utility;
 pub mod version;

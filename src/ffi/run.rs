@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::{self, Failure};
-use crate::ffi::{server, text};
+use crate::ffi::{server, text, utility};
 use crate::redaction;
 use fdw_guard_policy::diff::Statement;
 use pgrx::pg_sys::{self, NodeTag};
@@ -12,16 +12,6 @@ use std::ptr;
 
 // Declared here because pg_sys wraps each in a boundary that would lose fields of the errors that pass through.
 unsafe extern "C-unwind" {
-    fn ProcessUtility(
-        statement: *mut pg_sys::PlannedStmt,
-        query_string: *const c_char,
-        read_only_tree: bool,
-        context: pg_sys::ProcessUtilityContext::Type,
-        params: pg_sys::ParamListInfo,
-        query_environment: *mut pg_sys::QueryEnvironment,
-        destination: *mut pg_sys::DestReceiver,
-        completion: *mut pg_sys::QueryCompletion,
-    );
     fn set_errcontext_domain(domain: *const c_char) -> c_int;
     fn errcontext_msg(fmt: *const c_char, ...) -> c_int;
     fn geterrposition() -> c_int;
@@ -107,16 +97,7 @@ unsafe fn process(planned: *mut pg_sys::PlannedStmt, text: *const c_char) {
             arg: text.cast_mut().cast(),
         };
         pg_sys::error_context_stack = &raw mut callback;
-        ProcessUtility(
-            planned,
-            text,
-            false,
-            pg_sys::ProcessUtilityContext::PROCESS_UTILITY_QUERY,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            pg_sys::None_Receiver,
-            ptr::null_mut(),
-        );
+        utility::run(planned, text);
         pg_sys::error_context_stack = callback.previous;
     }
 }

@@ -2,24 +2,14 @@
 //! a value with every field.
 
 use crate::ffi::function::Source;
-use crate::ffi::{log, plannable, raise, server, text};
+use crate::ffi::{log, plannable, raise, server, text, utility};
 use pgrx::pg_sys::{self, NodeTag};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-// Declared here because pg_sys wraps them in a boundary that would lose fields of the errors that pass through.
+// Declared here because pg_sys wraps it in a boundary that would lose fields of the errors that pass through.
 unsafe extern "C-unwind" {
     fn pg_parse_query(query_string: *const c_char) -> *mut pg_sys::List;
-    fn ProcessUtility(
-        statement: *mut pg_sys::PlannedStmt,
-        query_string: *const c_char,
-        read_only_tree: bool,
-        context: pg_sys::ProcessUtilityContext::Type,
-        params: pg_sys::ParamListInfo,
-        query_environment: *mut pg_sys::QueryEnvironment,
-        destination: *mut pg_sys::DestReceiver,
-        completion: *mut pg_sys::QueryCompletion,
-    );
 }
 
 /// A subtransaction that is rolled back when it goes out of scope, however that comes; then memory context and resource
@@ -135,16 +125,7 @@ impl<'call> Trial<'call> {
             let (statement, text) = (planned(raw), self.text.as_ptr());
             self.attempt(|| {
                 raise::guarded(|| pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()));
-                ProcessUtility(
-                    statement,
-                    text,
-                    false,
-                    pg_sys::ProcessUtilityContext::PROCESS_UTILITY_QUERY,
-                    ptr::null_mut(),
-                    ptr::null_mut(),
-                    pg_sys::None_Receiver,
-                    ptr::null_mut(),
-                );
+                utility::run(statement, text);
                 raise::guarded(|| {
                     pg_sys::PopActiveSnapshot();
                     server::command_counter_increment();

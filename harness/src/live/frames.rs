@@ -25,6 +25,7 @@ pub const TESTS: &[LiveTest] = &[
         run: nothing_is_judged_in_an_aborted_transaction,
     },
     LiveTest { name: "frames::a_change_that_was_undone_is_not_judged", run: a_change_that_was_undone_is_not_judged },
+    LiveTest { name: "frames::what_was_undone_of_a_change_is_not_judged", run: what_was_undone_of_a_change },
     LiveTest {
         name: "frames::a_refused_commit_leaves_the_session_usable",
         run: a_refused_commit_leaves_the_session_usable,
@@ -289,6 +290,37 @@ fn a_change_that_was_undone_is_not_judged(cluster: &Cluster) -> Result<()> {
     )?;
     let kept = "BEGIN; SAVEPOINT a; ALTER SERVER s OPTIONS (ADD host 'h'); RELEASE a; COMMIT";
     expect_refusal(&mut client, kept)
+}
+
+/// Of an object that stays changed only a part was undone: a form that leaves no trace, a column, another statement.
+fn what_was_undone_of_a_change(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "frames_undone_in_part")?;
+    database.execute(
+        "CREATE FOREIGN TABLE t (a integer, b integer, CONSTRAINT positive CHECK (a > 0)) SERVER s OPTIONS (x '0');
+         INSERT INTO fdw_guard.rule (name, object_type, forms) VALUES
+             ('no_oids', 'foreign table', '{SET WITHOUT OIDS}'),
+             ('kept_constraints', 'foreign table', '{ADD table_constraint, DROP CONSTRAINT}');
+         INSERT INTO fdw_guard.rule (name, object_type, column_name, options, strict) VALUES
+             ('named', 'foreign table column', '{b}', '{\"required\": [\"name\"]}', true)",
+    )?;
+    let mut client = database.connect()?;
+    client.batch_execute("SET fdw_guard.check_mode = deferred")?;
+    let kept = |value| format!("BEGIN; ALTER FOREIGN TABLE t OPTIONS (SET x '{value}'); SAVEPOINT a");
+    let undone = [("SET WITHOUT OIDS", "no_oids"), ("ALTER b SET STATISTICS 7", "named")];
+    for (value, (form, rule)) in (1..).zip(undone) {
+        let alter = format!("ALTER FOREIGN TABLE t {form}");
+        client.batch_execute(&format!("{}; {alter}; ROLLBACK TO a; COMMIT", kept(value))).context(form)?;
+        let passed_on = format!("{}; SAVEPOINT b; {alter}; RELEASE b", kept(value + 10));
+        client.batch_execute(&format!("{passed_on}; ROLLBACK TO a; COMMIT")).context(form)?;
+        client.batch_execute(&format!("{}; SAVEPOINT b; {alter}; RELEASE a", kept(value + 20)))?;
+        same(form, expect_error(&mut client, "COMMIT")?.constraint.as_deref(), Some(rule))?;
+    }
+    // What names a renamed column is told in other words, which is a change only if some statement may have made it.
+    client.batch_execute(
+        "BEGIN; ALTER FOREIGN TABLE t RENAME a TO c; SAVEPOINT a; ALTER FOREIGN TABLE t OPTIONS (SET x '30'); \
+         ROLLBACK TO a; COMMIT",
+    )?;
+    Ok(())
 }
 
 fn a_refused_commit_leaves_the_session_usable(cluster: &Cluster) -> Result<()> {

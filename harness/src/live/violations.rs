@@ -1,5 +1,7 @@
 //! `violations()` over many objects: how far it has come can be seen, and it ends when it is told to.
 
+mod fixes;
+
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ pub const TESTS: &[LiveTest] = &[
         run: progress_shows_and_a_cancel_ends_it_at_once,
     },
     LiveTest { name: "violations::what_is_not_asked_for_is_not_read", run: what_is_not_asked_for_is_not_read },
+    LiveTest { name: "violations::a_fix_mends_and_brings_nothing_new", run: fixes::fixes_mend },
 ];
 
 /// Written into the catalog, which is quicker than as many statements. The rules are of a kind that takes its time.

@@ -3,6 +3,7 @@
 mod beside;
 mod forms;
 mod rights;
+mod secrets;
 mod session;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -31,6 +32,9 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "plan::no_right_beside_the_statements_is_needed", run: rights::none_beside_the_statements },
     LiveTest { name: "plan::old_values_show_to_whom_they_may", run: rights::old_values_show_to_whom_they_may },
     LiveTest { name: "plan::no_guess_at_a_value_is_confirmed", run: rights::no_guess_is_confirmed },
+    LiveTest { name: "plan::no_error_holds_a_secret", run: secrets::none_is_in_an_error },
+    LiveTest { name: "plan::no_error_from_within_holds_a_secret", run: secrets::none_is_told_from_within },
+    LiveTest { name: "plan::a_renaming_is_no_change_of_what_names_the_column", run: a_renaming_is_told_once },
     LiveTest { name: "plan::a_lock_that_is_not_granted_is_a_row", run: session::a_lock_that_is_not_granted_is_a_row },
     LiveTest { name: "plan::a_cancel_and_a_timeout_are_raised", run: session::a_cancel_and_a_timeout_are_raised },
     LiveTest { name: "plan::leaves_the_session_as_it_was", run: session::it_leaves_the_session_as_it_was },
@@ -287,6 +291,19 @@ fn it_rewrites_no_table(cluster: &Cluster) -> Result<()> {
     same("a constant", rows.first().map(String::as_str), Some("create -: - -> -"))
 }
 
+/// PostgreSQL tells constraints and triggers in other words then; nobody has changed them.
+fn a_renaming_is_told_once(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "plan_renames")?;
+    database.execute(
+        "CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+         ALTER FOREIGN TABLE t ALTER a SET NOT NULL, ADD CONSTRAINT positive CHECK (a > 0);
+         CREATE TRIGGER seen BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.a > 0) EXECUTE FUNCTION fires()",
+    )?;
+    let mut client = database.connect()?;
+    expect(&mut client, "ALTER FOREIGN TABLE t RENAME COLUMN a TO b", &["set name: a -> b"])?;
+    expect(&mut client, "ALTER FOREIGN TABLE t RENAME TO u", &["set name: t -> u"])
+}
+
 fn it_knows_deferred_rules(cluster: &Cluster) -> Result<()> {
     let database = guarded(cluster, "plan_deferred")?;
     database.execute(KNOWN_HOSTS)?;
@@ -305,7 +322,16 @@ fn it_knows_deferred_rules(cluster: &Cluster) -> Result<()> {
     client.batch_execute("ALTER SERVER s OPTIONS (SET host 'b'); COMMIT")?;
     client.batch_execute("BEGIN; ALTER SERVER s OPTIONS (SET host 'd')")?;
     plan(&mut client, "ALTER SERVER s OPTIONS (SET host 'a')")?;
-    same("constraint", expect_error(&mut client, "COMMIT")?.constraint.as_deref(), Some("known_hosts"))
+    same("constraint", expect_error(&mut client, "COMMIT")?.constraint.as_deref(), Some("known_hosts"))?;
+    // Nor is what a plan's statement only said, of an object that the transaction has changed.
+    database.execute(
+        "INSERT INTO fdw_guard.rule (name, object_type, forms) \
+         VALUES ('no_oids', 'foreign table', '{SET WITHOUT OIDS}')",
+    )?;
+    client.batch_execute("BEGIN; ALTER FOREIGN TABLE t OPTIONS (ADD a '1')")?;
+    let fault = "deny no_oids: rule \"no_oids\" does not allow SET WITHOUT OIDS on foreign table \"t\"";
+    expect(&mut client, "ALTER FOREIGN TABLE t SET WITHOUT OIDS", &[fault])?;
+    Ok(client.batch_execute("COMMIT")?)
 }
 
 fn it_knows_enforcement(cluster: &Cluster) -> Result<()> {
