@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::form::{ATTRIBUTES, AttributeRow};
 use crate::inside::{Constraint, Enabled, NOT_ENFORCED, Trigger};
 use crate::model::{Attribute, Attributes, ObjectType, OptionValue, Situation};
-use crate::secret::{Secrecy, Shown, escaped};
+use crate::secret::{Secrecy, Shown, kept};
 
 /// What became of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,7 +96,7 @@ impl ObjectChange {
 impl AttributeChange {
     /// What an option is called among the attributes.
     pub(crate) fn name_of_option(option: &str) -> String {
-        format!("option {}", escaped(option))
+        format!("option {}", kept(option))
     }
 
     /// None where both sides are the same.
@@ -104,8 +104,7 @@ impl AttributeChange {
         if old == new {
             return None;
         }
-        let shown = |text: Option<&str>| text.map(|text| Shown::plain(escaped(text)));
-        Self::shown(attribute, shown(old), shown(new))
+        Self::shown(attribute, old.map(Shown::plain), new.map(Shown::plain))
     }
 
     /// None where it is on neither side.
@@ -136,9 +135,13 @@ fn of_attributes(old: Option<Side<'_>>, new: Option<Side<'_>>) -> Vec<AttributeC
         AttributeChange::of(*key, old.and_then(name).as_deref(), new.and_then(name).as_deref())
     });
     let above: Vec<_> = above.filter(|_| is_made_or_gone).collect();
-    // The identity says what it is called.
-    let counts =
-        |row: &&AttributeRow| !(is_made_or_gone && matches!(row.attribute, Attribute::Name | Attribute::Schema));
+    let counts = |row: &&AttributeRow| match row.attribute {
+        // The identity says what it is called.
+        Attribute::Name | Attribute::Schema => !is_made_or_gone,
+        // They are told with their schemas.
+        Attribute::HandlerName | Attribute::ValidatorName => false,
+        _ => true,
+    };
     let own = ATTRIBUTES.iter().filter(counts).flat_map(|row| {
         let text = |side: Side<'_>| attribute(side, row.attribute).map(str::to_owned);
         of_attribute(row, old.and_then(text).as_deref(), new.and_then(text).as_deref())
@@ -197,7 +200,7 @@ fn of_parts<P: DeserializeOwned>(
         parts.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
     };
     let change = |name: &str| {
-        let attribute = format!("{what} {}", escaped(name));
+        let attribute = format!("{what} {}", kept(name));
         AttributeChange::of(attribute, text(&old, name).as_deref(), text(&new, name).as_deref())
     };
     names.into_iter().filter_map(change).collect()

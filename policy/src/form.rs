@@ -185,15 +185,17 @@ pub const ATTRIBUTES: &[AttributeRow] = &[
     attribute(
         Attribute::Handler,
         "handler",
-        |t| on(t, ForeignDataWrapper, "handler"),
+        no_key,
         |_, _, new| vec![set_or_not(new, Form::Handler, Form::NoHandler)],
     ),
     attribute(
         Attribute::Validator,
         "validator",
-        |t| on(t, ForeignDataWrapper, "validator"),
+        no_key,
         |_, _, new| vec![set_or_not(new, Form::Validator, Form::NoValidator)],
     ),
+    attribute(Attribute::HandlerName, "handler_name", |t| on(t, ForeignDataWrapper, "handler"), no_form),
+    attribute(Attribute::ValidatorName, "validator_name", |t| on(t, ForeignDataWrapper, "validator"), no_form),
     attribute(Attribute::Delegate, "delegate", |t| on(t, ForeignDataWrapper, "delegate"), no_form),
     // Under the keys of a plain wrapper's own: rules and packs ask which functions do the work.
     attribute(Attribute::DelegateHandler, "delegate_handler", |t| on(t, ForeignDataWrapper, "handler"), no_form),

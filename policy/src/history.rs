@@ -119,7 +119,7 @@ pub fn rule_entries(old: Option<&Rule>, new: Option<&Rule>, hides: impl Fn(&Rule
     let (before, after) = (old.unwrap_or(&silent), new.unwrap_or(&silent));
     let hidden = [before, after].map(hides);
     let shown = |text: Option<String>, hidden| {
-        text.map(|text| if hidden { Shown::hidden() } else { Shown::plain(escaped(&text)) })
+        text.map(|text| if hidden { Shown::hidden() } else { Shown::plain(&text) })
     };
     let fields = fields(before).into_iter().zip(fields(after)).filter(|((_, old), (_, new))| old != new);
     let changed = fields.map(|((field, before), (_, after))| {
@@ -171,7 +171,7 @@ fn fields(rule: &Rule) -> Vec<(&'static str, Option<String>)> {
 impl Entry {
     /// The same as JSON, for a log line.
     pub fn to_json(&self) -> Value {
-        let shown = |value: &Option<Shown>| value.as_ref().map(Shown::to_string);
+        let shown = |value: &Option<Shown>| value.as_ref().map(Shown::kept);
         json!({
             "form": self.form.map(Form::name),
             "object_type": self.object_type,
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn change(kind: Kind, attributes: &[(&str, Kind, Option<&str>, Option<&str>)]) -> ObjectChange {
-        let shown = |text: Option<&str>| text.map(|text| Shown::plain(text.to_owned()));
+        let shown = |text: Option<&str>| text.map(Shown::plain);
         let attributes = attributes.iter().map(|(attribute, kind, old, new)| AttributeChange {
             attribute: (*attribute).to_owned(),
             kind: *kind,

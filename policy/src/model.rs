@@ -155,17 +155,21 @@ pub enum Attribute {
     /// The schema of a foreign table.
     Schema,
     Owner,
-    /// Names of functions, without schema and arguments.
+    /// Functions with their schemas, as SQL writes them.
     Handler,
     Validator,
+    /// The same by their names alone, as rules see them.
+    HandlerName,
+    ValidatorName,
     /// The wrapper that a guarded wrapper stands in front of.
     Delegate,
-    /// The functions of that wrapper.
+    /// The names of that wrapper's functions.
     DelegateHandler,
     DelegateValidator,
     /// Of a server its TYPE, of a column its data type.
     Type,
     Version,
+    /// One of another schema than `pg_catalog` with it, as SQL writes it with its name quoted.
     Collation,
     NotNull,
     Statistics,
@@ -180,6 +184,7 @@ pub enum Attribute {
     /// Of a foreign table; these and grants are JSON arrays, see [`crate::inside`].
     Constraints,
     Triggers,
+    /// Of a partition with its bound.
     Parents,
     /// Of a wrapper and of a server.
     Grants,

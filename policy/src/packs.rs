@@ -239,7 +239,7 @@ mod tests {
         assert!(!pack("file_fdw").describes(&postgres_fdw()));
         assert!(
             pack("postgres_fdw")
-                .describes(&renamed.with(&[(crate::model::Attribute::Handler, "postgres_fdw_handler")]))
+                .describes(&renamed.with(&[(crate::model::Attribute::HandlerName, "postgres_fdw_handler")]))
         );
         assert!(!pack("postgres_fdw").describes(&stranger));
     }

@@ -405,7 +405,7 @@ mod tests {
     }
 
     fn set(attribute: &str, old: &str, new: &str) -> AttributeChange {
-        let value = |text: &str| (!text.is_empty()).then(|| Shown::plain(text.to_owned()));
+        let value = |text: &str| (!text.is_empty()).then(|| Shown::plain(text));
         let kind = if old.is_empty() {
             Kind::Add
         } else if new.is_empty() {

@@ -109,12 +109,12 @@ impl Secrecy {
 
     /// The value as a message may show it to anybody who may see the object: cut at [`Shown::LONGEST`] characters.
     pub fn show(&self, option: &str, value: OptionValue<'_>) -> Shown {
-        if self.is_secret(option) { Shown::hidden() } else { Shown(Some(cut(&escaped(value.expose())))) }
+        if self.is_secret(option) { Shown::hidden() } else { Shown::beginning(value.expose()) }
     }
 
     /// The same, however long it is: where values are what was asked for.
     pub fn show_whole(&self, option: &str, value: OptionValue<'_>) -> Shown {
-        if self.is_secret(option) { Shown::hidden() } else { Shown(Some(escaped(value.expose()))) }
+        if self.is_secret(option) { Shown::hidden() } else { Shown::plain(value.expose()) }
     }
 
     /// The value as a rule of somebody who may not know it sees it: as long, and nothing else.
@@ -125,35 +125,102 @@ impl Secrecy {
 
 /// The value of an option made fit to be shown: control characters escaped, and of a secret nothing.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Shown(Option<String>);
+pub struct Shown {
+    /// None of a secret's.
+    text: Option<String>,
+    /// What it is, where the text does not tell that by itself.
+    original: Option<String>,
+}
+
+/// What is shown of a secret.
+pub const HIDDEN: &str = "***";
 
 impl Shown {
     /// Characters of a value that a message shows, after which comes `...`.
     pub const LONGEST: usize = 100;
 
     pub(crate) fn hidden() -> Self {
-        Self(None)
+        Self { text: None, original: None }
     }
 
     /// What everybody may see.
-    pub(crate) fn plain(text: String) -> Self {
-        Self(Some(text))
+    pub(crate) fn plain(original: &str) -> Self {
+        let text = escaped(original);
+        let original = (text != original).then(|| original.to_owned());
+        Self { text: Some(text), original }
+    }
+
+    /// The same, cut.
+    fn beginning(value: &str) -> Self {
+        Self { text: Some(cut(&escaped(value))), original: None }
     }
 
     /// The text, unless it is a secret's.
     pub fn text(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.text.as_deref()
     }
 
     /// Whether it is a secret's.
     pub fn is_hidden(&self) -> bool {
-        self.0.is_none()
+        self.text.is_none()
     }
+
+    /// As a history keeps it, see [`kept`].
+    pub fn kept(&self) -> String {
+        self.original.as_deref().or(self.text()).map_or_else(|| HIDDEN.to_owned(), kept)
+    }
+}
+
+/// A text as a history keeps it: as it is, or if it holds what must be escaped, or looks like one that is escaped or hidden,
+/// as PostgreSQL's constant `E'…'`. [`original`] is its inverse.
+pub fn kept(text: &str) -> String {
+    if text.chars().all(is_harmless) && !text.starts_with(ESCAPED) && text != HIDDEN {
+        return text.to_owned();
+    }
+    let mut result = ESCAPED.to_owned();
+    for character in text.chars() {
+        match character {
+            '\\' | '\'' => result.extend([character, character]),
+            '\n' => result.push_str("\\n"),
+            '\r' => result.push_str("\\r"),
+            '\t' => result.push_str("\\t"),
+            _ if is_harmless(character) => result.push(character),
+            // None of them has more than four digits.
+            _ => result.push_str(&format!("\\u{:04x}", u32::from(character))),
+        }
+    }
+    result.push('\'');
+    result
+}
+
+/// How a text begins that a history keeps in another form.
+const ESCAPED: &str = "E'";
+
+/// The text that a history has kept so; None if it is no such form.
+pub fn original(kept: &str) -> Option<String> {
+    let Some(body) = kept.strip_prefix(ESCAPED) else { return Some(kept.to_owned()) };
+    let mut characters = body.strip_suffix('\'')?.chars();
+    let mut result = String::new();
+    while let Some(character) = characters.next() {
+        let escape = if matches!(character, '\\' | '\'') { Some(characters.next()?) } else { None };
+        result.push(match escape {
+            None => character,
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => {
+                let digits: String = characters.by_ref().take(4).collect();
+                char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?
+            }
+            Some(doubled) => doubled,
+        });
+    }
+    Some(result)
 }
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text().unwrap_or("***"))
+        f.write_str(self.text().unwrap_or(HIDDEN))
     }
 }
 
@@ -244,5 +311,33 @@ mod tests {
         assert_eq!(server.show_whole("password", "hunter2".into()).to_string(), "***");
         assert_eq!(server.masked("password", "häß".into()), "***");
         assert_eq!(server.masked("host", "häß".into()), "häß");
+    }
+
+    #[test]
+    fn what_is_kept_is_readable_and_tells_a_secret_from_three_stars() {
+        let cases = [
+            ("plain", "plain"),
+            ("C:\\new 'x'", "C:\\new 'x'"),
+            ("a\nb", "E'a\\nb'"),
+            ("a\\nb\u{202e}'", "E'a\\\\nb\\u202e'''"),
+            ("***", "E'***'"),
+            ("E'x'", "E'E''x'''"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(kept(text), expected);
+            assert_eq!(Shown::plain(text).kept(), expected);
+        }
+        assert_eq!(Shown::hidden().kept(), "***");
+        for broken in ["E'broken", "E'broken\\'", "E'\\u00", "E'\\u12x4'"] {
+            assert_eq!(original(broken), None, "{broken}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_kept_is_got_back(text in "([a-c'\\\\nrtuE*é]|\\PC|[\n\r\t\u{1}\u{7f}\u{85}\u{200b}\u{202e}\u{feff}]){0,12}") {
+            proptest::prop_assert_eq!(original(&kept(&text)), Some(text.clone()));
+            proptest::prop_assert!(kept(&text).chars().all(is_harmless));
+        }
     }
 }

@@ -33,8 +33,8 @@ impl ObjectState {
 pub(crate) fn postgres_fdw() -> Rc<ObjectState> {
     let wrapper = state(ObjectType::ForeignDataWrapper, "postgres_fdw", &[]);
     Rc::new(wrapper.with(&[
-        (Attribute::Handler, "postgres_fdw_handler"),
-        (Attribute::Validator, "postgres_fdw_validator"),
+        (Attribute::HandlerName, "postgres_fdw_handler"),
+        (Attribute::ValidatorName, "postgres_fdw_validator"),
         (Attribute::Delegate, "postgres_fdw"),
     ]))
 }
