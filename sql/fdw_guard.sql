@@ -277,7 +277,7 @@ COMMENT ON VIEW fdw_guard.history IS 'who changed what, when and from where; val
 
 CREATE FUNCTION fdw_guard.undo(
     object_type text, identity text, system_identifier bigint, object oid, column_number smallint,
-    attribute text, change text, old text, new text
+    attribute text, change text, old text, new text, dropped_since boolean, changed_since boolean
 ) RETURNS text[]
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_undo';
 COMMENT ON FUNCTION fdw_guard.undo IS 'the statements that undo one row of the history; an error says why there are none';
@@ -287,6 +287,8 @@ CREATE FUNCTION fdw_guard.revert_plan(id uuid) RETURNS SETOF text
 AS $$
 DECLARE
     h fdw_guard.history;
+    dropped_since boolean;
+    changed_since boolean;
 BEGIN
     SELECT * INTO h FROM fdw_guard.history r WHERE r.id = revert_plan.id;
     IF NOT FOUND THEN
@@ -296,8 +298,27 @@ BEGIN
         RAISE insufficient_privilege USING
             MESSAGE = format('permission denied to see what the options of %s "%s" were', h.object_type, h.identity);
     END IF;
+    -- Later changes: of the object by its oid, which another may have got, or of a row from a dump by its name, likewise.
+    IF h.object IS NOT NULL THEN
+        SELECT bool_or(l.attribute IS NULL AND l.change = 'drop' AND l.object_type = h.object_type),
+               bool_or(l.at <> h.at AND COALESCE(l.attribute = h.attribute, h.attribute IS NULL))
+            INTO dropped_since, changed_since
+            FROM fdw_guard.history l
+            WHERE l.object = h.object AND l.system_identifier = h.system_identifier
+              AND (l.object_type = h.object_type AND l.column_number IS NOT DISTINCT FROM h.column_number
+                   OR h.object_type = 'foreign table' AND l.object_type = 'foreign table column')
+              AND (l.at, l.transaction_id, l.ord) > (h.at, h.transaction_id, h.ord);
+    ELSE
+        SELECT bool_or(l.attribute IS NULL AND l.change = 'drop'),
+               bool_or(l.at <> h.at AND COALESCE(l.attribute = h.attribute, h.attribute IS NULL))
+            INTO dropped_since, changed_since
+            FROM fdw_guard.history l
+            WHERE l.object IS NULL AND l.object_type = h.object_type AND l.identity = h.identity
+              AND (l.at, l.transaction_id, l.ord) > (h.at, h.transaction_id, h.ord);
+    END IF;
     RETURN QUERY SELECT unnest(fdw_guard.undo(
-        h.object_type, h.identity, h.system_identifier, h.object, h.column_number, h.attribute, h.change, h.old, h.new));
+        h.object_type, h.identity, h.system_identifier, h.object, h.column_number, h.attribute, h.change, h.old, h.new,
+        dropped_since, changed_since));
 END $$;
 COMMENT ON FUNCTION fdw_guard.revert_plan(uuid) IS 'the statements that revert() would run';
 
@@ -332,15 +353,19 @@ BEGIN ATOMIC
         UNION
         SELECT n.system_identifier, n.object, n.column_number
         FROM fdw_guard.object_now(timeline.object_type, timeline.identity) n
-    ), life AS (
-        SELECT h.*, lag(h.at) OVER (ORDER BY h.at, h.transaction_id, h.ord) IS DISTINCT FROM h.at AS is_first
+    ), found AS (
+        SELECT h.*
         FROM fdw_guard.history h
-        WHERE (h.object_type = timeline.object_type AND h.identity = timeline.identity)
-           OR EXISTS (
-               SELECT FROM known k
-               WHERE k.system_identifier = h.system_identifier AND k.object = h.object
-                 AND (h.object_type = timeline.object_type AND COALESCE(h.column_number, 0) = k.column_number
-                      OR timeline.object_type = 'foreign table' AND h.object_type = 'foreign table column'))
+        WHERE h.object_type = timeline.object_type AND h.identity = timeline.identity
+        UNION
+        SELECT h.*
+        FROM known k
+        JOIN fdw_guard.history h ON h.object = k.object AND h.system_identifier = k.system_identifier
+        WHERE h.object_type = timeline.object_type AND COALESCE(h.column_number, 0) = k.column_number
+           OR timeline.object_type = 'foreign table' AND h.object_type = 'foreign table column'
+    ), life AS (
+        SELECT f.*, lag(f.at) OVER (ORDER BY f.at, f.transaction_id, f.ord) IS DISTINCT FROM f.at AS is_first
+        FROM found f
     )
     SELECT line
     FROM life l, LATERAL (VALUES
@@ -811,7 +836,7 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.status(),
     fdw_guard.delegate_of(oid),
     fdw_guard.may_see_history(text, bigint, oid),
-    fdw_guard.undo(text, text, bigint, oid, smallint, text, text, text, text),
+    fdw_guard.undo(text, text, bigint, oid, smallint, text, text, text, text, boolean, boolean),
     fdw_guard.revert_plan(uuid),
     fdw_guard.revert(uuid),
     fdw_guard.object_now(text, text),

@@ -235,7 +235,7 @@ pub fn grants_on(key: Key) -> Attributes {
 }
 
 /// The catalog of wrappers or of servers, on which grants are governed.
-fn catalog_of(class: Class) -> Option<Oid> {
+pub fn catalog_of(class: Class) -> Option<Oid> {
     match class {
         Class::Wrapper => Some(Catalog::WRAPPERS),
         Class::Server => Some(Catalog::SERVERS),

@@ -24,7 +24,7 @@ use fdw_guard_policy::rule::{Mode, Rule};
 use fdw_guard_policy::secret::SecretOptions;
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -79,35 +79,41 @@ impl Account {
         let statement = self.wording.map(|wording| Statement::of(&wording));
         let rows = self.told.iter().flat_map(|told| {
             let entries = entries(&told.change, &told.forms);
-            let row = |entry| row(told.key, told.column, entry, statement.as_ref(), overridden.as_ref());
+            let row = |entry| row(next(), told.key, told.column, entry, statement.as_ref(), overridden.as_ref());
             entries.into_iter().map(row).collect::<Vec<_>>()
         });
         write(&rows.collect::<Vec<_>>())
     }
 }
 
-/// What the server log tells of a statement that was refused, as JSON.
+/// What the server log tells of a statement that was refused, as JSON: the fields that its rows would have had. What
+/// they have in common stands before the changes.
 pub fn refusal(touched: &Touched, wording: Option<Wording>, violations: &[Violation]) -> String {
     let policy = policy();
     let teller = Teller::new(&policy);
-    let told = touched.iter().take(MOST_TOLD).flat_map(|touch| teller.tell(touch));
-    let changes: Vec<Json> =
-        told.flat_map(|told| entries(&told.change, &told.forms)).map(|entry| entry.to_json()).collect();
-    let actor = Actor::new(touched.iter().next().map_or_else(session::current_role, |touch| touch.key.actor));
     let statement = wording.map(|wording| Statement::of(&wording));
-    let rules: BTreeSet<&str> = denying(violations).collect();
-    json!({
-        "rules": rules,
-        "session_role": actor.session_role(),
-        "acting_role": actor.current_role(),
-        "client_addr": actor.client_addr(),
-        "application_name": actor.application_name(),
-        "tag": statement.as_ref().map(|statement| &*statement.tag),
-        "statement": statement.as_ref().and_then(|statement| statement.text.as_deref()),
-        "more_changes": changes.len() > MOST_TOLD || touched.iter().count() > MOST_TOLD,
-        "changes": changes.into_iter().take(MOST_TOLD).collect::<Vec<_>>(),
-    })
-    .to_string()
+    let told = touched.iter().take(MOST_TOLD).flat_map(|touch| teller.tell(touch));
+    let entries = told.flat_map(|told| {
+        let of = move |entry| (told.key, told.column, entry);
+        entries(&told.change, &told.forms).into_iter().map(of).collect::<Vec<_>>()
+    });
+    let rows: Vec<Map<String, Json>> = (1..)
+        .zip(entries)
+        .map(|(ord, (key, column, entry))| fields(&row(ord, key, column, entry, statement.as_ref(), None)))
+        .collect();
+    let mut account = common_fields(&common(), history::transaction());
+    account.insert("rules".to_owned(), denying(violations).collect::<BTreeSet<_>>().into_iter().collect());
+    account.insert("tag".to_owned(), statement.as_ref().map(|statement| statement.tag.clone()).into());
+    account.insert("statement".to_owned(), statement.and_then(|statement| statement.text).into());
+    account.insert("more_changes".to_owned(), (rows.len() > MOST_TOLD || touched.iter().count() > MOST_TOLD).into());
+    account.insert("changes".to_owned(), rows.into_iter().take(MOST_TOLD).map(without_statement).collect());
+    Json::Object(account).to_string()
+}
+
+/// The statement would stand there as often as it makes changes.
+fn without_statement(mut row: Map<String, Json>) -> Json {
+    row.retain(|name, _| name != "tag" && name != "statement");
+    Json::Object(row)
 }
 
 /// Changes that one line of the log tells.
@@ -155,10 +161,17 @@ fn denying(violations: &[Violation]) -> impl Iterator<Item = &str> {
     violations.iter().filter(|violation| violation.mode == Mode::Deny).map(|violation| violation.rule.as_str())
 }
 
-fn row(key: Key, column: i16, entry: Entry, statement: Option<&Statement>, overridden: Option<&Overridden>) -> Row {
-    let shown = |value: Option<_>| Value::from(value.map(|value: fdw_guard_policy::secret::Shown| value.to_string()));
+fn row(
+    ord: i32,
+    key: Key,
+    column: i16,
+    entry: Entry,
+    statement: Option<&Statement>,
+    overridden: Option<&Overridden>,
+) -> Row {
+    let shown = |value: Option<_>| Value::from(value.map(|value: fdw_guard_policy::secret::Shown| value.kept()));
     [
-        Value::Integer(next()),
+        Value::Integer(ord),
         role_name(key.actor).into(),
         statement.map(|statement| statement.tag.clone()).into(),
         entry.form.map(|form| form.name()).into(),
@@ -182,13 +195,24 @@ pub fn record_rules(changed: &[(Option<Rule>, Option<Rule>)], tag: &str) -> Resu
     if !records() {
         return Ok(());
     }
+    let key = Key { class: Class::Wrapper, oid: Oid::INVALID, actor: session::current_role() };
+    let entries = changed.iter().flat_map(|(old, new)| entries_of_rule(old.as_ref(), new.as_ref()));
+    let rows: Vec<Row> = entries.map(|entry| row(next(), key, 0, entry, Some(&Statement::unsaid(tag)), None)).collect();
+    if rows.is_empty() { Ok(()) } else { write(&rows) }
+}
+
+/// What became of a rule, without what may name the value of a secret.
+fn entries_of_rule(old: Option<&Rule>, new: Option<&Rule>) -> Vec<Entry> {
     let catalogue = policy_in_force::catalogue();
     let names_secrets =
         |rule: &Rule| rule.trusted && Rule { trusted: false, ..rule.clone() }.check(&catalogue).is_err();
-    let key = Key { class: Class::Wrapper, oid: Oid::INVALID, actor: session::current_role() };
-    let entries = changed.iter().flat_map(|(old, new)| rule_entries(old.as_ref(), new.as_ref(), names_secrets));
-    let rows: Vec<Row> = entries.map(|entry| row(key, 0, entry, Some(&Statement::unsaid(tag)), None)).collect();
-    if rows.is_empty() { Ok(()) } else { write(&rows) }
+    rule_entries(old, new, names_secrets)
+}
+
+/// The same as JSON, for a rule that belongs to no database.
+pub fn account_of_rule(old: Option<&Rule>, new: Option<&Rule>) -> String {
+    let changes: Vec<Json> = entries_of_rule(old, new).iter().map(Entry::to_json).collect();
+    json!({ "changes": changes }).to_string()
 }
 
 fn role_name(role: Oid) -> String {
@@ -207,10 +231,38 @@ fn write(rows: &[Row]) -> Result<(), Error> {
         History::Nowhere => return Ok(()),
     };
     let _scratch = Scratch::new();
+    history::write(table, &common(), rows).map_err(Error::from)
+}
+
+fn common() -> Common {
     let actor = Actor::new(session::current_role());
-    let common =
-        Common { session_role: actor.session_role().to_owned(), application_name: actor.application_name().to_owned() };
-    history::write(table, &common, rows).map_err(Error::from)
+    Common { session_role: actor.session_role().to_owned(), application_name: actor.application_name().to_owned() }
+}
+
+/// The fields of a row that all rows of a statement share, as JSON.
+fn common_fields(common: &Common, transaction: Option<i64>) -> Map<String, Json> {
+    let actor = Actor::new(session::current_role());
+    let fields = [
+        ("at", Json::from(history::now_as_text())),
+        ("transaction_id", transaction.into()),
+        ("client_addr", actor.client_addr().into()),
+        ("system_identifier", history::system_identifier().into()),
+        ("session_role", common.session_role.clone().into()),
+        ("application_name", common.application_name.clone().into()),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The fields of a row of its own, as JSON.
+fn fields(row: &Row) -> Map<String, Json> {
+    let json = |value: &Value| match value {
+        Value::Integer(number) => (*number).into(),
+        Value::SmallInteger(number) => (*number).into(),
+        Value::Oid(oid) => oid.to_u32().into(),
+        Value::Text(text) => text.as_str().into(),
+        _ => Json::Null,
+    };
+    history::own_columns().zip(row).map(|(name, value)| (name, json(value))).collect()
 }
 
 /// Whether the caller may see what the options of an object were: those of a user mapping show to those who see them now,

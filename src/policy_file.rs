@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::ffi::checked_setting::No;
 use crate::ffi::{raise, server};
+use crate::history;
 use crate::policy_in_force;
 use crate::{report, settings};
 use fdw_guard_policy::document::{Document, DocumentError};
@@ -98,25 +99,32 @@ pub fn assign(name: &CStr) {
         }
     });
     // Each process of the server reads the file for itself; the one that stands for all says so, once.
-    if server::is_postmaster() && settings::record_history() {
+    if server::is_preloading() {
+        tell_start(&rules());
+    } else if server::is_postmaster() && settings::record_history() {
         tell_changes(&before, &rules());
     }
 }
 
-/// Tells the server log which rules a new file changes, by name: a rule of the file may hold a secret.
-fn tell_changes(before: &[Rule], after: &[Rule]) {
-    let named = |rules: &[Rule], name: &str| rules.iter().find(|rule| rule.name == name).cloned();
-    let without = |rules: &[Rule], others: &[Rule]| -> Vec<String> {
-        let missing = rules.iter().filter(|rule| named(others, &rule.name).is_none());
-        missing.map(|rule| rule.name.clone()).collect()
-    };
-    let differs = |rule: &&Rule| named(before, &rule.name).is_some_and(|known| known != **rule);
-    let changed: Vec<String> = after.iter().filter(differs).map(|rule| rule.name.clone()).collect();
-    let (made, dropped) = (without(after, before), without(before, after));
-    if !(made.is_empty() && dropped.is_empty() && changed.is_empty()) {
-        let told = json!({ "create": made, "drop": dropped, "set": changed }).to_string();
-        raise::say(&[report::policy_file_changed(&told)]);
+/// Tells the server log which rules a server starts with: what has become of them meanwhile nobody has seen.
+fn tell_start(rules: &[Rule]) {
+    let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    if !names.is_empty() {
+        raise::say(&[report::policy_file_in_force(&json!(names).to_string())]);
     }
+}
+
+/// Tells the server log what a new file changes, a line for each rule, with the fields that the history has of rules of the
+/// table. A reload is part of no transaction and of no database, and nobody knows who wrote the file.
+fn tell_changes(before: &[Rule], after: &[Rule]) {
+    let named = |rules: &'_ [Rule], name: &str| rules.iter().find(|rule| rule.name == name).cloned();
+    let dropped = before.iter().filter(|rule| named(after, &rule.name).is_none()).map(|rule| (Some(rule.clone()), None));
+    let others = after.iter().map(|rule| (named(before, &rule.name), Some(rule.clone())));
+    let reports = others.chain(dropped).filter(|(old, new)| old != new).filter_map(|(old, new)| {
+        let name = &old.as_ref().or(new.as_ref())?.name;
+        Some(report::policy_file_changed(name, &history::account_of_rule(old.as_ref(), new.as_ref())))
+    });
+    raise::say(&reports.collect::<Vec<_>>());
 }
 
 /// Whether the file that the setting names is in force, or there is none.

@@ -40,10 +40,6 @@ impl Report {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    fn with_hint_if(self, hint: Option<&str>) -> Self {
-        Self { hint: hint.map(str::to_owned), ..self }
-    }
-
     fn with_detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
@@ -74,8 +70,20 @@ pub fn refusal(rule: &str, account: &str) -> Report {
 }
 
 /// Another policy file is in force.
-pub fn policy_file_changed(told: &str) -> Report {
-    Report::new(Level::Log, Code::ERRCODE_SUCCESSFUL_COMPLETION, format!("the policy file has changed rules: {told}"))
+pub fn policy_file_changed(rule: &str, account: &str) -> Report {
+    Report {
+        constraint: Some(rule.to_owned()),
+        ..Report::new(
+            Level::Log,
+            Code::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("the policy file has changed rule \"{rule}\": {account}"),
+        )
+    }
+}
+
+/// The server starts with a policy file; what it was before is not known.
+pub fn policy_file_in_force(rules: &str) -> Report {
+    Report::new(Level::Log, Code::ERRCODE_SUCCESSFUL_COMPLETION, format!("the policy file has these rules: {rules}"))
 }
 
 /// The reports for all violations of a statement: log lines and warnings one by one, and one error for all denials.
@@ -183,10 +191,10 @@ impl From<Error> for Report {
             Error::History(_) => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE).with_hint(
                 "Make the extension anew; a superuser can SET fdw_guard.record_history = off until then.",
             ),
-            Error::CannotRevert { reason, .. } => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
-                .with_hint_if(matches!(reason, UndoError::ChangedSince).then_some(
-                    "Revert the later change first: fdw_guard.timeline(object_type, identity) shows the changes of an object.",
-                )),
+            Error::CannotRevert { reason, .. } => Self {
+                hint: how_to_revert(reason),
+                ..report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+            },
             Error::SecretsAreCompared => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE),
             Error::RevertedIsGone { .. } => report(Code::ERRCODE_UNDEFINED_OBJECT),
             Error::OutOfMemory(_) => report(Code::ERRCODE_OUT_OF_MEMORY)
@@ -221,6 +229,18 @@ impl From<Error> for Report {
                 report(Code::ERRCODE_T_R_SERIALIZATION_FAILURE).with_hint("Call the function again.")
             }
         }
+    }
+}
+
+fn how_to_revert(reason: &UndoError) -> Option<String> {
+    match reason {
+        UndoError::ChangedSince => Some(
+            "Revert the later change first: fdw_guard.timeline(object_type, identity) shows the changes of an object."
+                .to_owned(),
+        ),
+        UndoError::Grantor(role) => Some(format!("Call it again after SET ROLE {role}.")),
+        UndoError::GrantOption => Some("Revert the change of the other one first.".to_owned()),
+        _ => None,
     }
 }
 

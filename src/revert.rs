@@ -1,10 +1,12 @@
 //! Recorded objects as they are now, for whoever would undo what was recorded.
 
-use crate::ffi::scan;
+use crate::ffi::{catalog, inside, scan};
+use crate::guard;
 use crate::history;
 use crate::scene::{self, Class, Scene};
 use crate::telling::Teller;
 use fdw_guard_policy::model::{Attribute, Attributes, ObjectType, Situation};
+use fdw_guard_policy::secret::kept;
 use pgrx::pg_sys::Oid;
 
 /// An object as the history names it.
@@ -23,6 +25,7 @@ pub struct Now {
     /// 0 for the object itself.
     pub column: i16,
     pub situation: Situation,
+    class: Class,
     inside: Attributes,
 }
 
@@ -48,30 +51,40 @@ impl Recorded {
     }
 
     fn part(&self, oid: Oid, scene: Scene, is_it: impl Fn(i16, &str) -> bool) -> Option<Now> {
+        let class = class_of(self.object_type);
         if self.object_type != ObjectType::ForeignTableColumn {
-            return Some(Now { oid, column: 0, situation: scene.situation, inside: scene.inside });
+            return Some(Now { oid, column: 0, situation: scene.situation, class, inside: scene.inside });
         }
-        let column = scene.columns.iter().find(|(number, column)| is_it(*number, column.identity()));
-        let of_column = |state| Now { oid, column: 0, situation: scene.column(state), inside: Attributes::new() };
-        column.map(|(number, state)| Now { column: *number, ..of_column(state) })
+        let (number, state) = scene.columns.iter().find(|(number, column)| is_it(*number, column.identity()))?;
+        Some(Now { oid, column: *number, situation: scene.column(state), class, inside: Attributes::new() })
     }
 }
 
 impl Now {
-    /// The values that the attribute has: none, one, or of parents and grants any number.
+    /// The values that the attribute has, as the history keeps them: none, one, or of parents and grants any number.
     pub fn values(&self, attribute: &str) -> Vec<String> {
-        let own = |known| self.situation.object.attribute(known).map(str::to_owned).into_iter().collect();
+        let own = |known| self.situation.object.attribute(known).map(kept).into_iter().collect();
         match attribute {
             // These two are not told of what was just made.
             "name" => own(Attribute::Name),
             "schema" => own(Attribute::Schema),
             _ => {
                 let policy = history::policy();
-                let all = Teller::new(&policy).tell_all(self.situation.clone(), self.inside.clone());
+                let all = Teller::new(&policy).tell_all(self.situation.clone(), self.inside(attribute));
                 let wanted = all.into_iter().filter(|part| part.attribute == attribute);
-                wanted.filter_map(|part| part.new.map(|value| value.to_string())).collect()
+                wanted.filter_map(|part| part.new.map(|value| value.kept())).collect()
             }
         }
+    }
+
+    fn inside(&self, attribute: &str) -> Attributes {
+        let catalog = guard::catalog_of(self.class).filter(|_| attribute == "grant");
+        catalog.map_or_else(|| self.inside.clone(), |catalog| inside::grants(catalog, self.oid))
+    }
+
+    /// In whose name PostgreSQL would give and take the caller's grants on it.
+    pub fn grantor(&self) -> Option<String> {
+        inside::grantor(guard::catalog_of(self.class)?, self.oid).and_then(catalog::role_name)
     }
 }
 

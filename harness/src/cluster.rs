@@ -34,7 +34,7 @@ const DEFAULTS: [(&str, &str); 10] = [
     ("log_checkpoints", "off"),
 ];
 
-const ACCESS: &str = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+const ACCESS: &str = "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 
 /// A running server with its own data directory and socket. It is stopped and removed when it is dropped.
 #[derive(Debug)]
@@ -53,17 +53,44 @@ impl Cluster {
     /// # Errors
     /// When the server does not start; the error holds the end of its log.
     pub fn start(sandbox: &Arc<Sandbox>, name: &str, settings: &Settings) -> Result<Self> {
+        let cluster = Self::prepare(sandbox, name, settings)?;
+        cluster.initialise()?;
+        cluster.configure(settings)?;
+        cluster.launch()?;
+        Ok(cluster)
+    }
+
+    /// A streaming standby of this cluster.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn standby(&self, name: &str, settings: &Settings) -> Result<Self> {
+        let standby = Self::prepare(&self.sandbox, name, settings)?;
+        let mut backup = self.sandbox.program("pg_basebackup");
+        backup.args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf", "--username=postgres", "--pgdata"]);
+        backup.arg(standby.data()).arg("--host").arg(&self.socket).args(["--port", &self.port.to_string()]);
+        command::run(&mut backup)?;
+        standby.configure(settings)?;
+        standby.launch()?;
+        Ok(standby)
+    }
+
+    /// Makes a standby a server of its own.
+    ///
+    /// # Errors
+    /// When it does not become one.
+    pub fn promote(&self) -> Result<()> {
+        command::run(&mut self.pg_ctl("promote")).map(drop)
+    }
+
+    fn prepare(sandbox: &Arc<Sandbox>, name: &str, settings: &Settings) -> Result<Self> {
         let directory = sandbox.cluster_directory(name);
         end_leftover(sandbox, &directory)?;
         place::fresh_directory(&directory, &sandbox.account)?;
         let socket = place::socket_directory(directory.join("socket"), &sandbox.account)?;
         let port = if settings.loopback { free_port()? } else { 5432 };
         let environment = environment(sandbox, settings, &socket);
-        let cluster = Self { sandbox: Arc::clone(sandbox), directory, socket, port, environment, kept: false };
-        cluster.initialise()?;
-        cluster.configure(settings)?;
-        cluster.launch()?;
-        Ok(cluster)
+        Ok(Self { sandbox: Arc::clone(sandbox), directory, socket, port, environment, kept: false })
     }
 
     /// Another cluster beside this one, of the same installation.
@@ -75,7 +102,7 @@ impl Cluster {
     }
 
     /// The private installation and account that this cluster runs with.
-    pub fn sandbox(&self) -> &Sandbox {
+    pub fn sandbox(&self) -> &Arc<Sandbox> {
         &self.sandbox
     }
 

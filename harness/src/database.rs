@@ -71,6 +71,11 @@ impl<'cluster> Database<'cluster> {
         Ok(Self { cluster, name: name.to_owned() })
     }
 
+    /// One that is there already.
+    pub fn existing(cluster: &'cluster Cluster, name: &str) -> Self {
+        Self { cluster, name: name.to_owned() }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

@@ -37,7 +37,11 @@ impl Installation {
         Self::ask(Path::new(&pg_config.unwrap_or_else(|| "pg_config".into())))
     }
 
-    fn ask(pg_config: &Path) -> Result<Self> {
+    /// The installation that this program belongs to.
+    ///
+    /// # Errors
+    /// As [`Installation::from_environment`].
+    pub fn ask(pg_config: &Path) -> Result<Self> {
         let version = answer(pg_config, "--version")?;
         let major = major(&version)?;
         ensure!(SUPPORTED.contains(&major), "{version} is not supported: fdw_guard needs 15, 16, 17 or 18");
@@ -90,6 +94,11 @@ impl Installation {
     /// The version without what packagers add to it, such as `15.20`.
     pub fn number(&self) -> &str {
         self.version.split_whitespace().nth(1).unwrap_or(&self.version)
+    }
+
+    /// The majors before this one that fdw_guard supports, the newest first.
+    pub fn older_majors(&self) -> impl Iterator<Item = u32> {
+        (*SUPPORTED.start()..self.major).rev()
     }
 
     /// Where an extension's control and script files are.

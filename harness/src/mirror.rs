@@ -19,6 +19,9 @@ use crate::place;
 /// What is never taken over from the system's installation.
 const OURS: &str = "fdw_guard";
 
+/// The file of a copy that says what it is of.
+const STAMP: &str = "original";
+
 /// A private copy of an installation.
 #[derive(Debug, Clone)]
 pub struct Mirror {
@@ -37,13 +40,23 @@ impl Mirror {
     /// When the file system refuses.
     pub fn of(original: &Installation, root: &Path) -> Result<Self> {
         let stamp = stamp(original)?;
-        if fs::read_to_string(root.join("original")).ok().as_deref() != Some(stamp.as_str()) {
+        if fs::read_to_string(root.join(STAMP)).ok().as_deref() != Some(stamp.as_str()) {
             copy(original, root, &stamp)?;
         }
         let installation = relocated(original, root);
         let library_path = library_path(original, &installation)?;
         Ok(Self { installation, library_path, root: root.to_owned() })
     }
+}
+
+/// The installation that `root` is a copy of; None if nothing is there.
+///
+/// # Errors
+/// When it has gone.
+pub fn original_of(root: &Path) -> Result<Option<Installation>> {
+    let Ok(stamp) = fs::read_to_string(root.join(STAMP)) else { return Ok(None) };
+    let server = stamp.lines().nth(1).context("the copy does not say what it is of")?;
+    Installation::ask(&Path::new(server).with_file_name("pg_config")).map(Some)
 }
 
 /// Made aside and put in place by a rename, so that a copy is never found half done.
@@ -55,7 +68,7 @@ fn copy(original: &Installation, root: &Path, stamp: &str) -> Result<()> {
     link_entries(&original.pkglibdir, &copy.pkglibdir)?;
     link_entries(&original.sharedir, &copy.sharedir)?;
     link_entries(&original.extension_dir(), &copy.extension_dir())?;
-    fs::write(aside.join("original"), stamp)?;
+    fs::write(aside.join(STAMP), stamp)?;
     place::remove(root)?;
     fs::rename(&aside, root).with_context(|| format!("cannot make {}", root.display()))
 }

@@ -28,7 +28,7 @@ pub struct Now<'a> {
     pub present: &'a [String],
     /// Of a wrapper or a server, in whose name PostgreSQL would give and take the caller's grants.
     pub grantor: Option<&'a str>,
-    /// Whether more of it has been changed since that the history knows of.
+    /// Whether the history knows of later changes of the attribute, or of the object where it is about that.
     pub is_changed: bool,
 }
 
@@ -62,14 +62,16 @@ impl Recorded {
     /// When it cannot be undone, or no longer.
     pub fn undo(&self, now: Now<'_>) -> Result<Vec<String>, UndoError> {
         let Some(attribute) = &self.attribute else { return self.undo_creation(now) };
-        if [&self.old, &self.new].into_iter().flatten().any(|value| value == HIDDEN) {
+        if self.old.as_deref() == Some(HIDDEN) {
             return Err(UndoError::Secret);
         }
         let is_one_of_many = matches!(attribute.as_str(), "parent" | "grant");
         let is_as_left =
             self.new.as_ref().map_or(is_one_of_many || now.present.is_empty(), |new| now.present.contains(new));
         let is_back = self.new.is_none() && self.old.as_ref().is_some_and(|old| now.present.contains(old));
-        if !is_as_left || is_back {
+        // Of a secret only the history can tell.
+        let is_changed = now.is_changed && self.new.as_deref() == Some(HIDDEN);
+        if !is_as_left || is_back || is_changed {
             return Err(UndoError::ChangedSince);
         }
         let (old, new) = (read(self.old.as_deref())?, read(self.new.as_deref())?);
@@ -403,6 +405,8 @@ mod tests {
         for (old, new, statement) in cases {
             assert_eq!(undo(&server, ("option host", old, new)).unwrap(), statement);
         }
+        let secret = undo(&server, ("option password", None, Some("***")));
+        assert_eq!(secret.as_deref(), Ok("ALTER SERVER s OPTIONS (DROP password)"));
         let odd = undo(&mapping("Bob", "s", &[]), ("option Odd Name", None, Some("b")));
         assert_eq!(odd.unwrap(), "ALTER USER MAPPING FOR \"Bob\" SERVER s OPTIONS (DROP \"Odd Name\")");
     }

@@ -30,8 +30,10 @@ pub fn wrapper(oid: Oid) -> Option<Found> {
     let attributes = attributes([
         (Attribute::Name, Some(tuple::name(&form.fdwname))),
         (Attribute::Owner, role_name(form.fdwowner)),
-        (Attribute::Handler, function_name(functions.handler)),
-        (Attribute::Validator, function_name(functions.validator)),
+        (Attribute::Handler, qualified_function(functions.handler)),
+        (Attribute::Validator, qualified_function(functions.validator)),
+        (Attribute::HandlerName, function_name(functions.handler)),
+        (Attribute::ValidatorName, function_name(functions.validator)),
         (Attribute::Delegate, delegate.as_ref().map(|delegate| delegate.name.clone())),
         (Attribute::DelegateHandler, delegate.as_ref().and_then(|theirs| function_name(theirs.functions.handler))),
         (Attribute::DelegateValidator, delegate.as_ref().and_then(|theirs| function_name(theirs.functions.validator))),
@@ -389,9 +391,33 @@ fn function_name(function: Oid) -> Option<String> {
     unsafe { text::from_server_opt(pg_sys::get_func_name(function)) }
 }
 
+/// The function with its schema, as SQL writes it.
+fn qualified_function(function: Oid) -> Option<String> {
+    let found = CachedTuple::find(Cache::PROCOID, &[function.into()])?;
+    // SAFETY: the cache is that of pg_proc.
+    let form = unsafe { found.form::<pg_sys::FormData_pg_proc>() };
+    Some(format!("{}.{}", quoted(&namespace_name(form.pronamespace)?), quoted(&tuple::name(&form.proname))))
+}
+
+/// The name of a collation of `pg_catalog`, and of any other with its schema, as SQL writes it with its name in quotes.
 fn collation_name(collation: Oid) -> Option<String> {
-    // SAFETY: the answer is null (as for InvalidOid) or a palloc'ed C string.
-    unsafe { text::from_server_opt(pg_sys::get_collation_name(collation)) }
+    let found = CachedTuple::find(Cache::COLLOID, &[collation.into()])?;
+    // SAFETY: the cache is that of pg_collation.
+    let form = unsafe { found.form::<pg_sys::FormData_pg_collation>() };
+    let name = tuple::name(&form.collname);
+    if form.collnamespace == PG_CATALOG {
+        return Some(name);
+    }
+    Some(format!("{}.\"{}\"", quoted(&namespace_name(form.collnamespace)?), name.replace('"', "\"\"")))
+}
+
+/// As pg_namespace.dat numbers it.
+const PG_CATALOG: Oid = Oid::from_u32(pg_sys::PG_CATALOG_NAMESPACE);
+
+/// The name as an identifier of SQL.
+pub fn quoted(name: &str) -> String {
+    // SAFETY: to_server_name gives a C string; quote_identifier returns it or a palloc'ed one.
+    unsafe { text::from_server(pg_sys::quote_identifier(text::to_server_name(name))) }
 }
 
 fn type_name(type_oid: Oid, modifier: i32) -> Option<String> {

@@ -5,7 +5,7 @@
 
 use crate::ffi::function::{Value, datum_of};
 use crate::ffi::scan::CatalogScan;
-use crate::ffi::{rights, rules, session, version};
+use crate::ffi::{rights, rules, session, text, version};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
@@ -93,7 +93,14 @@ const COLUMNS: [(&CStr, Oid); 22] = [
 ];
 
 /// The values of a row from `ord` on.
-pub type Row = [Value; 15];
+pub type Row = [Value; OWN];
+
+const OWN: usize = 15;
+
+/// The names of those columns.
+pub fn own_columns() -> impl Iterator<Item = String> {
+    COLUMNS.into_iter().skip(COLUMNS.len() - OWN).map(|(name, _)| name.to_string_lossy().into_owned())
+}
 
 /// What all rows that are written at once have in common; the rest of it is the server's own to say.
 pub struct Common {
@@ -121,15 +128,28 @@ fn shared(common: &Common) -> [(Datum, bool); 6] {
     let (at, transaction) =
         unsafe { (pg_sys::GetCurrentTimestamp(), pg_sys::GetTopFullTransactionId().value.cast_signed()) };
     let address = session::client_address();
-    let text = |text: &str| datum_of(&Value::from(text));
+    let datum = |text: &str| datum_of(&Value::from(text));
     [
         (Datum::from(at), false),
         (Datum::from(transaction), false),
         (address.unwrap_or(Datum::null()), address.is_none()),
         (Datum::from(system_identifier()), false),
-        text(&common.session_role),
-        text(&common.application_name),
+        datum(&common.session_role),
+        datum(&common.application_name),
     ]
+}
+
+/// The running transaction, None before it has changed anything.
+pub fn transaction() -> Option<i64> {
+    // SAFETY: reads the state of the transaction.
+    let transaction = unsafe { pg_sys::GetTopFullTransactionIdIfAny() }.value;
+    (transaction != 0).then(|| transaction.cast_signed())
+}
+
+/// The time, as PostgreSQL's log has it.
+pub fn now_as_text() -> String {
+    // SAFETY: reads the clock; the answer is a C string that stays until the next call.
+    unsafe { text::from_server(pg_sys::timestamptz_to_str(pg_sys::GetCurrentTimestamp())) }
 }
 
 /// By which pg_control tells clusters apart; oids of objects mean something in their own one only.

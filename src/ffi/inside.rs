@@ -2,7 +2,7 @@
 
 use crate::ffi::scan::{CatalogScan, Row};
 use crate::ffi::search_path::Pinned;
-use crate::ffi::{catalog, scan, tuple, version};
+use crate::ffi::{catalog, scan, session, tuple, version};
 use fdw_guard_policy::inside::{Constraint, Enabled, NOT_ENFORCED, NOT_NULL, Trigger, to_attribute};
 use fdw_guard_policy::model::{Attribute, Attributes};
 use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier as Cache};
@@ -109,13 +109,22 @@ fn trigger_definition(trigger: Oid) -> String {
     text.unwrap_or_default()
 }
 
-/// The tables that it inherits from or is a partition of, in their order.
+/// The tables that it inherits from, in their order, or the one that it is a partition of, with the bound.
 fn parents(table: Oid) -> Vec<String> {
     // SAFETY: the index is that of pg_inherits' inhrelid and inhseqno.
-    relations(
+    let parents = relations(
         unsafe { CatalogScan::by_index(INHERITANCE, INHERITANCE_BY_CHILD, [(c"inhrelid", table)], ptr::null_mut()) },
         c"inhparent",
-    )
+    );
+    match partition_bound(table) {
+        Some(bound) => parents.iter().map(|parent| format!("{parent} {bound}")).collect(),
+        None => parents,
+    }
+}
+
+fn partition_bound(table: Oid) -> Option<String> {
+    let found = tuple::CachedTuple::find(Cache::RELOID, &[table.into()])?;
+    deparsed(found.attribute(pg_sys::Anum_pg_class_relpartbound)?, table)
 }
 
 /// The tables that inherit from it.
@@ -170,41 +179,66 @@ pub fn defaults(table: Oid) -> HashMap<i16, String> {
     defaults
 }
 
-/// The grants on a wrapper or a server, each right and each right to grant it for itself.
+/// The grants on a wrapper or a server, each right and each right to grant it for itself, with roles as SQL writes them.
 pub fn grants(catalog: Oid, oid: Oid) -> Attributes {
-    let grants = match catalog {
-        pg_sys::ForeignDataWrapperRelationId => wrapper_grants(oid),
-        _ => server_grants(oid),
-    };
-    let text = grants.and_then(|grants| to_attribute(&grants));
+    let text = granted_on(catalog, oid).and_then(|granted| to_attribute(&grants_of(&granted)));
     text.map(|text| (Attribute::Grants, text)).into_iter().collect()
 }
 
-fn wrapper_grants(oid: Oid) -> Option<Vec<String>> {
-    let found = tuple::CachedTuple::find(Cache::FOREIGNDATAWRAPPEROID, &[oid.into()])?;
-    // SAFETY: the cache is that of pg_foreign_data_wrapper.
-    let owner = unsafe { found.form::<pg_sys::FormData_pg_foreign_data_wrapper>() }.fdwowner;
-    let list = found.attribute(pg_sys::Anum_pg_foreign_data_wrapper_fdwacl);
-    Some(grants_of(list, pg_sys::ObjectType::OBJECT_FDW, owner))
+/// In whose name PostgreSQL would give and take the current role's grants on a wrapper or a server.
+pub fn grantor(catalog: Oid, oid: Oid) -> Option<Oid> {
+    let granted = granted_on(catalog, oid)?;
+    let (mut grantor, mut options) = (Oid::INVALID, pg_sys::AclMode::default());
+    let (role, right) = (session::current_role(), pg_sys::ACL_USAGE as pg_sys::AclMode);
+    // SAFETY: the list is an aclitem[] of our own.
+    unsafe {
+        pg_sys::select_best_grantor(role, right, granted.list, granted.owner, &raw mut grantor, &raw mut options);
+    }
+    Some(grantor)
 }
 
-fn server_grants(oid: Oid) -> Option<Vec<String>> {
+/// What is granted on an object.
+struct Granted {
+    list: *mut pg_sys::Acl,
+    owner: Oid,
+}
+
+fn granted_on(catalog: Oid, oid: Oid) -> Option<Granted> {
+    if catalog == pg_sys::ForeignDataWrapperRelationId {
+        let found = tuple::CachedTuple::find(Cache::FOREIGNDATAWRAPPEROID, &[oid.into()])?;
+        // SAFETY: the cache is that of pg_foreign_data_wrapper.
+        let owner = unsafe { found.form::<pg_sys::FormData_pg_foreign_data_wrapper>() }.fdwowner;
+        let list = found.attribute(pg_sys::Anum_pg_foreign_data_wrapper_fdwacl);
+        return Some(Granted::of(list, pg_sys::ObjectType::OBJECT_FDW, owner));
+    }
     let found = tuple::CachedTuple::find(Cache::FOREIGNSERVEROID, &[oid.into()])?;
     // SAFETY: the cache is that of pg_foreign_server.
     let owner = unsafe { found.form::<pg_sys::FormData_pg_foreign_server>() }.srvowner;
     let list = found.attribute(pg_sys::Anum_pg_foreign_server_srvacl);
-    Some(grants_of(list, pg_sys::ObjectType::OBJECT_FOREIGN_SERVER, owner))
+    Some(Granted::of(list, pg_sys::ObjectType::OBJECT_FOREIGN_SERVER, owner))
 }
 
-/// A list that is null stands for what the owner has by default.
-fn grants_of(list: Option<Datum>, object_type: pg_sys::ObjectType::Type, owner: Oid) -> Vec<String> {
-    // SAFETY: the datum is of type aclitem[]; acldefault gives a palloc'ed one.
-    let items = unsafe {
-        let list = list.unwrap_or_else(|| Datum::from(pg_sys::acldefault(object_type, owner)));
-        tuple::grant_items(list)
-    };
-    let role = |oid: Oid| {
-        if oid == Oid::INVALID { catalog::PUBLIC.to_owned() } else { catalog::role_name(oid).unwrap_or_default() }
+impl Granted {
+    /// A list that is null stands for what the owner has by default.
+    fn of(list: Option<Datum>, object_type: pg_sys::ObjectType::Type, owner: Oid) -> Self {
+        // SAFETY: the datum is of type aclitem[]; both give a palloc'ed one.
+        let list = unsafe {
+            match list {
+                Some(list) => pg_sys::pg_detoast_datum_copy(list.cast_mut_ptr()).cast(),
+                None => pg_sys::acldefault(object_type, owner),
+            }
+        };
+        Self { list, owner }
+    }
+}
+
+fn grants_of(granted: &Granted) -> Vec<String> {
+    // SAFETY: the list is an aclitem[] of our own.
+    let items = unsafe { tuple::grant_items(Datum::from(granted.list)) };
+    // No role can be called public.
+    let role = |oid: Oid| match oid {
+        Oid::INVALID => catalog::PUBLIC.to_owned(),
+        _ => catalog::quoted(&catalog::role_name(oid).unwrap_or_default()),
     };
     let mut grants = Vec::new();
     for item in items {

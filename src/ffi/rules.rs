@@ -142,7 +142,10 @@ pub fn read(table: Oid) -> Result<Vec<Rule>, Error> {
 /// What the trigger on the table of rules is called for.
 pub enum Event {
     /// A row is about to be written.
-    Writing(Written),
+    Writing {
+        row: Written,
+        is_new: bool,
+    },
     /// A row has been written, and other triggers have had their say.
     HasWritten {
         old: Option<Written>,
@@ -177,8 +180,12 @@ pub fn event(call: &Call) -> Result<Event, Error> {
             (trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK, trigger.tg_trigtuple, trigger.tg_newtuple);
         check_right(table, operation)?;
         match (operation, trigger.tg_event & (before | row)) {
-            (pg_sys::TRIGGER_EVENT_INSERT, when) if when == before | row => Ok(Event::Writing(written(old))),
-            (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == before | row => Ok(Event::Writing(written(new))),
+            (pg_sys::TRIGGER_EVENT_INSERT, when) if when == before | row => {
+                Ok(Event::Writing { row: written(old), is_new: true })
+            }
+            (pg_sys::TRIGGER_EVENT_UPDATE, when) if when == before | row => {
+                Ok(Event::Writing { row: written(new), is_new: false })
+            }
             (pg_sys::TRIGGER_EVENT_INSERT, when) if when == row => {
                 Ok(Event::HasWritten { old: None, new: written(old) })
             }

@@ -7,18 +7,20 @@ use crate::history;
 use pgrx::pg_sys::{self, HeapTuple};
 use std::ptr;
 
-/// The triggers on the table behind the history. Rows that logical replication brings from another server are passed over,
+/// The triggers on the table behind the history. What logical replication does to its rows on another server is passed over,
 /// those that a superuser's COPY restores from a dump belong to no object that an oid could name, and everything else is
 /// refused.
 pub fn keep_history(call: &Call) -> Result<HeapTuple, Error> {
     let Some(trigger) = call.trigger() else { return Err(Error::NotAHistoryTrigger) };
     let is_insert = trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_INSERT;
+    // No trigger can pass it over.
+    let is_truncate = trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_TRUNCATE;
     let is_for_row = trigger.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0;
     match table::writing() {
-        Writing::Replication => Ok(ptr::null_mut()),
+        Writing::Replication if !is_truncate => Ok(ptr::null_mut()),
         Writing::Restore if is_insert && is_for_row => Ok(table::without_object(trigger)),
         Writing::Restore if is_insert => Ok(ptr::null_mut()),
-        Writing::Restore | Writing::Other => Err(Error::HistoryIsKept),
+        Writing::Replication | Writing::Restore | Writing::Other => Err(Error::HistoryIsKept),
     }
 }
 

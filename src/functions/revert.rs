@@ -7,7 +7,8 @@ use crate::revert::Recorded;
 use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::undo::{self, UndoError};
 
-/// The statements that undo a row of the history, given its columns.
+/// The statements that undo a row of the history, given its columns, whether the object was dropped since, so that one of the
+/// same name or oid is another, and whether the attribute, or else the object, was changed since.
 pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
     let (Some(object_type), Some(identity), Some(kind)) = (call.text(0), call.text(1), call.text(6)) else {
         return Ok(Answer::One(Value::Null));
@@ -26,13 +27,17 @@ pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
         column: call.small_integer(4).unwrap_or_default(),
     };
     let gone = || Error::RevertedIsGone { object_type: object_type.clone(), identity: identity.clone() };
-    let now = recorded.find().ok_or_else(gone)?;
+    let was_dropped = call.boolean(9).unwrap_or_default();
+    let now = recorded.find().filter(|_| !was_dropped).ok_or_else(gone)?;
     // Whether it has been changed since would tell what it is.
     if !history::may_see(&object_type, history::system_identifier(), Some(now.oid)) {
         return Err(cannot(UndoError::Unseen));
     }
-    let values = change.attribute.as_deref().map(|attribute| now.values(attribute)).unwrap_or_default();
-    let statements = change.undo(&now.situation, &values).map_err(cannot)?;
+    let present = change.attribute.as_deref().map(|attribute| now.values(attribute)).unwrap_or_default();
+    let grantor = now.grantor();
+    let is_changed = call.boolean(10).unwrap_or_default();
+    let now = undo::Now { object: &now.situation, present: &present, grantor: grantor.as_deref(), is_changed };
+    let statements = change.undo(now).map_err(cannot)?;
     Ok(Answer::One(Value::TextArray(statements)))
 }
 

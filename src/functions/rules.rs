@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::ffi::function::{Call, Value};
+use crate::ffi::history::{self as table, Writing};
 use crate::ffi::rules::{self, Event, event};
 use crate::history;
 use crate::policy_in_force;
@@ -27,8 +28,12 @@ pub fn check_rule(call: &Call) -> Result<HeapTuple, Error> {
             history::record_rules(&removed, "TRUNCATE TABLE")?;
             Ok(ptr::null_mut())
         }
-        Event::Writing(row) => {
+        Event::Writing { row, is_new } => {
             let rule = row.rule()?;
+            // Another server's rule of that name would end the subscription: this server keeps its own.
+            if is_new && table::writing() == Writing::Replication && is_known(&rule.name) {
+                return Ok(ptr::null_mut());
+            }
             check(&rule)?.iter().for_each(|notice| call.notice(report::notice_on_rule(&rule.name, notice)));
             Ok(row.with_trusted(rule.trusted))
         }
@@ -43,6 +48,11 @@ pub fn check_rule(call: &Call) -> Result<HeapTuple, Error> {
             Ok(row.tuple())
         }
     }
+}
+
+fn is_known(name: &str) -> bool {
+    let known = rules::table().and_then(|table| rules::read(table).ok()).unwrap_or_default();
+    known.iter().any(|rule| rule.name == name)
 }
 
 /// Holds a rule against everything that is required of one; gives what its author should know.

@@ -1,16 +1,15 @@
 //! No change passes unrecorded, and nothing else fails because of the history.
 
 use anyhow::{Context, Result, ensure};
+use postgres::Client;
 
 use super::super::{contains, same};
-use super::{port, recorded, with_server};
+use super::{CHANGE, port, recorded, with_server};
 use crate::cluster::Cluster;
 use crate::fields::expect_error;
 
-const CHANGE: &str = "ALTER SERVER s OPTIONS (SET port '2')";
-
 /// Ways in which a superuser can take the table away or make it another.
-const LOSSES: [(&str, &str, &str); 2] = [
+const LOSSES: [(&str, &str, &str); 5] = [
     (
         "ALTER TABLE fdw_guard.history_row RENAME TO gone",
         "ALTER TABLE fdw_guard.gone RENAME TO history_row",
@@ -20,6 +19,22 @@ const LOSSES: [(&str, &str, &str); 2] = [
         "ALTER TABLE fdw_guard.history_row RENAME COLUMN tag TO label",
         "ALTER TABLE fdw_guard.history_row RENAME COLUMN label TO tag",
         "table fdw_guard.history_row has been altered",
+    ),
+    (
+        "ALTER TABLE fdw_guard.history_row ALTER COLUMN tag TYPE varchar(5)",
+        "ALTER TABLE fdw_guard.history_row ALTER COLUMN tag TYPE text",
+        "table fdw_guard.history_row has been altered",
+    ),
+    (
+        "CREATE SCHEMA other; ALTER TABLE fdw_guard.history_row SET SCHEMA other",
+        "ALTER TABLE other.history_row SET SCHEMA fdw_guard; DROP SCHEMA other",
+        "table fdw_guard.history_row does not exist",
+    ),
+    // Somebody else's table of that name is none of ours.
+    (
+        "ALTER TABLE fdw_guard.history_row RENAME TO gone; CREATE TABLE fdw_guard.history_row (LIKE fdw_guard.gone)",
+        "DROP TABLE fdw_guard.history_row; ALTER TABLE fdw_guard.gone RENAME TO history_row",
+        "table fdw_guard.history_row does not exist",
     ),
 ];
 
@@ -38,7 +53,14 @@ pub fn a_lost_table(cluster: &Cluster) -> Result<()> {
         client.batch_execute(mending)?;
     }
     client.batch_execute(CHANGE)?;
-    same("history", recorded(&mut client)?, vec!["add 1".to_owned(), "set 1 2".to_owned()])
+    same("history", recorded(&mut client)?, vec!["add 1".to_owned(), "set 1 2".to_owned()])?;
+    client.batch_execute("ALTER EXTENSION fdw_guard DROP TABLE fdw_guard.history_row; DROP TABLE fdw_guard.history_row CASCADE")?;
+    contains(&expect_error(&mut client, "ALTER SERVER s OPTIONS (SET port '1')")?.message, "does not exist")?;
+    client.batch_execute("CREATE TABLE other (a int)")?;
+    client.batch_execute("SET fdw_guard.record_history = off; ALTER SERVER s OPTIONS (SET port '1')")?;
+    client.batch_execute("DROP EXTENSION fdw_guard; RESET fdw_guard.record_history; ALTER SERVER s OPTIONS (SET port '3')")?;
+    client.batch_execute(&format!("CREATE EXTENSION fdw_guard; {CHANGE}"))?;
+    same("history of the extension that was made anew", recorded(&mut client)?, vec!["set 3 2".to_owned()])
 }
 
 /// A full disk would do the same as this index does.
@@ -166,5 +188,23 @@ pub fn a_line_for_the_refused(cluster: &Cluster) -> Result<()> {
     let told: Vec<Option<&str>> = (0..5).map(|column| row.get(column)).collect();
     same("line", told, ["[\"refusing\"]", "postgres", "ALTER SERVER", "77", "***"].map(Some).to_vec())?;
     contains(row.get::<_, Option<&str>>(5).unwrap_or_default(), "SET port '77'")?;
+    same_fields_as_a_row(&mut client, json)?;
     same("rows", recorded(&mut client)?.len(), 1)
+}
+
+/// Those of a row but its id, which is what could be reverted.
+fn same_fields_as_a_row(client: &mut Client, json: &str) -> Result<()> {
+    let columns = "SELECT attname::text FROM pg_attribute WHERE attrelid = 'fdw_guard.history'::regclass AND attname <> 'id' ORDER BY 1";
+    let keys = "SELECT DISTINCT k FROM (SELECT $1::text::jsonb AS j) t, LATERAL (SELECT jsonb_object_keys(j - ARRAY['rules', \
+                'changes', 'more_changes']) UNION ALL SELECT jsonb_object_keys(j -> 'changes' -> 0)) k(k) ORDER BY 1";
+    let texts = |rows: Vec<postgres::Row>| -> Vec<String> { rows.iter().map(|row| row.get(0)).collect() };
+    same("fields", texts(client.query(keys, &[&json])?), texts(client.query(columns, &[])?))?;
+    // They are of the types of the columns.
+    let read = "SELECT (j ->> 'at')::timestamptz > now() - interval '1 hour', (j ->> 'transaction_id')::xid8 IS NOT NULL, \
+                (c ->> 'object')::oid = (SELECT oid FROM pg_foreign_server), (j ->> 'system_identifier')::bigint = \
+                (SELECT system_identifier FROM pg_control_system()), c ->> 'acting_role' = 'postgres' \
+                FROM (SELECT $1::text::jsonb AS j) t, LATERAL (SELECT j -> 'changes' -> 0) c(c)";
+    let row = client.query_one(read, &[&json])?;
+    let told: Vec<Option<bool>> = (0..5).map(|column| row.get(column)).collect();
+    same("values", told, vec![Some(true); 5])
 }

@@ -1,8 +1,12 @@
 //! The history where something stands in its way, and where a database goes elsewhere. What it records is told by the
 //! story `history` of tests/sql.
 
+mod full;
 mod hindered;
 mod moved;
+mod reverted;
+mod standby;
+mod upgraded;
 
 use anyhow::Result;
 use postgres::Client;
@@ -23,9 +27,24 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "history::a_dump_carries_it_and_names_find_its_objects", run: moved::dump_and_restore },
     LiveTest { name: "history::a_clone_has_its_own", run: moved::clones },
     LiveTest { name: "history::logical_replication_leaves_it_alone", run: moved::logical_replication },
+    LiveTest { name: "history::a_full_disk_undoes_the_change", run: full::a_full_disk },
+    LiveTest { name: "history::grants_go_back", run: reverted::grants },
+    LiveTest { name: "history::functions_of_a_wrapper_go_back", run: reverted::functions },
+    LiveTest { name: "history::values_go_back_whatever_they_hold", run: reverted::values },
+    LiveTest { name: "history::names_and_search_paths_do_no_harm", run: reverted::odd_names },
+    LiveTest { name: "history::partitions_and_triggers_go_back", run: reverted::tables_and_partitions },
+    LiveTest { name: "history::another_object_is_not_touched", run: reverted::other_objects },
+    LiveTest { name: "history::subtransactions_keep_their_order", run: reverted::subtransactions },
+    LiveTest { name: "history::a_long_one_is_read_by_its_indexes", run: reverted::a_long_history },
+    LiveTest { name: "history::no_secret_is_in_it", run: reverted::secrets },
+    LiveTest { name: "history::a_standby_reads_it_and_refuses_to_write", run: standby::hot_standby },
+    LiveTest { name: "history::an_update_of_the_extension_keeps_it", run: upgraded::of_the_extension },
+    LiveTest { name: "history::pg_upgrade_keeps_it", run: upgraded::of_postgresql },
 ];
 
 const SETUP: &str = "CREATE FOREIGN DATA WRAPPER plain; CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (port '1')";
+
+const CHANGE: &str = "ALTER SERVER s OPTIONS (SET port '2')";
 
 fn with_server<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<Database<'cluster>> {
     let database = cluster.guarded_database(name)?;

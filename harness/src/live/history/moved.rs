@@ -98,7 +98,9 @@ pub fn logical_replication(cluster: &Cluster) -> Result<()> {
     )?;
     publisher.execute("SELECT pg_create_logical_replication_slot('history', 'pgoutput')")?;
     let subscriber = with_server(&own, "subscriber")?;
-    subscriber.execute("CREATE TABLE data (a int PRIMARY KEY)")?;
+    // Both have rules of the same names.
+    publisher.execute("SELECT fdw_guard.install_pack('file_fdw')")?;
+    subscriber.execute("SELECT fdw_guard.install_pack('file_fdw'); CREATE TABLE data (a int PRIMARY KEY)")?;
     let address = format!("host={} port={} user=postgres dbname=publisher", own.socket().display(), own.port());
     subscriber.execute(&format!(
         "CREATE SUBSCRIPTION here CONNECTION {} PUBLICATION everything WITH (create_slot = false, slot_name = 'history')",
@@ -114,10 +116,24 @@ pub fn logical_replication(cluster: &Cluster) -> Result<()> {
     arrived(2)?;
     publisher.execute("SELECT fdw_guard.prune_history('-1 day'); INSERT INTO data VALUES (3)")?;
     arrived(3)?;
+    subscriber.execute("SELECT fdw_guard.add_rule('both', 'server', 'host', pattern => 'mine', mode => 'warn')")?;
+    publisher.execute(
+        "SELECT fdw_guard.add_rule('both', 'server', 'host', pattern => 'theirs', mode => 'warn'); \
+         SELECT fdw_guard.install_pack('file_fdw'); INSERT INTO data VALUES (4)",
+    )?;
+    arrived(4)?;
+    // Only a superuser who has switched the trigger off can do this; the subscriber's history is not his.
+    publisher.execute(
+        "ALTER TABLE fdw_guard.history_row DISABLE TRIGGER USER; TRUNCATE fdw_guard.history_row; \
+         ALTER TABLE fdw_guard.history_row ENABLE ALWAYS TRIGGER keep_rows",
+    )?;
+    wait_until("refuse to truncate the history", || own.log_text().contains("only fdw_guard itself writes its history"))?;
     let mut client = subscriber.connect()?;
     same("history of the subscriber", recorded(&mut client)?, vec!["add 1".to_owned()])?;
     let rules: i64 = client.query_one("SELECT count(*) FROM fdw_guard.rule WHERE name = 'told'", &[])?.get(0);
     same("rules that were brought", rules, 1)?;
+    let own_rule = "SELECT options #>> '{properties,host,pattern}' FROM fdw_guard.rule WHERE name = 'both'";
+    same("the subscriber's rule", client.query_one(own_rule, &[])?.get::<_, String>(0).as_str(), "mine")?;
     expect_error(&mut client, "DELETE FROM fdw_guard.history_row")?;
     client.batch_execute("ALTER SUBSCRIPTION here DISABLE")?;
     client.batch_execute("ALTER SUBSCRIPTION here SET (slot_name = NONE)")?;
