@@ -339,7 +339,7 @@ CREATE FUNCTION fdw_guard.object_now(
     object_type text, identity text,
     OUT system_identifier bigint, OUT object oid, OUT column_number integer
 ) RETURNS SETOF record
-    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_object_now';
+    STABLE STRICT ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_object_now';
 COMMENT ON FUNCTION fdw_guard.object_now(text, text) IS 'the object that has that identity now, as the history names it';
 
 -- A line for each statement, and below it one for each attribute that it changed.
@@ -359,10 +359,13 @@ BEGIN ATOMIC
         WHERE h.object_type = timeline.object_type AND h.identity = timeline.identity
         UNION
         SELECT h.*
-        FROM known k
-        JOIN fdw_guard.history h ON h.object = k.object AND h.system_identifier = k.system_identifier
-        WHERE h.object_type = timeline.object_type AND COALESCE(h.column_number, 0) = k.column_number
-           OR timeline.object_type = 'foreign table' AND h.object_type = 'foreign table column'
+        FROM fdw_guard.history h
+        WHERE h.object = ANY (ARRAY(SELECT k.object FROM known k))
+          AND EXISTS (
+              SELECT FROM known k
+              WHERE k.object = h.object AND k.system_identifier = h.system_identifier
+                AND (h.object_type = timeline.object_type AND COALESCE(h.column_number, 0) = k.column_number
+                     OR timeline.object_type = 'foreign table' AND h.object_type = 'foreign table column'))
     ), life AS (
         SELECT f.*, lag(f.at) OVER (ORDER BY f.at, f.transaction_id, f.ord) IS DISTINCT FROM f.at AS is_first
         FROM found f

@@ -118,7 +118,8 @@ fn tell_start(rules: &[Rule]) {
 /// table. A reload is part of no transaction and of no database, and nobody knows who wrote the file.
 fn tell_changes(before: &[Rule], after: &[Rule]) {
     let named = |rules: &'_ [Rule], name: &str| rules.iter().find(|rule| rule.name == name).cloned();
-    let dropped = before.iter().filter(|rule| named(after, &rule.name).is_none()).map(|rule| (Some(rule.clone()), None));
+    let dropped =
+        before.iter().filter(|rule| named(after, &rule.name).is_none()).map(|rule| (Some(rule.clone()), None));
     let others = after.iter().map(|rule| (named(before, &rule.name), Some(rule.clone())));
     let reports = others.chain(dropped).filter(|(old, new)| old != new).filter_map(|(old, new)| {
         let name = &old.as_ref().or(new.as_ref())?.name;

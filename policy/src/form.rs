@@ -182,18 +182,10 @@ pub const ATTRIBUTES: &[AttributeRow] = &[
     attribute(Attribute::Name, "name", name_key, renaming),
     attribute(Attribute::Schema, "schema", |t| on(t, ForeignTable, "schema"), |_, _, _| vec![Form::SetSchema]),
     attribute(Attribute::Owner, "owner", owner_key, |_, _, _| vec![Form::OwnerTo]),
-    attribute(
-        Attribute::Handler,
-        "handler",
-        no_key,
-        |_, _, new| vec![set_or_not(new, Form::Handler, Form::NoHandler)],
-    ),
-    attribute(
-        Attribute::Validator,
-        "validator",
-        no_key,
-        |_, _, new| vec![set_or_not(new, Form::Validator, Form::NoValidator)],
-    ),
+    attribute(Attribute::Handler, "handler", no_key, |_, _, new| vec![set_or_not(new, Form::Handler, Form::NoHandler)]),
+    attribute(Attribute::Validator, "validator", no_key, |_, _, new| {
+        vec![set_or_not(new, Form::Validator, Form::NoValidator)]
+    }),
     attribute(Attribute::HandlerName, "handler_name", |t| on(t, ForeignDataWrapper, "handler"), no_form),
     attribute(Attribute::ValidatorName, "validator_name", |t| on(t, ForeignDataWrapper, "validator"), no_form),
     attribute(Attribute::Delegate, "delegate", |t| on(t, ForeignDataWrapper, "delegate"), no_form),

@@ -118,9 +118,8 @@ pub fn rule_entries(old: Option<&Rule>, new: Option<&Rule>, hides: impl Fn(&Rule
     let silent = Rule::new("", known.object_type);
     let (before, after) = (old.unwrap_or(&silent), new.unwrap_or(&silent));
     let hidden = [before, after].map(hides);
-    let shown = |text: Option<String>, hidden| {
-        text.map(|text| if hidden { Shown::hidden() } else { Shown::plain(&text) })
-    };
+    let shown =
+        |text: Option<String>, hidden| text.map(|text| if hidden { Shown::hidden() } else { Shown::plain(&text) });
     let fields = fields(before).into_iter().zip(fields(after)).filter(|((_, old), (_, new))| old != new);
     let changed = fields.map(|((field, before), (_, after))| {
         let is_schema = matches!(field, "options" | "condition");

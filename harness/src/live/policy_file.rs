@@ -37,7 +37,10 @@ pub const TESTS: &[LiveTest] = &[
         run: only_a_superuser_can_switch_its_rules_off,
     },
     LiveTest { name: "policy_file::it_may_constrain_a_secret", run: it_may_constrain_a_secret },
-    LiveTest { name: "policy_file::each_rule_of_another_one_is_a_line_of_the_log", run: each_rule_of_another_one_is_a_line_of_the_log },
+    LiveTest {
+        name: "policy_file::each_rule_of_another_one_is_a_line_of_the_log",
+        run: each_rule_of_another_one_is_a_line_of_the_log,
+    },
 ];
 
 /// Stands in every bad file: the setting may be pointed at a file of any kind.
@@ -114,7 +117,10 @@ fn each_rule_of_another_one_is_a_line_of_the_log(cluster: &Cluster) -> Result<()
         );
         contains(&lines.concat(), &whole)?;
     }
-    contains(&lines.concat(), r#""attribute":"forms","change":"add","form":null,"identity":"no_other","new":"CREATE""#)?;
+    contains(
+        &lines.concat(),
+        r#""attribute":"forms","change":"add","form":null,"identity":"no_other","new":"CREATE""#,
+    )?;
     // A secret that a rule names stays in the file.
     home.write(document(
         r#"{"name": "no_other", "object_type": "server", "options": {"properties": {"password": {"not": {"const": "canary"}}}}}"#,

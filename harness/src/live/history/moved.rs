@@ -50,12 +50,30 @@ pub fn dump_and_restore(cluster: &Cluster) -> Result<()> {
     same("port", port(&mut client)?.as_str(), "1")?;
     let rules: i64 = client.query_one("SELECT count(*) FROM fdw_guard.rule", &[])?.get(0);
     same("rules", rules, 1)?;
+    schema_and_data(cluster, &database, rows)?;
     // Rows as INSERTs are refused like any other: such a dump has to leave them out.
     let inserts = dump(cluster, &database, &["--inserts", "--exclude-table-data=fdw_guard.history_row"])?;
     let other = cluster.database("history_restored_too")?;
     restore(cluster, &other, &inserts)?;
     same("history", recorded(&mut other.connect()?)?, vec!["add 2".to_owned()])?;
     only_superusers_restore(cluster, &restored)
+}
+
+/// A dump of the schema alone has neither rules nor history; one of the data alone brings both.
+fn schema_and_data(cluster: &Cluster, database: &Database<'_>, rows: i64) -> Result<()> {
+    let other = cluster.database("history_restored_in_parts")?;
+    let quiet = "SET fdw_guard.record_history = off;\n";
+    restore(cluster, &other, &(quiet.to_owned() + &dump(cluster, database, &["-s"])?))?;
+    let counted = "SELECT (SELECT count(*) FROM fdw_guard.rule), (SELECT count(*) FROM fdw_guard.history_row)";
+    let count = || -> Result<(i64, i64)> {
+        let row = other.connect()?.query_one(counted, &[])?;
+        Ok((row.get(0), row.get(1)))
+    };
+    same("rules and rows after pg_dump -s", count()?, (0, 0))?;
+    restore(cluster, &other, &(quiet.to_owned() + &dump(cluster, database, &["-a"])?))?;
+    same("rules and rows after pg_dump -a", count()?, (1, rows))?;
+    let mut client = other.connect()?;
+    same("reverted", revert_last(&mut client)?, vec!["ALTER SERVER s OPTIONS (SET port '1')".to_owned()])
 }
 
 fn only_superusers_restore(cluster: &Cluster, database: &Database<'_>) -> Result<()> {
@@ -127,7 +145,9 @@ pub fn logical_replication(cluster: &Cluster) -> Result<()> {
         "ALTER TABLE fdw_guard.history_row DISABLE TRIGGER USER; TRUNCATE fdw_guard.history_row; \
          ALTER TABLE fdw_guard.history_row ENABLE ALWAYS TRIGGER keep_rows",
     )?;
-    wait_until("refuse to truncate the history", || own.log_text().contains("only fdw_guard itself writes its history"))?;
+    wait_until("refuse to truncate the history", || {
+        own.log_text().contains("only fdw_guard itself writes its history")
+    })?;
     let mut client = subscriber.connect()?;
     same("history of the subscriber", recorded(&mut client)?, vec!["add 1".to_owned()])?;
     let rules: i64 = client.query_one("SELECT count(*) FROM fdw_guard.rule WHERE name = 'told'", &[])?.get(0);

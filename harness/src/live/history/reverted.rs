@@ -41,12 +41,24 @@ pub fn grants(cluster: &Cluster) -> Result<()> {
         "DROP ROLE IF EXISTS history_a, \"history =U/ b\"; CREATE ROLE history_a IN ROLE pg_monitor; \
          CREATE ROLE \"history =U/ b\"; GRANT USAGE ON FOREIGN SERVER s TO PUBLIC",
     )?;
-    same("PUBLIC", revert(&mut client, "grant", "s")?, vec!["REVOKE USAGE ON FOREIGN SERVER s FROM public".to_owned()])?;
+    same(
+        "PUBLIC",
+        revert(&mut client, "grant", "s")?,
+        vec!["REVOKE USAGE ON FOREIGN SERVER s FROM public".to_owned()],
+    )?;
     let before = one_text(&mut client, ACL)?;
     client.batch_execute("GRANT USAGE ON FOREIGN SERVER s TO history_a WITH GRANT OPTION")?;
-    same("the option", revert(&mut client, "grant", "s")?.concat().as_str(), "REVOKE GRANT OPTION FOR USAGE ON FOREIGN SERVER s FROM history_a")?;
+    same(
+        "the option",
+        revert(&mut client, "grant", "s")?.concat().as_str(),
+        "REVOKE GRANT OPTION FOR USAGE ON FOREIGN SERVER s FROM history_a",
+    )?;
     // The way back of the way back.
-    same("the option again", revert(&mut client, "grant", "s")?.concat().as_str(), "GRANT USAGE ON FOREIGN SERVER s TO history_a WITH GRANT OPTION")?;
+    same(
+        "the option again",
+        revert(&mut client, "grant", "s")?.concat().as_str(),
+        "GRANT USAGE ON FOREIGN SERVER s TO history_a WITH GRANT OPTION",
+    )?;
     client.batch_execute("SET ROLE history_a; GRANT USAGE ON FOREIGN SERVER s TO \"history =U/ b\"; RESET ROLE")?;
     let given = one_text(&mut client, ACL)?;
     contains(&refusal(&mut client, "grant", "s")?, "only role history_a can give and take what it has granted")?;
@@ -126,7 +138,8 @@ pub fn values(cluster: &Cluster) -> Result<()> {
     same("rows with control characters", client.query_one(shown, &[])?.get::<_, i64>(0), 0)?;
     client.batch_execute("ALTER SERVER s OPTIONS (ADD \"two\nlines\" '1', ADD \"two\\nlines\" '2')")?;
     same("option", revert(&mut client, "option E'two\\nlines'", "s")?.len(), 1)?;
-    let left = "SELECT option_value FROM pg_foreign_server, pg_options_to_table(srvoptions) WHERE option_name LIKE 'two%'";
+    let left =
+        "SELECT option_value FROM pg_foreign_server, pg_options_to_table(srvoptions) WHERE option_name LIKE 'two%'";
     same("what is left", one_text(&mut client, left)?.as_deref(), Some("2"))
 }
 
@@ -158,7 +171,11 @@ pub fn odd_names(cluster: &Cluster) -> Result<()> {
          CREATE FOREIGN TABLE public.u (a trap.mine, b text COLLATE \"my.c\") SERVER \"s\"\"; DROP TABLE kept; --\"; \
          ALTER FOREIGN TABLE public.u ALTER a TYPE pg_catalog.int4, ALTER b TYPE text COLLATE \"C\"",
     )?;
-    same("type", revert(&mut client, "type", "public.u.a")?.concat().as_str(), "ALTER FOREIGN TABLE public.u ALTER COLUMN a SET DATA TYPE trap.mine")?;
+    same(
+        "type",
+        revert(&mut client, "type", "public.u.a")?.concat().as_str(),
+        "ALTER FOREIGN TABLE public.u ALTER COLUMN a SET DATA TYPE trap.mine",
+    )?;
     let statement = "ALTER FOREIGN TABLE public.u ALTER COLUMN b SET DATA TYPE text COLLATE trap.\"my.c\"";
     same("collation", revert(&mut client, "collation", "public.u.b")?.concat().as_str(), statement)?;
     client.batch_execute("ALTER FOREIGN TABLE public.u ALTER b TYPE varchar(7) COLLATE \"my.c\"")?;
@@ -188,7 +205,11 @@ pub fn tables_and_partitions(cluster: &Cluster) -> Result<()> {
          ALTER FOREIGN TABLE t RENAME TO u; CREATE FOREIGN TABLE t (a int) SERVER s",
     )?;
     revert(&mut client, "trigger g ON", "public.t")?;
-    same("table of the trigger", one_text(&mut client, "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'g ON'")?.as_deref(), Some("u"))
+    same(
+        "table of the trigger",
+        one_text(&mut client, "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'g ON'")?.as_deref(),
+        Some("u"),
+    )
 }
 
 /// An object that has taken the place of another one is not touched, nor is what was changed since it was made dropped.
@@ -198,7 +219,8 @@ pub fn other_objects(cluster: &Cluster) -> Result<()> {
     client.batch_execute(
         "ALTER SERVER s OPTIONS (SET port '2'); DROP SERVER s; CREATE SERVER s FOREIGN DATA WRAPPER plain OPTIONS (port '2')",
     )?;
-    let of_the_first = "SELECT fdw_guard.revert(id) FROM fdw_guard.history WHERE attribute = 'option port' AND change = 'set'";
+    let of_the_first =
+        "SELECT fdw_guard.revert(id) FROM fdw_guard.history WHERE attribute = 'option port' AND change = 'set'";
     let error = expect_error(&mut client, of_the_first)?;
     same("SQLSTATE", error.sqlstate.as_str(), "42704")?;
     contains(&error.message, "server \"s\" does not exist any more")?;
@@ -228,9 +250,10 @@ pub fn subtransactions(cluster: &Cluster) -> Result<()> {
         "DO $$ BEGIN BEGIN ALTER SERVER s OPTIONS (SET port '6'); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN \
          ALTER SERVER s OPTIONS (SET port '7'); END; COMMIT; ALTER SERVER s OPTIONS (SET port '8'); END $$",
     )?;
-    let told: Vec<String> = ["add 1", "set 1 2", "set 2 4", "set 4 5", "set 5 7", "set 7 8"].map(str::to_owned).to_vec();
+    let told: Vec<String> =
+        ["add 1", "set 1 2", "set 2 4", "set 4 5", "set 5 7", "set 7 8"].map(str::to_owned).to_vec();
     same("history", super::recorded(&mut client)?, told)?;
-    let disorder = "SELECT count(*) FROM (SELECT ord, lag(ord) OVER (PARTITION BY transaction_id ORDER BY at, id) AS before \
+    let disorder = "SELECT count(*) FROM (SELECT ord, lag(ord) OVER (PARTITION BY transaction_id ORDER BY at, ord) AS before \
                     FROM fdw_guard.history) h WHERE ord <= before";
     same("rows out of order", client.query_one(disorder, &[])?.get::<_, i64>(0), 0)
 }
@@ -249,11 +272,13 @@ pub fn a_long_history(cluster: &Cluster) -> Result<()> {
          ALTER TABLE fdw_guard.history_row ENABLE ALWAYS TRIGGER keep_table; ANALYZE fdw_guard.history_row",
     )?;
     let id: String = client.query_one(&format!("SELECT {}::text", newest("option port", "s")), &[])?.get(0);
-    for (call, lines) in [("timeline('server', 'r')", 8), (&*format!("revert_plan('{id}')"), 1), (&*format!("revert('{id}')"), 1)] {
+    for (call, lines) in
+        [("timeline('server', 'r')", 9), (&*format!("revert_plan('{id}')"), 1), (&*format!("revert('{id}')"), 1)]
+    {
         let mut transaction = client.transaction()?;
         same(call, transaction.query(&format!("SELECT fdw_guard.{call}"), &[])?.len(), lines)?;
         let scans = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'history_row'";
-        same("scans of the whole table", transaction.query_one(scans, &[])?.get::<_, i64>(0), 0)?;
+        same(&format!("scans of the whole table by {call}"), transaction.query_one(scans, &[])?.get::<_, i64>(0), 0)?;
         transaction.rollback()?;
     }
     Ok(())
@@ -292,7 +317,8 @@ pub fn secrets(cluster: &Cluster) -> Result<()> {
          ALTER USER MAPPING FOR history_secretive SERVER s OPTIONS (SET anything '{SECRET}5'); \
          DROP USER MAPPING FOR history_secretive SERVER s"
     ))?;
-    let shown = "SELECT count(*), count(*) FILTER (WHERE to_jsonb(h)::text LIKE '%canary%') FROM fdw_guard.history_row h";
+    let shown =
+        "SELECT count(*), count(*) FILTER (WHERE to_jsonb(h)::text LIKE '%canary%') FROM fdw_guard.history_row h";
     let rows = client.query_one(shown, &[])?;
     ensure!(rows.get::<_, i64>(0) > 20, "{rows:?}");
     same("rows that show a secret", rows.get::<_, i64>(1), 0)?;

@@ -50,7 +50,8 @@ pub fn of_the_extension(cluster: &Cluster) -> Result<()> {
     before.batch_execute(super::CHANGE)?;
     same("history", recorded(&mut before)?, vec!["add 1".to_owned(), "set 1 2".to_owned()])?;
     let told = |sql: &str| -> Result<i64> { Ok(database.connect()?.query_one(sql, &[])?.get(0)) };
-    let of_rule = "SELECT count(*) FROM fdw_guard.history WHERE object_type = 'rule' AND change = 'set' AND new = 'warn'";
+    let of_rule =
+        "SELECT count(*) FROM fdw_guard.history WHERE object_type = 'rule' AND change = 'set' AND new = 'warn'";
     same("changes of the rule", told(of_rule)?, 1)?;
     let of_server = "SELECT count(*) FROM fdw_guard.history WHERE identity = 'of_the_script' AND change = 'create'";
     same("the script's server", told(of_server)?, 1)?;
@@ -138,8 +139,13 @@ fn still_works(database: &Database<'_>, before: &[String]) -> Result<()> {
     same("constraint name", error.constraint.as_deref(), Some("known"))?;
     contains(&expect_error(&mut client, "ALTER SERVER far OPTIONS (ADD sslmode 'bogus')")?.message, "sslmode")?;
     // By name, as an oid of the old cluster means nothing here.
-    let newest = "SELECT fdw_guard.revert(id) FROM fdw_guard.history WHERE attribute = 'option port' ORDER BY at DESC LIMIT 1";
-    same("reverted", client.query_one(newest, &[])?.get::<_, String>(0).as_str(), "ALTER SERVER s OPTIONS (SET port '1')")?;
+    let newest =
+        "SELECT fdw_guard.revert(id) FROM fdw_guard.history WHERE attribute = 'option port' ORDER BY at DESC LIMIT 1";
+    same(
+        "reverted",
+        client.query_one(newest, &[])?.get::<_, String>(0).as_str(),
+        "ALTER SERVER s OPTIONS (SET port '1')",
+    )?;
     same("history", recorded(&mut client)?, ["add 1", "set 1 2", "set 2 1"].map(str::to_owned).to_vec())?;
     let life = "SELECT count(*) FROM fdw_guard.timeline('server', 's') WHERE timeline LIKE '%option port%'";
     same("timeline", client.query_one(life, &[])?.get::<_, i64>(0), 3)?;
