@@ -21,7 +21,7 @@ use fdw_guard_policy::evaluate::Session;
 use fdw_guard_policy::history::{Entry, entries, rule_entries};
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::rule::{Mode, Rule};
-use fdw_guard_policy::secret::SecretOptions;
+use fdw_guard_policy::secret::{SecretOptions, kept};
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use serde_json::{Map, Value as Json, json};
@@ -151,8 +151,8 @@ impl Overridden {
         let rules: BTreeSet<&str> = denying(violations).collect();
         let overrides = settings::enforcement() != Enforcement::On && !rules.is_empty();
         overrides.then(|| Self {
-            rules: rules.into_iter().collect::<Vec<_>>().join(", "),
-            reason: settings::override_reason(),
+            rules: kept(&rules.into_iter().collect::<Vec<_>>().join(", ")),
+            reason: settings::override_reason().as_deref().map(kept),
         })
     }
 }
@@ -215,8 +215,9 @@ pub fn account_of_rule(old: Option<&Rule>, new: Option<&Rule>) -> String {
     json!({ "changes": changes }).to_string()
 }
 
+/// A name that nobody can forge lines by.
 fn role_name(role: Oid) -> String {
-    Actor::new(role).current_role().to_owned()
+    kept(Actor::new(role).current_role())
 }
 
 fn next() -> i32 {
@@ -236,7 +237,7 @@ fn write(rows: &[Row]) -> Result<(), Error> {
 
 fn common() -> Common {
     let actor = Actor::new(session::current_role());
-    Common { session_role: actor.session_role().to_owned(), application_name: actor.application_name().to_owned() }
+    Common { session_role: kept(actor.session_role()), application_name: actor.application_name().to_owned() }
 }
 
 /// The fields of a row that all rows of a statement share, as JSON.

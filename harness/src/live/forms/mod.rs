@@ -5,6 +5,7 @@
 
 mod carrier;
 mod check;
+mod recorded;
 pub(super) mod row;
 pub(super) mod stage;
 pub(super) mod table;
@@ -31,6 +32,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "forms::of_user_mappings", run: |cluster| of(cluster, USER_MAPPING) },
     LiveTest { name: "forms::of_foreign_tables", run: |cluster| of(cluster, TABLE) },
     LiveTest { name: "forms::of_columns", run: |cluster| of(cluster, COLUMN) },
+    LiveTest { name: "forms::each_is_recorded_and_undone", run: recorded::each_is_recorded_and_undone },
     LiveTest { name: "forms::without_rules", run: without_rules::nothing_changes },
 ];
 

@@ -7,6 +7,7 @@ use super::super::{contains, same};
 use super::{CHANGE, port, recorded, with_server};
 use crate::cluster::Cluster;
 use crate::fields::expect_error;
+use crate::settings::Settings;
 
 /// Ways in which a superuser can take the table away or make it another.
 const LOSSES: [(&str, &str, &str); 4] = [
@@ -191,6 +192,28 @@ pub fn a_line_for_the_refused(cluster: &Cluster) -> Result<()> {
     contains(row.get::<_, Option<&str>>(5).unwrap_or_default(), "SET port '77'")?;
     same_fields_as_a_row(&mut client, json)?;
     same("rows", recorded(&mut client)?.len(), 1)
+}
+
+/// Rows and refusals name the client's address and the role that logged in.
+pub fn a_client_over_tcp(cluster: &Cluster) -> Result<()> {
+    let own = cluster.another("history-tcp", &Settings::preloaded().loopback())?;
+    let remote = with_server(&own, "history_tcp")?.remote("far_off", "winter")?;
+    remote.database.execute(
+        "ALTER ROLE far_off SUPERUSER; SELECT fdw_guard.add_rule('r', 'server', 'port', allowed => '{1,2}')",
+    )?;
+    let mut config = postgres::Config::new();
+    config.host("127.0.0.1").port(own.port()).user("far_off").password("winter").dbname("history_tcp");
+    let mut client = config.application_name("far off").connect(postgres::NoTls)?;
+    client.batch_execute("SET ROLE postgres")?;
+    client.batch_execute(CHANGE)?;
+    let told = "SELECT concat_ws(' ', host(client_addr), session_role, acting_role, application_name) FROM fdw_guard.history \
+                WHERE attribute = 'option port' ORDER BY at DESC LIMIT 1";
+    same("row", client.query_one(told, &[])?.get::<_, String>(0).as_str(), "127.0.0.1 far_off postgres far off")?;
+    expect_error(&mut client, "ALTER SERVER s OPTIONS (SET port '3')")?;
+    for field in [r#""client_addr":"127.0.0.1""#, r#""session_role":"far_off""#, r#""acting_role":"postgres""#] {
+        contains(&own.log_text(), field)?;
+    }
+    Ok(())
 }
 
 /// Those of a row but its id, which is what could be reverted.

@@ -212,6 +212,27 @@ pub fn tables_and_partitions(cluster: &Cluster) -> Result<()> {
     )
 }
 
+/// Whatever stands in a name or a reason, a line of the timeline is one line.
+pub fn forged_lines(cluster: &Cluster) -> Result<()> {
+    let database = with_server(cluster, "history_forged")?;
+    let mut client = database.connect()?;
+    client.batch_execute(
+        "DROP ROLE IF EXISTS \"two\nlines\"; CREATE ROLE \"two\nlines\" SUPERUSER; SET ROLE \"two\nlines\"; \
+         SET application_name = 'two\nlines'; SELECT fdw_guard.add_rule('two\nlines', 'server', 'port', allowed => '{1}'); \
+         SET fdw_guard.enforcement = off; SET fdw_guard.override_reason = 'two\nlines'; \
+         ALTER SERVER s OPTIONS (SET port 'two\nlines', ADD \"two\nlines\" 'two\nlines'); RESET ROLE",
+    )?;
+    let lines: Vec<String> =
+        client.query("SELECT fdw_guard.timeline('server', 's')", &[])?.iter().map(|row| row.get(0)).collect();
+    let told = lines.iter().rev().nth(2).context("no line for the statement")?;
+    contains(told, "E'two\\nlines', logged in as postgres")?;
+    contains(told, "overriding E'two\\nlines' (E'two\\nlines')")?;
+    ensure!(lines.iter().all(|line| !line.contains('\n')), "{lines:?}");
+    drop(client);
+    drop(database);
+    cluster.database("history_forged")?.execute("DROP ROLE \"two\nlines\"")
+}
+
 /// An object that has taken the place of another one is not touched, nor is what was changed since it was made dropped.
 pub fn other_objects(cluster: &Cluster) -> Result<()> {
     let database = with_server(cluster, "history_others")?;
