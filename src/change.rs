@@ -17,6 +17,7 @@ use fdw_guard_policy::ddl;
 use fdw_guard_policy::diff::{Desired, OptionChange, Present, Statement, altering, creating};
 use fdw_guard_policy::model::{Attribute, Description, ObjectState, ObjectType, Options, Situation};
 use pgrx::pg_sys::{self, Oid};
+use std::ffi::CStr;
 use std::rc::Rc;
 
 /// What is to be changed, as the caller names it.
@@ -68,6 +69,8 @@ pub fn set_options(target: &Target, desired: &Desired) -> Result<Done, Failure> 
     if !object.is_missing() && Planned::of(target, object, desired)?.changes.is_empty() {
         return Ok(Done::default());
     }
+    // A standby could not even lock it, and would say no more than that.
+    server::must_be_writable(object.command());
     let object = target.lock()?;
     set_locked(target, object, desired)
 }
@@ -177,6 +180,16 @@ fn is_found_by_name(table: Oid) -> bool {
 }
 
 impl Object {
+    /// What changes it.
+    fn command(self) -> &'static CStr {
+        match self {
+            Self::Server(_) => c"ALTER SERVER",
+            Self::UserMapping(_) => c"ALTER USER MAPPING",
+            Self::NoMapping { .. } => c"CREATE USER MAPPING",
+            Self::Table(_) | Self::Column(..) => c"ALTER FOREIGN TABLE",
+        }
+    }
+
     fn is_missing(self) -> bool {
         matches!(self, Self::NoMapping { .. })
     }

@@ -277,9 +277,7 @@ fn missing_object(missing: &Missing) -> Report {
         Missing::UserMapping { instead: Instead::UsePublic, .. } => {
             Some("The server has a mapping for public, which a role without one of its own uses.".to_owned())
         }
-        Missing::UserMapping { instead: Instead::Create, .. } => {
-            Some("With \"create\" => true it is made.".to_owned())
-        }
+        Missing::UserMapping { instead: Instead::Create, .. } => Some("With \"create\" => true it is made.".to_owned()),
         Missing::UserMapping { .. } | Missing::Relation(_) | Missing::NotAForeignTable { .. } => None,
     };
     Report { hint, ..Report::error(sqlstate, missing.to_string()) }

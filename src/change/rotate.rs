@@ -76,6 +76,7 @@ pub fn rotate(mappings: &[Mapping], option: &str, desired: &Desired) -> Result<V
 fn locked(mappings: &[Mapping], option: &str) -> Result<Vec<Mapping>, Failure> {
     let mut locked = Vec::new();
     for mapping in mappings.iter().filter(|mapping| mapping.has(option)) {
+        server::must_be_writable(mapping.object().command());
         let lock = mapping.object().lockable();
         lock.lock()?;
         match Mapping::new(mapping.oid).filter(|mapping| mapping.has(option)) {

@@ -330,15 +330,6 @@ pub fn moment_before(interval: Datum) -> i64 {
     }
 }
 
-/// Refuses to write where nothing may be written.
-pub fn must_be_writable(function: &CStr) {
-    // SAFETY: raises an error, or does nothing.
-    unsafe {
-        pg_sys::PreventCommandIfReadOnly(function.as_ptr());
-        pg_sys::PreventCommandDuringRecovery(function.as_ptr());
-    }
-}
-
 /// Who writes to the table by an ordinary statement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Writing {

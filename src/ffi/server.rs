@@ -2,6 +2,7 @@
 
 use crate::ffi::text;
 use pgrx::pg_sys;
+use std::ffi::CStr;
 
 /// Whether hooks let everything pass: during pg_upgrade, and in single-user mode, the way back in for whoever has locked
 /// himself out.
@@ -27,6 +28,15 @@ pub fn is_preloading() -> bool {
 pub fn is_postmaster() -> bool {
     // SAFETY: reads variables of this process.
     unsafe { pg_sys::IsPostmasterEnvironment && !pg_sys::IsUnderPostmaster && !is_preloading() }
+}
+
+/// Refuses to write where nothing may be written.
+pub fn must_be_writable(command: &CStr) {
+    // SAFETY: raises an error, or does nothing.
+    unsafe {
+        pg_sys::PreventCommandIfReadOnly(command.as_ptr());
+        pg_sys::PreventCommandDuringRecovery(command.as_ptr());
+    }
 }
 
 /// Lets Ctrl-C and timeouts end a long evaluation.

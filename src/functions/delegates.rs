@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::ffi::delegates::{self, Wrapper};
 use crate::ffi::function::{Answer, Call, Value};
+use crate::ffi::server;
 use std::collections::HashSet;
 
 /// The delegate of one wrapper: name, whether it was guarded in place, handler, validator; no row if it is not guarded.
@@ -29,6 +30,7 @@ pub fn link_delegate(call: &Call) -> Result<Answer<'_>, Error> {
 /// Makes every session ask the handler of a wrapper anew.
 pub fn renew_tables(call: &Call) -> Result<Answer<'_>, Error> {
     if let Some(wrapper) = call.oid(0) {
+        server::must_be_writable(c"renew_tables()");
         delegates::renew_tables(wrapper);
     }
     Ok(Answer::One(Value::Null))

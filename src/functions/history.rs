@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::history::{self as table, History, HistoryError, Writing};
+use crate::ffi::server;
 use crate::history;
 use pgrx::pg_sys::{self, HeapTuple};
 use std::ptr;
@@ -32,7 +33,7 @@ pub fn may_see_history(call: &Call) -> Result<Answer<'_>, Error> {
 
 /// Removes what is older than an interval, and says how many rows that were.
 pub fn prune_history(call: &Call) -> Result<Answer<'_>, Error> {
-    table::must_be_writable(c"prune_history()");
+    server::must_be_writable(c"prune_history()");
     let Some(interval) = call.reference(0) else { return Ok(Answer::One(Value::Null)) };
     let History::Table(history) = table::find() else { return Err(HistoryError::NoTable.into()) };
     let removed = table::remove_before(history, table::moment_before(interval))?;
