@@ -86,7 +86,7 @@ const EVENTS: &[Event] = &[
         before: FRONT,
         sql: "ALTER FUNCTION fdw_guard.front_handler() SET fdw_guard.delegate = 'none_such'",
         prepared: COUNTED,
-        explained: Has("Delegate: none_such"),
+        explained: Has("Delegate: mine"),
         fresh: Error("foreign-data wrapper \"none_such\", the delegate of a guarded wrapper, does not exist"),
     },
     Event {
