@@ -51,6 +51,8 @@ SELECT fdw_guard.get_ddl('server', 'Far away');
 SELECT fdw_guard.get_ddl('server', 'no_such_server');
 SELECT fdw_guard.get_ddl('user mapping', 'alise on server Far, away');
 SELECT fdw_guard.get_ddl('foreign table', 'shop.good');
+SELECT fdw_guard.get_ddl('foreign table', 'goods');
+SELECT fdw_guard.get_ddl('user mapping', 'alice');
 SELECT fdw_guard.get_ddl('foreign table', 'shop.parent');
 SELECT fdw_guard.get_ddl('shop.parent'::regclass);
 SELECT fdw_guard.get_ddl('foreign-data wrapper', 'postgresfdw');

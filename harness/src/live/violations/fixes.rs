@@ -31,7 +31,10 @@ const PROPERTIES: [&str; 8] = [
 const OBJECTS: [(&str, &[&str]); 5] = [
     ("foreign-data wrapper", &["ALTER FOREIGN DATA WRAPPER \"The W\""]),
     ("server", &["ALTER SERVER s", "ALTER SERVER \"it's \"\"S\"\"\""]),
-    ("user mapping", &["ALTER USER MAPPING FOR postgres SERVER s", "ALTER USER MAPPING FOR PUBLIC SERVER \"it's \"\"S\"\"\""]),
+    (
+        "user mapping",
+        &["ALTER USER MAPPING FOR postgres SERVER s", "ALTER USER MAPPING FOR PUBLIC SERVER \"it's \"\"S\"\"\""],
+    ),
     ("foreign table", &["ALTER FOREIGN TABLE t", "ALTER FOREIGN TABLE \"Odd\".\"it's\""]),
     ("foreign table column", &["ALTER FOREIGN TABLE t ALTER c", "ALTER FOREIGN TABLE \"Odd\".\"it's\" ALTER \"C c\""]),
 ];
@@ -78,7 +81,8 @@ fn draw(client: &mut Client, random: &mut Random) -> Result<()> {
                 client.batch_execute(&format!("{object} OPTIONS ({})", options.join(", ")))?;
             }
         }
-        let insert = "INSERT INTO fdw_guard.rule (name, object_type, options) VALUES ($1, $1, $2::text::json)";
+        let insert = "INSERT INTO fdw_guard.rule (name, object_type, wrapper, options) \
+                      VALUES ($1, $1, ARRAY['\"The W\"'], $2::text::json)";
         client.execute(insert, &[&object_type, &schema(random, object_type)])?;
     }
     Ok(())
