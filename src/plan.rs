@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::ffi::function::Source;
+use crate::ffi::plannable::Reach;
 use crate::ffi::server;
 use crate::ffi::trial::{self, Caught, Ended, Trial};
 use crate::guard;
@@ -68,8 +69,9 @@ fn run(trial: &mut Trial<'_>, recorder: &Recorder, plan: &mut Plan) -> Result<()
 
 /// Refuses the whole text if a plan cannot be made of one of its statements.
 fn refuse(trial: &Trial<'_>, count: usize) -> Result<(), Stop> {
+    let mut reach = Reach::default();
     for place in 0..count {
-        let refusal = trial.refusal(place).map_err(|ended| Stop::Ended(Some(place), ended))?;
+        let refusal = trial.refusal(place, &mut reach).map_err(|ended| Stop::Ended(Some(place), ended))?;
         if let Some(refusal) = refusal {
             let command = trial.command(place);
             return Err(Error::NotPlannable { command, refusal, number: place + 1, count }.into());

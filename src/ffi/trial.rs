@@ -2,6 +2,7 @@
 //! a value with every field.
 
 use crate::ffi::function::Source;
+use crate::ffi::plannable::Reach;
 use crate::ffi::{log, plannable, raise, server, text, utility};
 use pgrx::pg_sys::{self, NodeTag};
 use std::ffi::{CStr, c_char, c_int};
@@ -90,15 +91,23 @@ impl<'call> Trial<'call> {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    /// Why the statement at that place is no matter for a plan; None if it is.
+    /// Why the statement at that place is no matter for a plan, those before it having run; None if it is.
     ///
     /// # Errors
     /// When PostgreSQL refuses to look a name up.
-    pub fn refusal(&self, place: usize) -> Result<Option<plannable::Refusal>, Ended> {
+    pub fn refusal(&self, place: usize, reach: &mut Reach) -> Result<Option<plannable::Refusal>, Ended> {
         let tree = self.tree(place);
         let mut refusal = None;
-        // SAFETY: the closure writes a plain value, and owns nothing when an error passes.
-        unsafe { self.attempt(|| refusal = raise::guarded(|| plannable::refusal(tree)))? };
+        // SAFETY: the tree is of the parsed list; the closure owns nothing when an error passes.
+        unsafe {
+            self.attempt(|| {
+                refusal = raise::guarded(|| {
+                    let refusal = reach.refusal(tree);
+                    reach.note(tree);
+                    refusal
+                });
+            })?;
+        }
         Ok(refusal)
     }
 

@@ -23,6 +23,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "plan::says_what_then_changes_of_columns", run: forms::of_columns },
     LiveTest { name: "plan::verdicts_are_those_of_the_statement", run: verdicts_are_those_of_the_statement },
     LiveTest { name: "plan::stops_where_the_statements_would", run: it_stops_where_the_statements_would },
+    LiveTest { name: "plan::later_statements_build_on_earlier_ones", run: later_statements_build_on_earlier_ones },
     LiveTest { name: "plan::postgresqls_own_errors_are_rows", run: postgresqls_own_errors_are_rows },
     LiveTest { name: "plan::statements_inside_are_seen", run: statements_inside_are_seen },
     LiveTest { name: "plan::refuses_before_anything_runs", run: it_refuses_before_anything_runs },
@@ -289,6 +290,31 @@ fn it_rewrites_no_table(cluster: &Cluster) -> Result<()> {
     same("the sequence", client.query_one("SELECT is_called FROM moved", &[])?.get(0), false)?;
     let rows = told(&mut client, "ALTER TABLE parent ADD COLUMN d integer DEFAULT 7")?;
     same("a constant", rows.first().map(String::as_str), Some("create -: - -> -"))
+}
+
+/// Statements see what those before them in the text have made, and what they have put below an ordinary table.
+fn later_statements_build_on_earlier_ones(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "plan_builds")?;
+    database.execute(
+        "CREATE TABLE parent (a integer, c text); CREATE TABLE parted (a integer, c text) PARTITION BY LIST (a)",
+    )?;
+    let mut client = database.connect()?;
+    for below in [
+        "ALTER FOREIGN TABLE t INHERIT parent; ALTER TABLE parent RENAME c TO d",
+        "ALTER TABLE parted ATTACH PARTITION t FOR VALUES IN (1); ALTER TABLE parted RENAME c TO d",
+        "CREATE FOREIGN TABLE made () INHERITS (parent) SERVER s; ALTER TABLE parent RENAME c TO d",
+        "CREATE FOREIGN TABLE made PARTITION OF parted DEFAULT SERVER s; ALTER TABLE parted RENAME c TO d",
+    ] {
+        let last = plan(&mut client, below)?.pop().context("no row")?;
+        same(below, (last.seq, last.told()), (Some(2), "set name: c -> d".to_owned()))?;
+    }
+    let alone = expect_error(&mut client, "SELECT fdw_guard.plan('ALTER TABLE parent RENAME c TO d')")?;
+    same("SQLSTATE", alone.sqlstate.as_str(), "0A000")?;
+    let made = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER made FOREIGN DATA WRAPPER w; \
+                CREATE FOREIGN TABLE f (a integer) SERVER made; ALTER TABLE f RENAME TO g; \
+                ALTER FOREIGN TABLE g ALTER a OPTIONS (x 'y')";
+    let last = plan(&mut client, made)?.pop().context("no row")?;
+    same(made, (last.seq, last.identity, last.change), (Some(5), Some("public.g.a".into()), Some("add".into())))
 }
 
 /// PostgreSQL tells constraints and triggers in other words then; nobody has changed them.
