@@ -54,6 +54,14 @@ UPDATE fdw_guard.rule SET mode = 'off' WHERE name = 'two';
 SELECT * FROM fdw_guard.policy_check();
 DELETE FROM fdw_guard.rule;
 
+-- A rule that was accepted by an older version, or behind the back of the check.
+BEGIN;
+ALTER TABLE fdw_guard.rule DISABLE TRIGGER USER;
+INSERT INTO fdw_guard.rule (name, object_type, options) VALUES ('old', 'server', '{"requires": ["host"]}');
+SELECT rule, severity, finding, detail, hint FROM fdw_guard.policy_check();
+ROLLBACK;
+SELECT * FROM fdw_guard.policy_check();
+
 -- What rules on every type of object are about is found.
 INSERT INTO fdw_guard.rule (name, object_type, wrapper, role, relation, column_name, forms) VALUES
     ('a', 'foreign-data wrapper', '{guarded_postgres_fdw}', '{*}', '{*}', '{*}', '{DROP}'),
