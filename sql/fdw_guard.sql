@@ -51,8 +51,8 @@ COMMENT ON COLUMN fdw_guard.rule.roles IS 'whom the rule binds: members of these
 COMMENT ON COLUMN fdw_guard.rule.except_roles IS 'whom it does not bind: members of these roles; nobody if null';
 COMMENT ON COLUMN fdw_guard.rule.strict IS 'whether a violation that was there before the statement is raised too';
 COMMENT ON COLUMN fdw_guard.rule.at_use IS 'not supported yet: must be off';
-COMMENT ON COLUMN fdw_guard.rule.max_age IS 'not supported yet: must be null';
-COMMENT ON COLUMN fdw_guard.rule.reuse_history IS 'not supported yet: must be null';
+COMMENT ON COLUMN fdw_guard.rule.max_age IS 'how long a secret may stay as it is before violations() shows it';
+COMMENT ON COLUMN fdw_guard.rule.reuse_history IS 'how many former values a secret may not take again, 1 to 100';
 COMMENT ON COLUMN fdw_guard.rule.pack IS 'the rule pack that the rule came from';
 COMMENT ON COLUMN fdw_guard.rule.description IS 'why the rule is there';
 COMMENT ON COLUMN fdw_guard.rule.message IS 'primary message for whoever violates the rule';
@@ -402,6 +402,51 @@ COMMENT ON FUNCTION fdw_guard.shared_secrets() IS 'which user mappings hold the 
 CREATE FUNCTION fdw_guard.prune_history(older_than interval) RETURNS bigint
     STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_prune_history';
 COMMENT ON FUNCTION fdw_guard.prune_history(interval) IS 'removes rows of the history that are older; returns how many';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- The past of secrets, for rules that have max_age or reuse_history. It is no one's to read: row level security without a
+-- policy keeps even pg_read_all_data from it. It is not dumped, because oids mean nothing elsewhere.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE fdw_guard.secret_row (
+    catalog           oid NOT NULL,
+    object            oid NOT NULL,
+    column_number     smallint NOT NULL,
+    option            text NOT NULL,
+    system_identifier bigint NOT NULL,
+    database          oid NOT NULL,
+    writer            xid NOT NULL,
+    set_at            timestamptz,
+    verifiers         text[] NOT NULL,
+    PRIMARY KEY (catalog, object, column_number, option)
+);
+COMMENT ON TABLE fdw_guard.secret_row IS 'since when secrets have their values, and verifiers of those that they had; only the library writes it';
+COMMENT ON COLUMN fdw_guard.secret_row.catalog IS 'the catalog that holds the object';
+COMMENT ON COLUMN fdw_guard.secret_row.object IS 'its oid, of a column that of its table';
+COMMENT ON COLUMN fdw_guard.secret_row.column_number IS 'of a column, otherwise 0';
+COMMENT ON COLUMN fdw_guard.secret_row.option IS 'the option that is a secret';
+COMMENT ON COLUMN fdw_guard.secret_row.system_identifier IS 'of the cluster whose object it is, as in pg_control_system()';
+COMMENT ON COLUMN fdw_guard.secret_row.database IS 'the database whose object it is; a clone has another';
+COMMENT ON COLUMN fdw_guard.secret_row.writer IS 'the transaction that wrote the object''s options when the library last saw them; where it is another, nobody knows since when they are so';
+COMMENT ON COLUMN fdw_guard.secret_row.set_at IS 'when the option got its value; null if that is not known';
+COMMENT ON COLUMN fdw_guard.secret_row.verifiers IS 'of the values that it had, the last first, each salted and iterated as PostgreSQL does with passwords';
+
+ALTER TABLE fdw_guard.secret_row ENABLE ROW LEVEL SECURITY;
+
+CREATE FUNCTION fdw_guard.keep_secrets() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_keep_secrets';
+COMMENT ON FUNCTION fdw_guard.keep_secrets() IS 'refuses whoever would write by hand what is known of secrets';
+
+CREATE TRIGGER keep_rows BEFORE INSERT OR UPDATE OR DELETE ON fdw_guard.secret_row
+    FOR EACH ROW EXECUTE FUNCTION fdw_guard.keep_secrets();
+ALTER TABLE fdw_guard.secret_row ENABLE ALWAYS TRIGGER keep_rows;
+CREATE TRIGGER keep_table BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON fdw_guard.secret_row
+    FOR EACH STATEMENT EXECUTE FUNCTION fdw_guard.keep_secrets();
+ALTER TABLE fdw_guard.secret_row ENABLE ALWAYS TRIGGER keep_table;
+
+CREATE FUNCTION fdw_guard.prune_secrets() RETURNS bigint
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_prune_secrets';
+COMMENT ON FUNCTION fdw_guard.prune_secrets() IS 'removes what no rule in force asks for of the past of secrets; returns of how many secrets';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- State: what the options are. Values show only to those who see them in pg_user_mappings, secrets to nobody.

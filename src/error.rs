@@ -2,6 +2,7 @@
 
 use crate::ffi::history::HistoryError;
 use crate::ffi::plannable::Refusal;
+use crate::ffi::secrets::SecretsError;
 use crate::ffi::trial::Caught;
 use crate::lookup::Missing;
 use fdw_guard_policy::diff::DesiredError;
@@ -74,6 +75,13 @@ pub enum Error {
     HistoryIsKept,
     #[error(transparent)]
     History(#[from] HistoryError),
+    #[error("fdw_guard.keep_secrets() is the trigger function of table fdw_guard.secret_row and of nothing else")]
+    NotASecretsTrigger,
+    /// What is known of secrets is written by the library only.
+    #[error("only fdw_guard itself writes what it knows of secrets")]
+    SecretsAreKept,
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// A row of the history.
     #[error("this change of {object_type} \"{identity}\" cannot be reverted: {reason}")]
     CannotRevert { object_type: String, identity: String, reason: UndoError },

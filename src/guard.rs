@@ -16,6 +16,7 @@ use crate::planning;
 use crate::policy_in_force;
 use crate::report;
 use crate::scene::{Class, scene, scene_from_outside};
+use crate::secrets;
 use crate::settings::{self, CheckMode, Enforcement};
 use crate::touched::{How, Key, Subtransaction, Touch, Touched};
 use fdw_guard_policy::form::Form;
@@ -26,6 +27,7 @@ use fdw_guard_policy::rule::Mode;
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::mem;
 
 /// One running statement.
@@ -36,6 +38,8 @@ struct Frame {
     wording: Option<Wording>,
     /// What was judged before the statement ran, and is not to be judged again.
     foretold: Option<(Class, Oid)>,
+    /// The options that it gives a value.
+    written: BTreeSet<String>,
     /// The grants on wrappers and servers before it, where it may change them and a rule minds.
     grants: Vec<(Class, Oid, Attributes)>,
 }
@@ -127,7 +131,8 @@ fn form_of(change: Foretold) -> Form {
 pub fn open_frame(said: Said, wording: Wording) {
     let grants = if said.may_grant && (planning::is_on() || grants_count()) { grants() } else { Vec::new() };
     let foretold = said.foretold.map(object_of);
-    let frame = Frame { touched: Touched::default(), named: said.named, wording: Some(wording), foretold, grants };
+    let (named, written) = (said.named, said.written);
+    let frame = Frame { touched: Touched::default(), named, wording: Some(wording), foretold, written, grants };
     with_open(|open| open.frames.push(frame));
 }
 
@@ -139,7 +144,8 @@ pub fn abandon_frame() {
 /// The statement has run: the reports to raise for it, warnings first.
 pub fn close_frame() -> Vec<Report> {
     let Some(frame) = with_open(|open| open.frames.pop()) else { return Vec::new() };
-    let Frame { mut touched, named, wording, grants, .. } = frame;
+    let Frame { mut touched, named, wording, written, grants, .. } = frame;
+    touched.write(&written);
     touched.say(named.as_ref().map(|named| named.forms.as_slice()).unwrap_or_default());
     add_named(&mut touched, named);
     add_granted(&mut touched, &grants);
@@ -163,7 +169,7 @@ pub fn close_frame() -> Vec<Report> {
 fn plan_frame(touched: Touched) -> Vec<Report> {
     server::command_counter_increment();
     let outcome = planning::note_changes(&touched).and_then(|()| match settings::check_mode() {
-        CheckMode::Immediate => planning::note_verdict(&touched),
+        CheckMode::Immediate => planning::note_verdict(&touched).and_then(|()| secrets::keep(&touched)),
         CheckMode::Deferred => {
             with_open(|open| open.waiting.absorb(touched));
             Ok(())
@@ -287,14 +293,18 @@ pub fn depth() -> usize {
 /// The reports for what a statement touched. If nothing is refused, it is recorded.
 fn verdict(touched: &Touched, wording: Option<Wording>) -> Vec<Report> {
     server::command_counter_increment();
-    conclude(violations(touched), touched, wording, |violations| Account::of(touched, wording).write(violations))
+    conclude(violations(touched), touched, wording, |violations| {
+        Account::of(touched, wording).write(violations)?;
+        secrets::keep(touched)
+    })
 }
 
 /// What a transaction touched that ends now, and what of it nobody has recorded.
 fn last_verdict(touched: &Touched, unrecorded: &[(Touched, Option<Wording>)]) -> Vec<Report> {
     server::command_counter_increment();
     conclude(violations(touched), touched, None, |violations| {
-        unrecorded.iter().try_for_each(|(touched, wording)| Account::of(touched, *wording).write(violations))
+        unrecorded.iter().try_for_each(|(touched, wording)| Account::of(touched, *wording).write(violations))?;
+        secrets::keep(touched)
     })
 }
 
@@ -362,7 +372,8 @@ fn refused_rule(violations: &[Violation]) -> Option<&str> {
 /// The running statement touches a row of a catalog: on the first touch of the object that the row belongs to, its state
 /// is taken as it was.
 pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
-    if settings::enforcement() == Enforcement::Off && !history::records() && !planning::is_on() {
+    let is_off = settings::enforcement() == Enforcement::Off;
+    if is_off && !history::records() && !planning::is_on() && !secrets::may_be_kept() {
         return;
     }
     match (catalog, access) {
@@ -419,7 +430,8 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Changed(_) | How::Aside => read(class, oid),
     };
     let columns = how.columns();
-    let touch = Touch { knows_inside, columns, aside: how == How::Aside, foretold, ..Touch::of(key, old) };
+    let writer = if is_new { None } else { secrets::writer(class, oid) };
+    let touch = Touch { knows_inside, columns, aside: how == How::Aside, writer, foretold, ..Touch::of(key, old) };
     planning::see(&touch);
     with_open(|open| open.add(touch));
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
+use crate::ffi::secrets::Place;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::NamedForm;
 use crate::ffi::{catalog, scan};
@@ -9,6 +10,7 @@ use crate::guard;
 use crate::planning;
 use crate::policy_in_force;
 use crate::scene::{self, Class, Scene};
+use crate::secrets::Memories;
 use crate::settings::{self, Enforcement};
 use crate::touched::{Key, Touch, Touched};
 use fdw_guard_policy::evaluate::Change;
@@ -16,6 +18,7 @@ use fdw_guard_policy::form::{self, Form};
 use fdw_guard_policy::inside;
 use fdw_guard_policy::model::{ObjectState, ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
+use fdw_guard_policy::standing::Asked;
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -87,7 +90,9 @@ impl Judge<'_> {
         }
         let named = named_without_trace(touch, &forms);
         forms.extend(named_for_table(&named));
-        self.evaluate(touch.key.actor, situation_of(old), situation_of(new), forms, true);
+        let change = Change { old: situation_of(old), new: situation_of(new), forms, touched: true };
+        self.evaluate(touch.key.actor, &change);
+        self.past(touch, 0, &change);
         self.columns(touch, &named, old, new, &columns, column_forms);
         let carries = matches!(touch.key.class, Class::Wrapper | Class::Server);
         let (old, new) = old.zip(now).filter(|_| carries)?;
@@ -114,7 +119,9 @@ impl Judge<'_> {
                 forms.extend(named.into_iter().filter(|_| old_column.is_some()));
                 let old = old.zip(old_column.as_ref()).map(|(scene, column)| scene.column(column));
                 let new = new.zip(new_column.as_ref()).map(|(scene, column)| scene.column(column));
-                self.evaluate(touch.key.actor, old, new, forms, touched);
+                let change = Change { old, new, forms, touched };
+                self.evaluate(touch.key.actor, &change);
+                self.past(touch, *number, &change);
             }
         }
     }
@@ -154,7 +161,7 @@ impl Judge<'_> {
     fn server_below(&mut self, floor: &Floor) {
         if !self.touched.contains(Class::Server, floor.server) {
             let (old, new) = (situation_on(&floor.old), situation_on(&floor.new));
-            self.evaluate(floor.actor, old, new, BTreeSet::new(), false);
+            self.evaluate(floor.actor, &untouched(old, new));
         }
     }
 
@@ -168,24 +175,38 @@ impl Judge<'_> {
         let old = scene.on(&floor.old);
         let new = scene.on(&floor.new);
         for (_, column) in &scene.columns {
-            self.evaluate(floor.actor, Some(old.column(column)), Some(new.column(column)), BTreeSet::new(), false);
+            self.evaluate(floor.actor, &untouched(Some(old.column(column)), Some(new.column(column))));
         }
-        self.evaluate(floor.actor, Some(old.situation), Some(new.situation), BTreeSet::new(), false);
+        self.evaluate(floor.actor, &untouched(Some(old.situation), Some(new.situation)));
     }
 
-    fn evaluate(
-        &mut self,
-        actor: Oid,
-        old: Option<Situation>,
-        new: Option<Situation>,
-        forms: BTreeSet<Form>,
-        touched: bool,
-    ) {
+    /// What rules say of the past of the object's secrets.
+    fn past(&mut self, touch: &Touch, column: i16, change: &Change) {
+        let Some(new) = change.new.as_ref() else { return };
+        if !self.policy.remembers_of(new.object.object_type) {
+            return;
+        }
+        let actor = self.actor(touch.key.actor);
+        let memory = Memories::of(Place { class: touch.key.class, oid: touch.key.oid, column });
+        let written = touch.written.keys().cloned().collect();
+        self.verdicts.raised.extend(self.policy.reused(change, &written, actor.as_ref(), &memory));
+        if self.is_planned && change.old.is_some() {
+            let before = change.old.as_ref().map(|old| &old.object.options);
+            let stays = |found: &Violation| {
+                let option = found.option.as_deref().unwrap_or_default();
+                before.is_some_and(|before| before.get(option) == new.object.options.get(option))
+            };
+            let found = self.policy.too_old(Asked::All, new, actor.as_ref(), &memory);
+            self.verdicts.standing.extend(found.into_iter().filter(stays));
+        }
+    }
+
+    fn evaluate(&mut self, actor: Oid, change: &Change) {
         let actor = self.actor(actor);
-        let change = Change { old, new, forms, touched };
-        let raised = self.policy.evaluate(&change, actor.as_ref());
+        let touched = change.touched;
+        let raised = self.policy.evaluate(change, actor.as_ref());
         if self.is_planned && touched {
-            self.verdicts.standing.extend(self.policy.still_standing(&change, &raised, actor.as_ref()));
+            self.verdicts.standing.extend(self.policy.still_standing(change, &raised, actor.as_ref()));
         }
         self.verdicts.raised.extend(raised);
     }
@@ -199,6 +220,11 @@ impl Judge<'_> {
         self.actors.push((role, Rc::clone(&actor)));
         actor
     }
+}
+
+/// Only something above the object has changed.
+fn untouched(old: Option<Situation>, new: Option<Situation>) -> Change {
+    Change { old, new, forms: BTreeSet::new(), touched: false }
 }
 
 /// Columns before and after, by number.

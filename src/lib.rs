@@ -19,6 +19,7 @@ mod redaction;
 mod report;
 mod revert;
 mod scene;
+mod secrets;
 mod settings;
 mod telling;
 mod touched;

@@ -138,7 +138,9 @@ impl From<Error> for Report {
                     .with_detail(format!("{fault}."))
                     .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
             },
-            Error::NotATrigger | Error::NotAHistoryTrigger => report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+            Error::NotATrigger | Error::NotAHistoryTrigger | Error::NotASecretsTrigger => {
+                report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED)
+            }
             Error::NoGrantOnRules { verb } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_detail("Membership in pg_write_all_data is not enough to write rules.")
                 .with_hint(format!("GRANT {verb} ON fdw_guard.rule to the role that writes rules.")),
@@ -188,6 +190,11 @@ impl From<Error> for Report {
             Error::Missing(missing) => missing_object(missing),
             Error::HistoryIsKept => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
                 .with_hint("SELECT fdw_guard.prune_history(older_than) removes old rows."),
+            Error::SecretsAreKept => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+                .with_hint("SELECT fdw_guard.prune_secrets() removes what no rule asks for any more."),
+            Error::Secrets(_) => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE).with_hint(
+                "Make the extension anew, or switch the rules off until then that have max_age or reuse_history.",
+            ),
             Error::History(_) => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE).with_hint(
                 "Make the extension anew; a superuser can SET fdw_guard.record_history = off until then.",
             ),

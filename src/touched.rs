@@ -47,6 +47,10 @@ pub struct Touch {
     pub said: Option<Rc<[NamedForm]>>,
     /// Where other statements have touched it.
     pub others: BTreeSet<Subtransaction>,
+    /// The options that the statement gives a value, whether or not they had it already, and where it ran.
+    pub written: BTreeMap<String, Subtransaction>,
+    /// The transaction that wrote its options before, where that matters.
+    pub writer: Option<u32>,
     /// It was judged before the statement ran, and is recorded only.
     pub foretold: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
@@ -83,7 +87,22 @@ impl Touch {
         let columns = BTreeMap::from([(0, subtransaction)]);
         let (knows_inside, named, aside, grants, foretold) = (false, Vec::new(), false, None, false);
         let (said, others) = (None, BTreeSet::new());
-        Self { key, old, knows_inside, columns, named, aside, grants, said, others, foretold, subtransaction }
+        let (written, writer) = (BTreeMap::new(), None);
+        Self {
+            key,
+            old,
+            knows_inside,
+            columns,
+            named,
+            aside,
+            grants,
+            said,
+            others,
+            written,
+            writer,
+            foretold,
+            subtransaction,
+        }
     }
 
     /// The running statement names these forms.
@@ -111,7 +130,8 @@ impl Touch {
 
     /// The subtransaction that has ended was part of that one.
     fn pass_on(&mut self, ended: Subtransaction, heir: Subtransaction) {
-        let places = self.columns.values_mut().chain(self.named.iter_mut().map(|(_, place)| place));
+        let places = self.columns.values_mut().chain(self.written.values_mut());
+        let places = places.chain(self.named.iter_mut().map(|(_, place)| place));
         places.chain([&mut self.subtransaction]).filter(|place| **place == ended).for_each(|place| *place = heir);
         if self.others.remove(&ended) {
             self.others.insert(heir);
@@ -122,6 +142,7 @@ impl Touch {
     fn undo(&mut self, ended: Subtransaction) {
         self.columns.retain(|_, place| *place != ended);
         self.named.retain(|(_, place)| *place != ended);
+        self.written.retain(|_, place| *place != ended);
         self.others.remove(&ended);
     }
 }
@@ -149,6 +170,7 @@ impl Touched {
         if let Some(known) = self.find(touch.key) {
             known.touch_columns(touch.columns);
             known.named.extend(touch.named);
+            known.written.extend(touch.written);
             known.aside &= touch.aside;
             known.grants = known.grants.take().or(touch.grants);
             known.others.insert(touch.subtransaction);
@@ -182,6 +204,15 @@ impl Touched {
         if !self.is_empty() {
             let said: Rc<[NamedForm]> = forms.into();
             self.touches.iter_mut().for_each(|touch| touch.said = Some(Rc::clone(&said)));
+        }
+    }
+
+    /// All of it comes from a statement that gives these options a value.
+    pub fn write(&mut self, options: &BTreeSet<String>) {
+        if !options.is_empty() {
+            let here = session::subtransaction();
+            let altered = self.touches.iter_mut().filter(|touch| !touch.aside && touch.columns.contains_key(&0));
+            altered.for_each(|touch| touch.written.extend(options.iter().map(|option| (option.clone(), here))));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::ffi::memory::Scratch;
 use crate::ffi::scan;
+use crate::ffi::secrets::Place;
 use crate::progress::Progress;
 use crate::scene::{self, Class};
 use fdw_guard_policy::model::{ObjectType, Situation};
@@ -59,13 +60,14 @@ impl Route {
     }
 
     /// The objects at a stop; none if it has been dropped meanwhile.
-    fn at(&self, (class, oid): Stop) -> Vec<Situation> {
+    fn at(&self, (class, oid): Stop) -> Vec<(Place, Situation)> {
         let with_columns = class == Class::Relation && self.includes(ObjectType::ForeignTableColumn);
         let look = if with_columns { scene::scene_below } else { scene::scene_from_outside };
         let Some(scene) = look(class, oid) else { return Vec::new() };
-        let columns = scene.columns.iter().map(|(_, column): &(i16, Rc<_>)| scene.column(column));
-        let all = std::iter::once(scene.situation.clone()).chain(columns);
-        all.filter(|situation| self.includes(situation.object.object_type)).collect()
+        let place = |column| Place { class, oid, column };
+        let of_column = |(number, column): &(i16, Rc<_>)| (place(*number), scene.column(column));
+        let all = std::iter::once((place(0), scene.situation.clone())).chain(scene.columns.iter().map(of_column));
+        all.filter(|(_, situation)| self.includes(situation.object.object_type)).collect()
     }
 }
 
@@ -81,13 +83,13 @@ impl Walk {
     pub fn step<T>(
         &mut self,
         mut may_see: impl FnMut(Class, Oid) -> bool,
-        look: impl FnMut(Situation) -> Vec<T>,
+        mut look: impl FnMut(Place, Situation) -> Vec<T>,
     ) -> Option<Vec<T>> {
         let stop = self.stops.next()?;
         let _scratch = Scratch::new();
         crate::ffi::server::check_for_interrupts();
         self.progress.step();
         let situations = if may_see(stop.0, stop.1) { self.route.at(stop) } else { Vec::new() };
-        Some(situations.into_iter().flat_map(look).collect())
+        Some(situations.into_iter().flat_map(|(place, situation)| look(place, situation)).collect())
     }
 }

@@ -10,7 +10,7 @@ use crate::form::FORMS;
 use crate::json::{self, JsonError};
 use crate::keyword::{KEYWORDS, Takes};
 use crate::model::ObjectType;
-use crate::rule::{Mode, Rule, RuleError};
+use crate::rule::{MOST_FORMER_VALUES, Mode, Rule, RuleError};
 
 /// Most bytes that a policy file may have.
 pub const LARGEST_DOCUMENT: usize = 1024 * 1024;
@@ -107,7 +107,7 @@ fn field_schema(row: &FieldRow) -> Value {
         FieldKind::Mode => json!({"type": "string", "enum": Mode::ALL.map(Mode::name), "default": "deny"}),
         FieldKind::AtUse => json!({"type": "string", "enum": ["off"], "default": "off"}),
         FieldKind::Boolean => json!({"type": "boolean", "default": false}),
-        FieldKind::Count => json!({"type": "integer", "minimum": 0, "maximum": i32::MAX}),
+        FieldKind::Count => json!({"type": "integer", "minimum": 1, "maximum": MOST_FORMER_VALUES}),
         FieldKind::Patterns(_) => {
             json!({"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "default": ["*"]})
         }

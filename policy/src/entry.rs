@@ -44,7 +44,7 @@ impl Entry {
 
     /// Whether an object can violate the rule by what it is. A rule that is not valid could be about anything.
     pub(crate) fn is_about_states(&self) -> bool {
-        self.rule.options.is_some() || self.matcher.is_err()
+        self.rule.options.is_some() || self.rule.max_age.is_some() || self.matcher.is_err()
     }
 
     /// Whether the rule is in force whatever the database and the role.

@@ -84,6 +84,16 @@ pub(crate) fn invalid_rule(rule: &Rule, error: &RuleError, view: &View<'_>) -> V
     Violation { hint, message, ..violation(rule, view, ViolationKind::GovernedForm, sentence, detail) }
 }
 
+fn violates(rule: &Rule, view: &View<'_>, option: &str) -> String {
+    format!("option \"{}\" of {} violates rule \"{}\"", escaped(option), describe(view.situation), rule.name)
+}
+
+/// The value of a secret, of which the detail tells no more than it may.
+pub(crate) fn of_secret(rule: &Rule, view: &View<'_>, option: &str, detail: String) -> Violation {
+    let violation = violation(rule, view, ViolationKind::InvalidValue, violates(rule, view, option), detail);
+    Violation { option: Some(option.to_owned()), ..violation }
+}
+
 /// What the texts about one object and one rule are made of.
 pub(crate) struct Explainer<'a> {
     pub rule: &'a Rule,
@@ -130,8 +140,7 @@ impl Explainer<'_> {
     }
 
     fn violates(&self, option: &str) -> String {
-        let object = describe(self.view.situation);
-        format!("option \"{}\" of {object} violates rule \"{}\"", escaped(option), self.rule.name)
+        violates(self.rule, self.view, option)
     }
 
     fn sentence(&self, fault: &Fault) -> String {

@@ -25,6 +25,8 @@ pub struct Policy {
     index: Index,
     catalogue: Catalogue,
     looks_inside: bool,
+    /// The types of object on which a rule in force asks for the past of secrets.
+    remembering: BTreeSet<ObjectType>,
 }
 
 impl Policy {
@@ -36,6 +38,7 @@ impl Policy {
             entries: Vec::with_capacity(rules.len()),
             index: Index::default(),
             catalogue: Catalogue::new(secret_options),
+            remembering: BTreeSet::new(),
         };
         for rule in rules {
             let is_in_force = rule.mode != Mode::Off;
@@ -55,6 +58,7 @@ impl Policy {
         let entry = Entry::new(rule);
         if is_in_force {
             self.index.insert(self.entries.len(), entry.rule.object_type, entry.matcher());
+            self.remembering.extend(entry.rule.remembers().then_some(entry.rule.object_type));
         }
         self.entries.push(entry);
     }
@@ -169,6 +173,10 @@ impl Policy {
     /// The rules in force on that type of object, each with its place in the policy.
     pub(crate) fn entries_on(&self, object_type: ObjectType) -> impl Iterator<Item = (usize, &Entry)> {
         self.numbered(self.index.all(object_type))
+    }
+
+    pub(crate) fn remembering(&self) -> &BTreeSet<ObjectType> {
+        &self.remembering
     }
 
     /// What is known of options before any rule says anything.

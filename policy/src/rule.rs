@@ -12,6 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::document::LARGEST_DOCUMENT;
 use crate::field::{self, FIELDS, FieldKind};
 use crate::form::{FORMS, Form};
+use crate::interval::{self, Interval};
 use crate::json;
 use crate::matcher::Matcher;
 use crate::model::ObjectType;
@@ -108,6 +109,7 @@ pub struct Rule {
     pub strict: bool,
     #[serde(default = "off")]
     pub at_use: String,
+    /// A span of time as [`Interval`] reads it.
     #[serde(default)]
     pub max_age: Option<String>,
     #[serde(default)]
@@ -138,6 +140,9 @@ fn schema_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
     let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
     Ok(raw.map(|raw| raw.get().to_owned()))
 }
+
+/// Each of them is compared in turn, which takes milliseconds.
+pub(crate) const MOST_FORMER_VALUES: usize = 100;
 
 /// What is wrong with a rule. No value that a schema holds is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -246,9 +251,10 @@ impl Rule {
         self.check_pattern_fields()?;
         self.check_forms()?;
         self.check_unsupported()?;
+        self.check_past()?;
         let condition = self.compile_condition()?;
         let options = self.compile_options()?;
-        if options.is_none() && self.forms.is_empty() {
+        if options.is_none() && self.forms.is_empty() && !self.remembers() {
             return Err(RuleError::new("options", "a rule without options and forms would do nothing"));
         }
         let mut notices = Vec::new();
@@ -336,15 +342,34 @@ impl Rule {
     }
 
     fn check_unsupported(&self) -> Result<(), RuleError> {
-        let unsupported = [
-            ("at_use", self.at_use != "off"),
-            ("max_age", self.max_age.is_some()),
-            ("reuse_history", self.reuse_history.is_some()),
-        ];
-        match unsupported.into_iter().find(|(_, set)| *set) {
-            Some((field, _)) => Err(RuleError::new(field, "not supported yet")),
-            None => Ok(()),
+        if self.at_use == "off" { Ok(()) } else { Err(RuleError::new("at_use", "not supported yet")) }
+    }
+
+    fn check_past(&self) -> Result<(), RuleError> {
+        if self.max_age.is_some() && self.longest_age().is_none() {
+            return Err(RuleError::new("max_age", interval::EXPECTED));
         }
+        if self.reuse_history.is_some() && self.former_values().is_none() {
+            let message = format!("expected a whole number from 1 to {MOST_FORMER_VALUES}");
+            return Err(RuleError::new("reuse_history", message));
+        }
+        Ok(())
+    }
+
+    /// How long a secret may stay as it is.
+    pub(crate) fn longest_age(&self) -> Option<Interval> {
+        self.max_age.as_deref().and_then(Interval::parse)
+    }
+
+    /// How many former values a secret may not take again.
+    pub(crate) fn former_values(&self) -> Option<usize> {
+        let count = usize::try_from(self.reuse_history?).ok();
+        count.filter(|count| (1..=MOST_FORMER_VALUES).contains(count))
+    }
+
+    /// Whether the rule asks for the past of secrets.
+    pub(crate) fn remembers(&self) -> bool {
+        self.max_age.is_some() || self.reuse_history.is_some()
     }
 }
 
@@ -479,8 +504,11 @@ mod tests {
             (with(json!({"forms": ["SET SCHEMA"]})), "forms", "\"OWNER TO\""),
             (with(json!({"forms": ["OWNERTO"]})), "forms", "perhaps you meant \"OWNER TO\""),
             (with(json!({"options": {}, "at_use": "deny"})), "at_use", "not supported yet"),
-            (with(json!({"max_age": "90 days"})), "max_age", "not supported yet"),
-            (with(json!({"reuse_history": 5})), "reuse_history", "not supported yet"),
+            (with(json!({"max_age": "90 tage"})), "max_age", "90 days"),
+            (with(json!({"max_age": "0 days"})), "max_age", "longer than none"),
+            (with(json!({"max_age": 90})), "max_age", "a string"),
+            (with(json!({"reuse_history": 0})), "reuse_history", "from 1 to 100"),
+            (with(json!({"reuse_history": 101})), "reuse_history", "from 1 to 100"),
             (with(json!({"reuse_history": -5})), "reuse_history", "whole number"),
             (with(json!({"strict": "yes"})), "strict", "true or false"),
             (with(json!({"options": null})), "options", "do nothing"),
@@ -501,6 +529,12 @@ mod tests {
     #[test]
     fn forms_alone_make_a_rule() {
         assert_eq!(check(with(json!({"options": null, "forms": ["DROP"]}))), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_is_asked_of_the_past_alone_makes_a_rule() {
+        assert_eq!(check(with(json!({"options": null, "max_age": "90 days"}))), Ok(vec![]));
+        assert_eq!(check(with(json!({"options": null, "reuse_history": 100}))), Ok(vec![]));
     }
 
     #[test]

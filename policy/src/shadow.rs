@@ -76,6 +76,8 @@ impl<'e> Body<'e> {
     fn weighs_as_much_as(&self, other: &Self) -> bool {
         let (own, others) = (&self.entry.rule, &other.entry.rule);
         own.object_type == others.object_type
+            && asks_as_much(own.max_age.as_ref(), others.max_age.as_ref())
+            && asks_as_much(own.reuse_history.as_ref(), others.reuse_history.as_ref())
             && own.trusted == others.trusted
             && own.mode <= others.mode
             && (own.strict || !others.strict)
@@ -103,8 +105,14 @@ impl<'e> Body<'e> {
         let survey = self.compiled.options.as_ref().map(CompiledSchema::survey);
         let says_of_changes =
             |survey: &Survey| survey.annotations.values().any(|said| said.read_only || said.deprecated);
-        self.entry.rule.forms.is_empty() && survey.is_some_and(|survey| !says_of_changes(survey))
+        let rule = &self.entry.rule;
+        rule.forms.is_empty() && !rule.remembers() && survey.is_some_and(|survey| !says_of_changes(survey))
     }
+}
+
+/// Whether it asks the same of the past of secrets, or the other asks nothing.
+fn asks_as_much<T: PartialEq>(own: Option<&T>, others: Option<&T>) -> bool {
+    others.is_none() || own == others
 }
 
 /// No role in the list means every role.

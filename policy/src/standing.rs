@@ -50,7 +50,7 @@ impl Policy {
         self.rules().any(|rule| rule.name == name)
     }
 
-    fn is_asked(&self, asked: Asked<'_>, position: usize, entry: &Entry) -> bool {
+    pub(crate) fn is_asked(&self, asked: Asked<'_>, position: usize, entry: &Entry) -> bool {
         entry.is_about_states()
             && match asked {
                 Asked::All => true,

@@ -2,8 +2,8 @@
 
 use crate::ffi::function::sql_functions;
 use crate::functions::{
-    delegates, effective, get_ddl, history, options, packs, plan, policy, policy_check, revert, rules, set_options,
-    shared_secrets, state, status, violations,
+    delegates, effective, get_ddl, history, options, packs, plan, policy, policy_check, revert, rules, secrets,
+    set_options, shared_secrets, state, status, violations,
 };
 use crate::wrapper::entry;
 
@@ -26,6 +26,8 @@ sql_functions! {
     call: fdw_guard_object_now, pg_finfo_fdw_guard_object_now => revert::object_now;
     call: fdw_guard_shared_secrets, pg_finfo_fdw_guard_shared_secrets => shared_secrets::shared_secrets;
     call: fdw_guard_prune_history, pg_finfo_fdw_guard_prune_history => history::prune_history;
+    call_trigger: fdw_guard_keep_secrets, pg_finfo_fdw_guard_keep_secrets => secrets::keep_secrets;
+    call: fdw_guard_prune_secrets, pg_finfo_fdw_guard_prune_secrets => secrets::prune_secrets;
     call: fdw_guard_table_state, pg_finfo_fdw_guard_table_state => state::table_state;
     call: fdw_guard_plan, pg_finfo_fdw_guard_plan => plan::plan;
     call: fdw_guard_explain_plan, pg_finfo_fdw_guard_explain_plan => plan::explain_plan;

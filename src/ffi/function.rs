@@ -5,6 +5,7 @@
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::{self, Failure, Report};
 use crate::ffi::{text, tuple};
+use fdw_guard_policy::interval::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
 use std::ffi::c_char;
@@ -45,6 +46,7 @@ pub enum Value {
     TextArray(Vec<String>),
     /// The text of a `jsonb`.
     Jsonb(String),
+    Interval(Interval),
 }
 
 impl Value {
@@ -314,6 +316,17 @@ pub fn datum_of(value: &Value) -> (Datum, bool) {
         Value::Statement(text) => (text_datum_of(text::to_server_name(text)), false),
         Value::TextArray(texts) => (text_array_datum(texts), false),
         Value::Jsonb(text) => (jsonb_datum(text), false),
+        Value::Interval(interval) => (interval_datum(*interval), false),
+    }
+}
+
+/// An `interval` in the current memory context.
+pub fn interval_datum(interval: Interval) -> Datum {
+    // SAFETY: the allocation is as large as an interval, or an error is raised.
+    unsafe {
+        let datum = pg_sys::palloc(size_of::<pg_sys::Interval>()).cast::<pg_sys::Interval>();
+        datum.write(pg_sys::Interval { time: interval.microseconds, day: interval.days, month: interval.months });
+        Datum::from(datum)
     }
 }
 

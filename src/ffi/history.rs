@@ -61,7 +61,7 @@ fn look() -> History {
 }
 
 /// Whether the extension's own script runs, of CREATE EXTENSION or ALTER EXTENSION … UPDATE.
-fn is_being_made(extension: Oid) -> bool {
+pub fn is_being_made(extension: Oid) -> bool {
     // SAFETY: reads variables of the backend.
     unsafe { pg_sys::creating_extension && pg_sys::CurrentExtensionObject == extension }
 }
@@ -113,7 +113,7 @@ pub struct Common {
 /// # Errors
 /// When the table is not what the extension made.
 pub fn write(table: Oid, common: &Common, rows: &[Row]) -> Result<(), HistoryError> {
-    let mut writer = Writer::open(table)?;
+    let mut writer = Writer::open(table, &COLUMNS)?;
     let shared = shared(common);
     for row in rows {
         let own = [(unique_id(), false)].into_iter().chain(shared);
@@ -179,25 +179,26 @@ fn unique_id() -> Datum {
 const FROM_UNIX_TO_POSTGRES: i64 = 946_684_800_000;
 
 /// The table with its indexes, open for writing; its lock stays to the end of the transaction.
-struct Writer {
+pub struct Writer {
     relation: pg_sys::Relation,
     state: *mut pg_sys::EState,
     result: *mut pg_sys::ResultRelInfo,
     slot: *mut pg_sys::TupleTableSlot,
-    /// Where each column of [`COLUMNS`] stands.
+    /// Where each column stands.
     places: Vec<usize>,
     _snapshot: Snapshot,
 }
 
 impl Writer {
-    fn open(table: Oid) -> Result<Self, HistoryError> {
+    /// Opens the table, if it has columns of those names and types.
+    pub fn open(table: Oid, columns: &[(&CStr, Oid)]) -> Result<Self, HistoryError> {
         // SAFETY: inside a transaction; what is opened is closed by Drop or, after an error, by PostgreSQL.
         unsafe {
             let relation = pg_sys::try_table_open(table, pg_sys::RowExclusiveLock as c_int);
             if relation.is_null() {
                 return Err(HistoryError::NoTable);
             }
-            let places = places(relation);
+            let places = places(relation, columns);
             let Some(places) = places.filter(|_| (*(*relation).rd_rel).relkind == pg_sys::RELKIND_RELATION as c_char)
             else {
                 pg_sys::table_close(relation, pg_sys::NoLock as c_int);
@@ -213,8 +214,8 @@ impl Writer {
         }
     }
 
-    /// Writes one row, its values in the order of [`COLUMNS`]; columns that are not ours become null.
-    fn insert(&mut self, values: impl Iterator<Item = (Datum, bool)>) {
+    /// Writes one row, its values in the order of the columns; others become null.
+    pub fn insert(&mut self, values: impl Iterator<Item = (Datum, bool)>) {
         // SAFETY: a slot has as many values as the table has columns, of which `places` are some.
         unsafe {
             let count = usize::try_from((*(*self.relation).rd_att).natts).unwrap_or_default();
@@ -236,6 +237,14 @@ impl Writer {
     }
 }
 
+impl Writer {
+    /// Removes the row that stands there. It is one that nobody else updates or removes meanwhile.
+    pub fn delete(&mut self, mut place: pg_sys::ItemPointerData) {
+        // SAFETY: the table is open, and a snapshot is active as long as self lives.
+        unsafe { pg_sys::simple_table_tuple_delete(self.relation, &raw mut place, pg_sys::GetActiveSnapshot()) }
+    }
+}
+
 impl Drop for Writer {
     fn drop(&mut self) {
         // SAFETY: `open` opened each, and it is closed once.
@@ -252,16 +261,16 @@ impl Drop for Writer {
 ///
 /// # Safety
 /// The relation is open.
-unsafe fn places(relation: pg_sys::Relation) -> Option<Vec<usize>> {
-    let place = |(name, wanted): (&CStr, Oid)| {
+unsafe fn places(relation: pg_sys::Relation, columns: &[(&CStr, Oid)]) -> Option<Vec<usize>> {
+    let place = |(name, wanted): &(&CStr, Oid)| {
         // SAFETY: the caller's promise; an unknown name has a number that is not positive.
         unsafe {
             let number = pg_sys::SPI_fnumber((*relation).rd_att, name.as_ptr());
             let place = usize::try_from(number - 1).ok()?;
-            (pg_sys::SPI_gettypeid((*relation).rd_att, number) == wanted).then_some(place)
+            (pg_sys::SPI_gettypeid((*relation).rd_att, number) == *wanted).then_some(place)
         }
     };
-    COLUMNS.into_iter().map(place).collect()
+    columns.iter().map(place).collect()
 }
 
 /// A snapshot for what reads while rows are written (expressions of an index that somebody made); at commit there may be

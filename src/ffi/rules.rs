@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::ffi::function::Call;
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::{rights, text, tuple};
+use fdw_guard_policy::interval::Interval;
 use fdw_guard_policy::rule::Rule;
 use pgrx::pg_sys::{self, Datum, HeapTuple, Oid, SysCacheIdentifier as Cache, TupleDesc};
 use serde_json::Value;
@@ -297,11 +298,19 @@ impl Row {
         self.0.get(column).map(|datum| unsafe { tuple::text_array(*datum) })
     }
 
+    fn interval(&self, column: &str) -> Option<Interval> {
+        self.0.get(column).map(|datum| {
+            // SAFETY: only a column of type interval is asked for so.
+            let interval = unsafe { datum.cast_mut_ptr::<pg_sys::Interval>().read_unaligned() };
+            Interval { months: interval.month, days: interval.day, microseconds: interval.time }
+        })
+    }
+
     /// The value of a column as a policy document would hold it; a null element of an array stays one, and is refused.
     fn value(&self, column: &str) -> Value {
         match column {
             "strict" => self.boolean(column).into(),
-            "max_age" => self.0.get(column).map(|_| "set").into(),
+            "max_age" => self.interval(column).map(|interval| interval.to_string()).into(),
             "reuse_history" => self.0.get(column).map(|datum| datum.value() as i32).into(),
             column if ARRAYS.contains(&column) => self.elements(column).into(),
             _ => self.text(column).into(),

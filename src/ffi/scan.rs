@@ -89,6 +89,33 @@ impl CatalogScan {
         }
     }
 
+    /// The rows of a table with those oids in those columns, as [`of_latest`](Self::of_latest) reads them; by the index if
+    /// that is one of the table's that begins with these columns, else one by one.
+    pub fn of_latest_by_index<const N: usize>(table: Oid, index: Oid, oids: [(&CStr, Oid); N]) -> Option<Self> {
+        // SAFETY: called inside a transaction only; the snapshot is unregistered when the scan ends. Each column is one of
+        // the table's, or there is no scan.
+        unsafe {
+            let relation = pg_sys::try_table_open(table, pg_sys::AccessShareLock as c_int);
+            if relation.is_null() {
+                return None;
+            }
+            let columns = oids.map(|(column, _)| pg_sys::SPI_fnumber((*relation).rd_att, column.as_ptr()));
+            if columns.iter().any(|number| *number <= 0) {
+                pg_sys::table_close(relation, pg_sys::AccessShareLock as c_int);
+                return None;
+            }
+            let is_usable = index != Oid::INVALID && pg_sys::IndexGetRelation(index, true) == table;
+            let mut keys = [pg_sys::ScanKeyData::default(); N];
+            for ((key, (_, oid)), number) in keys.iter_mut().zip(oids).zip(columns) {
+                let strategy = pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber;
+                pg_sys::ScanKeyInit(key, number as pg_sys::AttrNumber, strategy, pg_sys::F_OIDEQ.into(), oid.into());
+            }
+            let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+            let scan = pg_sys::systable_beginscan(relation, index, is_usable, snapshot, N as c_int, keys.as_mut_ptr());
+            Some(Self { relation, scan, registered: snapshot })
+        }
+    }
+
     /// The row type of the table.
     pub fn row_type(&self) -> pg_sys::TupleDesc {
         // SAFETY: the relation is open as long as self lives.

@@ -4,6 +4,7 @@ use crate::ffi::{text, version};
 use crate::redaction;
 use fdw_guard_policy::form::Form;
 use pgrx::pg_sys::{self, AlterTableType, NodeTag, ObjectType, Oid};
+use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
@@ -49,6 +50,8 @@ pub struct Said {
     /// Grants may change, and nothing is touched when they do.
     pub may_grant: bool,
     pub foretold: Option<Foretold>,
+    /// The options that ALTER gives a value: one that has it already leaves no trace.
+    pub written: BTreeSet<String>,
 }
 
 /// Characters that are kept of a statement, which stands in every row that it writes: as many as pg_stat_activity shows.
@@ -181,7 +184,13 @@ pub unsafe fn says_more(tree: *const pg_sys::Node) -> bool {
     let tag = unsafe { (*tree).type_ };
     matches!(
         tag,
-        NodeTag::T_AlterTableStmt | NodeTag::T_GrantStmt | NodeTag::T_DropOwnedStmt | NodeTag::T_CreateSchemaStmt
+        NodeTag::T_AlterTableStmt
+            | NodeTag::T_GrantStmt
+            | NodeTag::T_DropOwnedStmt
+            | NodeTag::T_CreateSchemaStmt
+            | NodeTag::T_AlterUserMappingStmt
+            | NodeTag::T_AlterForeignServerStmt
+            | NodeTag::T_AlterFdwStmt
     )
 }
 
@@ -192,7 +201,8 @@ pub unsafe fn said(tree: *mut pg_sys::Node) -> Said {
     unsafe {
         match (*tree).type_ {
             NodeTag::T_AlterTableStmt => {
-                Said { named: named(tree.cast()), foretold: foretold(tree), ..Said::default() }
+                let written = written_to_table(tree.cast());
+                Said { named: named(tree.cast()), foretold: foretold(tree), written, ..Said::default() }
             }
             NodeTag::T_GrantStmt => {
                 let objects = (*tree.cast::<pg_sys::GrantStmt>()).objtype;
@@ -205,8 +215,48 @@ pub unsafe fn said(tree: *mut pg_sys::Node) -> Said {
                 Said { may_grant: !elements.is_null(), ..Said::default() }
             }
             NodeTag::T_DropOwnedStmt => Said { may_grant: true, ..Said::default() },
+            NodeTag::T_AlterUserMappingStmt => {
+                let options = (*tree.cast::<pg_sys::AlterUserMappingStmt>()).options;
+                Said { written: written(options).collect(), ..Said::default() }
+            }
+            NodeTag::T_AlterForeignServerStmt => {
+                let options = (*tree.cast::<pg_sys::AlterForeignServerStmt>()).options;
+                Said { written: written(options).collect(), ..Said::default() }
+            }
+            NodeTag::T_AlterFdwStmt => {
+                let options = (*tree.cast::<pg_sys::AlterFdwStmt>()).options;
+                Said { written: written(options).collect(), ..Said::default() }
+            }
             _ => Said::default(),
         }
+    }
+}
+
+/// The options of the table itself that ALTER TABLE gives a value.
+///
+/// # Safety
+/// The statement is a valid parse tree.
+unsafe fn written_to_table(statement: *const pg_sys::AlterTableStmt) -> BTreeSet<String> {
+    // SAFETY: the caller's promise; the definition of such a command is a list of options.
+    unsafe {
+        let of_table = commands(statement).into_iter();
+        let of_table = of_table.filter(|command| command.subtype == AlterTableType::AT_GenericOptions);
+        of_table.flat_map(|command| written(command.def.cast())).collect()
+    }
+}
+
+/// The options of an OPTIONS list that are added or set.
+///
+/// # Safety
+/// The list is that of a valid parse tree, which outlives the answer.
+unsafe fn written(options: *const pg_sys::List) -> impl Iterator<Item = String> {
+    // SAFETY: the caller's promise; each element is a DefElem with a name.
+    unsafe {
+        let count = if options.is_null() { 0 } else { (*options).length };
+        (0..count).filter_map(move |place| {
+            let option = &*pg_sys::list_nth(options, place).cast::<pg_sys::DefElem>();
+            (option.defaction != pg_sys::DefElemAction::DEFELEM_DROP).then(|| text::from_server(option.defname))
+        })
     }
 }
 

@@ -36,6 +36,13 @@ impl CachedTuple {
         unsafe { &*pg_sys::GETSTRUCT(self.tuple.as_ptr()).cast::<Form>() }
     }
 
+    /// The transaction that wrote this version of the row.
+    pub fn writer(&self) -> u32 {
+        // SAFETY: the tuple is pinned while self lives, and a copy of a catalog's row with its header; that field of a
+        // transaction's number is kept when the row is frozen.
+        unsafe { u32::from((*self.tuple.as_ref().t_data).t_choice.t_heap.t_xmin) }
+    }
+
     /// Makes every session forget what it keeps of the relation whose row this is, at the end of the transaction.
     pub fn invalidate_relation(&self) {
         // SAFETY: the tuple is one of pg_class.
@@ -79,7 +86,7 @@ pub unsafe fn text_of(datum: pg_sys::Datum) -> String {
 ///
 /// # Safety
 /// As for [`text_of`]; the bytes live as long as the datum and the current memory context.
-unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+pub unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     // SAFETY: the caller's promise; pg_detoast_datum_packed gives a varlena with a short or a long header, and is spared
     // where there is one already.
     unsafe {

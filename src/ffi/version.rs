@@ -188,3 +188,44 @@ pub fn report_statement_ids(ids: StatementIds) {
         pgstat_report_plan_id(ids.plan, true);
     }
 }
+
+// libpq/scram.h, which pgrx does not bind.
+#[cfg(not(feature = "pg15"))]
+unsafe extern "C" {
+    static mut scram_sha_256_iterations: std::ffi::c_int;
+}
+
+/// How many iterations a verifier takes that is made while this lives. 16 made a setting of it, which every user may
+/// change; before it was a constant.
+pub struct ScramIterations {
+    #[cfg(not(feature = "pg15"))]
+    outside: i32,
+}
+
+impl ScramIterations {
+    /// 15 takes as many as its constant says, 4096.
+    #[cfg(feature = "pg15")]
+    pub fn set(_: i32) -> Self {
+        Self {}
+    }
+
+    #[cfg(not(feature = "pg15"))]
+    pub fn set(iterations: i32) -> Self {
+        // SAFETY: a variable of this single-threaded process, which Drop gives its value back.
+        unsafe {
+            let outside = scram_sha_256_iterations;
+            scram_sha_256_iterations = iterations;
+            Self { outside }
+        }
+    }
+}
+
+impl Drop for ScramIterations {
+    fn drop(&mut self) {
+        #[cfg(not(feature = "pg15"))]
+        // SAFETY: as for `set`.
+        unsafe {
+            scram_sha_256_iterations = self.outside;
+        }
+    }
+}

@@ -11,6 +11,7 @@ pub mod policy;
 pub mod policy_check;
 pub mod revert;
 pub mod rules;
+pub mod secrets;
 pub mod set_options;
 pub mod shared_secrets;
 pub mod state;

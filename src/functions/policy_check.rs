@@ -83,7 +83,7 @@ fn match_all(policy: &Policy, actor: &Actor, object_type: ObjectType, unmatched:
         return;
     }
     let mut walk = Walk::new(route, "fdw_guard.policy_check");
-    while let Some(matched) = walk.step(|_, _| true, |situation| policy.matching(&situation, actor)) {
+    while let Some(matched) = walk.step(|_, _| true, |_, situation| policy.matching(&situation, actor)) {
         unmatched.retain(|position, _| !matched.contains(position));
         if !is_wanted(unmatched) {
             return;

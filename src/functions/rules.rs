@@ -7,6 +7,7 @@ use crate::ffi::rules::{self, Event, event};
 use crate::history;
 use crate::policy_in_force;
 use crate::report;
+use fdw_guard_policy::interval::Interval;
 use fdw_guard_policy::pattern::PatternList;
 use fdw_guard_policy::rule::{Mode, Notice, Rule};
 use pgrx::pg_sys::HeapTuple;
@@ -80,8 +81,8 @@ pub fn row(rule: &Rule) -> Vec<Value> {
         if_any(&rule.except_roles),
         rule.strict.into(),
         "off".into(),
-        Value::Null,
-        Value::Null,
+        rule.max_age.as_deref().and_then(Interval::parse).map(Value::Interval).into(),
+        rule.reuse_history.map(Value::Integer).into(),
         rule.pack.clone().into(),
         rule.description.clone().into(),
         rule.message.clone().into(),

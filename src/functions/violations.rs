@@ -4,14 +4,16 @@ use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::rights;
 use crate::ffi::rules as table;
+use crate::ffi::secrets::Place;
 use crate::ffi::session::{self, Actor};
 use crate::functions::rules;
 use crate::lookup;
 use crate::policy_in_force;
 use crate::report;
 use crate::scene::Class;
+use crate::secrets::Memories;
 use crate::walk::{Route, Walk};
-use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::model::{ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::rule::Rule;
 use fdw_guard_policy::standing::Asked;
@@ -41,7 +43,7 @@ pub fn violations(call: &Call) -> Result<Answer<'_>, Error> {
                 hidden += usize::from(!is_seen);
                 is_seen
             },
-            |situation| question.policy.standing(question.asked(), &situation, &actor),
+            |place, situation| question.violations(place, &situation, &actor),
         );
         if step.is_none() && hidden > 0 {
             call.notice(report::hidden_mappings(hidden));
@@ -69,6 +71,15 @@ impl Question {
             return Err(Error::UnknownRule { name: name.clone(), near });
         }
         Ok(Self { policy, is_trial: false, rule_name })
+    }
+
+    /// What the object violates as it stands, and which of its secrets are too old.
+    fn violations(&self, place: Place, situation: &Situation, actor: &Actor) -> Vec<Violation> {
+        let mut violations = self.policy.standing(self.asked(), situation, actor);
+        if self.policy.remembers_of(situation.object.object_type) {
+            violations.extend(self.policy.too_old(self.asked(), situation, actor, &Memories::of(place)));
+        }
+        violations
     }
 
     fn asked(&self) -> Asked<'_> {

@@ -17,8 +17,8 @@ INSERT INTO fdw_guard.rule (name, object_type, options, server) VALUES ('r', 'se
 INSERT INTO fdw_guard.rule (name, object_type, options, server) VALUES ('r', 'server', '{}', '{"\"open"}');
 INSERT INTO fdw_guard.rule (name, object_type, options, column_name) VALUES ('r', 'server', '{}', '{a}');
 INSERT INTO fdw_guard.rule (name, object_type, options, at_use) VALUES ('r', 'server', '{}', 'deny');
-INSERT INTO fdw_guard.rule (name, object_type, options, max_age) VALUES ('r', 'server', '{}', '1 day');
-INSERT INTO fdw_guard.rule (name, object_type, options, reuse_history) VALUES ('r', 'server', '{}', 3);
+INSERT INTO fdw_guard.rule (name, object_type, options, max_age) VALUES ('r', 'server', '{}', '-1 day');
+INSERT INTO fdw_guard.rule (name, object_type, options, reuse_history) VALUES ('r', 'server', '{}', 0);
 
 -- A schema must not fail open.
 SELECT pg_temp.rule('{"propertes": {"port": false}}');

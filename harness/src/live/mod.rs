@@ -26,6 +26,7 @@ mod readme;
 mod redaction;
 mod rejected_alter;
 mod rights;
+mod secrets;
 mod set_options;
 mod side_by_side;
 mod standing_aside;
@@ -56,7 +57,7 @@ pub struct LiveTest {
 }
 
 /// The tests of each file, those that take longest first: a lane takes one file after the other.
-const FILES: [&[LiveTest]; 27] = [
+const FILES: [&[LiveTest]; 28] = [
     redaction::TESTS,
     forms::TESTS,
     policy_file::TESTS,
@@ -80,6 +81,7 @@ const FILES: [&[LiveTest]; 27] = [
     readme::TESTS,
     rejected_alter::TESTS,
     rights::TESTS,
+    secrets::TESTS,
     set_options::TESTS,
     side_by_side::TESTS,
     standing_aside::TESTS,
