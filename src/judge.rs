@@ -187,7 +187,8 @@ impl Judge<'_> {
             return;
         }
         let actor = self.actor(touch.key.actor);
-        let memory = Memories::of(Place { class: touch.key.class, oid: touch.key.oid, column });
+        let place = Place { class: touch.key.class, oid: touch.key.oid, column };
+        let memory = Memories::of(place, touch.writer.filter(|_| column == 0));
         let written = touch.written.keys().cloned().collect();
         self.verdicts.raised.extend(self.policy.reused(change, &written, actor.as_ref(), &memory));
         if self.is_planned && change.old.is_some() {

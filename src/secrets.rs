@@ -23,14 +23,16 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What is known of the secrets of one object, read when a rule asks.
 pub struct Memories {
     place: Place,
+    /// Who had written the options of which is asked; see [`Place::writer`].
+    writer: Option<u32>,
     known: OnceCell<Vec<Known>>,
     /// What has been compared already: of which option the how manieth former value, and whether it is the new one.
     compared: RefCell<BTreeMap<(String, usize), bool>>,
 }
 
 impl Memories {
-    pub fn of(place: Place) -> Self {
-        Self { place, known: OnceCell::new(), compared: RefCell::default() }
+    pub fn of(place: Place, writer: Option<u32>) -> Self {
+        Self { place, writer, known: OnceCell::new(), compared: RefCell::default() }
     }
 
     fn known(&self, option: &str) -> Option<&Known> {
@@ -63,7 +65,7 @@ impl Memory for Memories {
             return false;
         };
         // Somebody else's change of the options was seen by nobody, and may have been one of this.
-        self.place.writer() == Some(known.writer) && set_at < history::moment_before(interval_datum(age))
+        self.writer == Some(known.writer) && set_at < history::moment_before(interval_datum(age))
     }
 }
 

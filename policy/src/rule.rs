@@ -255,7 +255,10 @@ impl Rule {
         let condition = self.compile_condition()?;
         let options = self.compile_options()?;
         if options.is_none() && self.forms.is_empty() && !self.remembers() {
-            return Err(RuleError::new("options", "a rule without options and forms would do nothing"));
+            return Err(RuleError::new(
+                "options",
+                "a rule without options, forms, max_age and reuse_history would do nothing",
+            ));
         }
         let mut notices = Vec::new();
         for (field, schema) in [("condition", &condition), ("options", &options)] {

@@ -77,7 +77,12 @@ impl Question {
     fn violations(&self, place: Place, situation: &Situation, actor: &Actor) -> Vec<Violation> {
         let mut violations = self.policy.standing(self.asked(), situation, actor);
         if self.policy.remembers_of(situation.object.object_type) {
-            violations.extend(self.policy.too_old(self.asked(), situation, actor, &Memories::of(place)));
+            violations.extend(self.policy.too_old(
+                self.asked(),
+                situation,
+                actor,
+                &Memories::of(place, place.writer()),
+            ));
         }
         violations
     }

@@ -142,7 +142,7 @@ ALTER TABLE fdw_guard.secret_row RENAME TO gone;
 ALTER USER MAPPING FOR past_bob SERVER s OPTIONS (SET password 'summer 1');
 ALTER SERVER s VERSION '2';
 ALTER TABLE fdw_guard.gone RENAME TO secret_row;
-ALTER TABLE fdw_guard.secret_row DROP COLUMN set_at;
+ALTER TABLE fdw_guard.secret_row RENAME COLUMN set_at TO since;
 ALTER USER MAPPING FOR past_bob SERVER s OPTIONS (SET password 'summer 1');
 
 DROP EXTENSION fdw_guard CASCADE;

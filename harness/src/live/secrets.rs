@@ -189,7 +189,9 @@ pub fn sessions(cluster: &Cluster) -> Result<()> {
     same("verifiers", kept(&mut one)?, 3)?;
     one.batch_execute(&format!("BEGIN; {}; PREPARE TRANSACTION 'secrets'", set("hunter5")))?;
     one.batch_execute("COMMIT PREPARED 'secrets'")?;
-    must_refuse(&mut other, "hunter4", FORMER)
+    must_refuse(&mut other, "hunter4", FORMER)?;
+    let rotated = expect_error(&mut other, "SELECT fdw_guard.rotate_secret('password', 'hunter4')")?;
+    same("constraint", rotated.constraint.as_deref(), Some("fresh"))
 }
 
 /// As those of a session without the library, here in the disguise of a superuser who edits the catalog.
