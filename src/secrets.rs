@@ -84,11 +84,12 @@ pub fn writer(class: Class, oid: Oid) -> Option<u32> {
 /// # Errors
 /// When the table is not what the extension made.
 pub fn keep(touched: &Touched) -> Result<(), Error> {
-    // Where the rules cannot be read, nothing passes unless nothing is enforced; then nobody knows what to keep.
-    let Ok(policy) = policy_in_force::policy() else { return Ok(()) };
-    if touched.is_empty() || !policy.remembers() {
+    if touched.is_empty() {
         return Ok(());
     }
+    // Where the rules cannot be read, nothing passes unless nothing is enforced; then nobody knows what to keep.
+    let policy = policy_in_force::kept().map_or_else(policy_in_force::policy, Ok);
+    let Some(policy) = policy.ok().filter(|policy| policy.remembers()) else { return Ok(()) };
     let Some(table) = find(&policy, touched)? else { return Ok(()) };
     server::command_counter_increment();
     let keeper = Keeper { policy: &policy, table, actor: Actor::new(session::current_role()) };
