@@ -24,7 +24,7 @@ const MOST_DAYS: i32 = 365_250;
 const MOST_MICROSECONDS: i64 = 24 * HOUR * 365_250;
 
 impl Interval {
-    /// Reads whole numbers with units (`1 year 6 mons`, `90 days`, `12:00:00`) or an ISO 8601 duration (`P1Y6M`, `PT12H`);
+    /// Reads whole numbers with units (`1 year 6 mons`, `90 days`, `12:00:00`) or an ISO 8601 duration (`P1Y6M`, `PT0.5S`);
     /// None for anything else, for nothing, and for more than a thousand years.
     pub fn parse(text: &str) -> Option<Self> {
         let read = match text.trim().strip_prefix('P') {
@@ -119,7 +119,11 @@ fn designated(mut text: &str, units: &[(char, Unit)], mut interval: Interval) ->
     while !text.is_empty() {
         let (place, letter) = text.char_indices().find(|(_, letter)| letter.is_ascii_alphabetic())?;
         let unit = units.iter().find(|(designator, _)| *designator == letter)?.1;
-        interval = interval.plus(whole(text.get(..place)?)?, unit)?;
+        let number = text.get(..place)?;
+        interval = match unit {
+            Unit::Time(SECOND) => interval.plus(fraction(number)?, Unit::Time(1))?,
+            unit => interval.plus(whole(number)?, unit)?,
+        };
         text = text.get(place + 1..)?;
     }
     Some(interval)
@@ -188,6 +192,7 @@ mod tests {
             ("P1Y6M2W1D", of(18, 15, 0)),
             ("PT12H30M5S", of(0, 0, 12 * HOUR + 30 * MINUTE + 5 * SECOND)),
             ("P1MT1M", of(1, 0, MINUTE)),
+            ("PT0.5S", of(0, 0, SECOND / 2)),
             ("1000 years", of(12_000, 0, 0)),
         ];
         for (text, wanted) in cases {
