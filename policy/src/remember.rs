@@ -200,12 +200,10 @@ fn reuse(
     last: usize,
     memory: &dyn Memory,
 ) -> Option<String> {
-    let of = |situation: Option<&'_ Situation>| situation.is_some_and(|it| it.object.options.get(option).is_some());
     let new = change.new.as_ref()?.object.options.get(option)?;
     let is_same = change.old.as_ref().is_some_and(|old| old.object.options.get(option) == Some(new));
     if is_same {
-        let is_written = written.contains(option) && of(change.old.as_ref());
-        return is_written.then(|| "The value is the one that the option has.".to_owned());
+        return written.contains(option).then(|| "The value is the one that the option has.".to_owned());
     }
     memory.had(option, new.expose(), last).then(|| match last {
         1 => "The value is the last one that the option had.".to_owned(),
