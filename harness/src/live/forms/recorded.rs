@@ -1,28 +1,46 @@
 //! What the history has of each form, by every way, and that `revert` brings back what was there.
 
+use std::mem;
+
 use anyhow::{Context, Result, ensure};
 use postgres::Client;
 
-use super::row::{Row, Way};
+use super::row::{COLUMN, Row, Way};
 use super::stage::Stage;
 use super::{major_of, table};
 use crate::cluster::Cluster;
 
 const STATE: &str = include_str!("recorded.sql");
 
-/// Why `revert` refuses, by what the error says; whatever else it says is a fault.
-const REASONS: [&str; 4] = [
+/// Why `revert` refuses, by what the error says: our reasons, and PostgreSQL's own. Whatever else it says is a fault.
+const REASONS: [&str; 15] = [
     "what was dropped is gone, with its secrets",
     "PostgreSQL cannot take the validation of a constraint back",
     "values of secrets are not kept",
-    // What made the object says that; the object goes with the row of its creation.
     "no ALTER changes it",
+    // What a parent has brought goes with it.
+    "cannot drop inherited",
+    "cannot rename inherited",
+    "cannot alter inherited",
+    "is marked NOT NULL in parent table",
+    "from a column of a partition",
+    "contains an identity column",
+    "requires it",
+    "is an internal or a child trigger",
+    // What it needs is gone.
+    "relation \"public.numbers\" does not exist",
+    "type \"public.mood\" does not exist",
+    "() does not exist",
 ];
+
+/// A validator that is there by then does not like an option, and a function is gone too.
+const MORE_REASONS: [&str; 2] = ["invalid option", "function public.fine(integer) does not exist"];
 
 /// Rows that one way has left, newest first.
 struct Left {
     id: String,
     form: Option<String>,
+    change: String,
     whole: bool,
 }
 
@@ -65,10 +83,11 @@ fn go(client: &mut Client, row: &Row, way: &Way) -> Result<bool> {
         ensure!(left.is_empty(), "changes nothing, and leaves {} rows", left.len());
         return Ok(false);
     }
-    let is_recorded = left.iter().any(|left| left.form.as_deref() == Some(row.form));
+    let is_recorded = left.iter().any(|left| tells(row, left.form.as_deref()));
     ensure!(is_recorded, "no row has the form, but {:?}", left.iter().map(|left| &left.form).collect::<Vec<_>>());
     let refused = undo(client, way, left)?;
-    ensure!(refused.iter().all(|why| REASONS.iter().any(|known| why.contains(known))), "{refused:?}");
+    let is_known = |why: &String| REASONS.iter().chain(&MORE_REASONS).any(|known| why.contains(known));
+    ensure!(refused.iter().all(is_known), "{refused:?}");
     if !refused.is_empty() {
         return Ok(false);
     }
@@ -77,32 +96,64 @@ fn go(client: &mut Client, row: &Row, way: &Way) -> Result<bool> {
     Ok(true)
 }
 
+/// Whether a row of the history with that form tells of the row's form.
+fn tells(row: &Row, form: Option<&str>) -> bool {
+    let form = form.unwrap_or_default();
+    match (row.form, row.object_type) {
+        ("CREATE", COLUMN) => form == "ADD COLUMN",
+        ("DROP", COLUMN) => form == "DROP COLUMN",
+        ("IMPORT FOREIGN SCHEMA", _) => form == "CREATE",
+        // A constraint that is renamed is told as two; WITHOUT OIDS changes nothing.
+        ("OTHER" | "SET WITHOUT OIDS", _) => true,
+        (named, _) => form == named,
+    }
+}
+
 fn state(client: &mut Client) -> Result<String> {
     Ok(client.query_one(STATE, &[])?.get(0))
 }
 
 fn left_since(client: &mut Client, mark: &str) -> Result<Vec<Left>> {
-    let sql = "SELECT id::text, form, attribute IS NULL FROM fdw_guard.history WHERE at > $1::text::timestamptz \
+    let sql = "SELECT id::text, form, change, attribute IS NULL FROM fdw_guard.history WHERE at > $1::text::timestamptz \
                AND object_type <> 'rule' ORDER BY at DESC, ord DESC";
     let rows = client.query(sql, &[&mark])?;
-    Ok(rows.iter().map(|row| Left { id: row.get(0), form: row.get(1), whole: row.get(2) }).collect())
+    Ok(rows
+        .iter()
+        .map(|row| Left { id: row.get(0), form: row.get(1), change: row.get(2), whole: row.get(3) })
+        .collect())
 }
 
-/// Undoes the rows, newest first; of what was made only the making, what it stands on last. Gives what was refused.
-fn undo(client: &mut Client, way: &Way, left: Vec<Left>) -> Result<Vec<String>> {
-    let made: Vec<&Left> = left.iter().filter(|left| left.whole).rev().collect();
-    let wanted = if made.is_empty() { left.iter().collect() } else { made };
-    let mut refused = Vec::new();
-    for row in wanted {
-        let (start, failed) =
-            if way.removal.is_none() { ("SAVEPOINT undoing", "ROLLBACK TO undoing") } else { ("", "") };
-        client.batch_execute(start)?;
-        if let Err(error) = client.batch_execute(&format!("SELECT fdw_guard.revert('{}')", row.id)) {
-            refused.push(error.as_db_error().context("the connection broke")?.message().to_owned());
-            client.batch_execute(failed)?;
+/// Undoes the rows: the making of objects first, then the newest, and those again that others stood in the way of. Gives
+/// what was refused.
+fn undo(client: &mut Client, way: &Way, mut left: Vec<Left>) -> Result<Vec<String>> {
+    let made = |left: &Left| left.whole && left.change == "create";
+    let (mut wanted, others): (Vec<Left>, Vec<Left>) = left.drain(..).partition(made);
+    wanted.reverse();
+    wanted.extend(others);
+    loop {
+        let before = wanted.len();
+        let mut refused = Vec::new();
+        for row in mem::take(&mut wanted) {
+            if let Some(why) = undo_one(client, way, &row)? {
+                refused.push(why);
+                wanted.push(row);
+            }
+        }
+        if wanted.is_empty() || wanted.len() == before {
+            // Columns go with their table, and triggers with their parent.
+            refused.retain(|why| {
+                !["does not exist any more", "it has been changed since"].iter().any(|gone| why.contains(gone))
+            });
+            return Ok(refused);
         }
     }
-    // Columns go with their table.
-    refused.retain(|why| !why.contains("does not exist any more"));
-    Ok(refused)
+}
+
+/// Why it was refused, if it was.
+fn undo_one(client: &mut Client, way: &Way, row: &Left) -> Result<Option<String>> {
+    let (start, failed) = if way.removal.is_none() { ("SAVEPOINT undoing", "ROLLBACK TO undoing") } else { ("", "") };
+    client.batch_execute(start)?;
+    let Err(error) = client.batch_execute(&format!("SELECT fdw_guard.revert('{}')", row.id)) else { return Ok(None) };
+    client.batch_execute(failed)?;
+    Ok(Some(error.as_db_error().context("the connection broke")?.message().to_owned()))
 }

@@ -17,5 +17,12 @@ SELECT jsonb_build_object(
             (SELECT jsonb_object_agg(option_name, option_value) FROM pg_options_to_table(umoptions))) ORDER BY srvname, usename)
         FROM pg_user_mappings),
     'foreign tables', (
-        SELECT jsonb_agg(fdw_guard.table_state(ftrelid) ORDER BY ftrelid::regclass::text) FROM pg_foreign_table)
+        SELECT jsonb_agg(
+            jsonb_set(jsonb_set(state,
+                -- Columns tell of NOT NULL; its constraint may get another name.
+                '{constraints}', jsonb_path_query_array(state, '$.constraints[*] ? (!(@.definition starts with "NOT NULL"))')),
+                -- A trigger of a partition that is put back is its own.
+                '{triggers}', (SELECT coalesce(jsonb_agg(g - 'inherited'), '[]') FROM jsonb_array_elements(state -> 'triggers') g))
+            ORDER BY ftrelid::regclass::text)
+        FROM pg_foreign_table, LATERAL (SELECT fdw_guard.table_state(ftrelid)) s(state))
 )::text
