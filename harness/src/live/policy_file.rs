@@ -108,7 +108,7 @@ fn each_rule_of_another_one_is_a_line_of_the_log(cluster: &Cluster) -> Result<()
     home.cluster.reload()?;
     wait_until("reload again", || home.log_after(before).matches("received SIGHUP").count() == 2)?;
     let log = home.log_after(before);
-    let lines: Vec<&str> = log.lines().filter(|line| line.contains("policy file has changed rules")).collect();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("policy file has changed rule ")).collect();
     same("lines", lines.len(), 2)?;
     for (rule, word) in [("no_other", "create"), ("no_frozen", "drop")] {
         contains(&lines.concat(), &format!("has changed rule \"{rule}\": {{\"changes\":[{{"))?;
