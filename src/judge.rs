@@ -5,7 +5,7 @@ use crate::ffi::memory::Scratch;
 use crate::ffi::secrets::Place;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::NamedForm;
-use crate::ffi::{catalog, scan};
+use crate::ffi::{catalog, rights, scan};
 use crate::guard;
 use crate::planning;
 use crate::policy_in_force;
@@ -90,8 +90,9 @@ impl Judge<'_> {
         }
         let named = named_without_trace(touch, &forms);
         forms.extend(named_for_table(&named));
-        let change = Change { old: situation_of(old), new: situation_of(new), forms, touched: true };
-        self.evaluate(touch.key.actor, &change);
+        let mut change =
+            Change { old: situation_of(old), new: situation_of(new), forms, touched: true, unseen: false };
+        self.evaluate(touch.key, &mut change);
         self.past(touch, 0, &change);
         self.columns(touch, &named, old, new, &columns, column_forms);
         let carries = matches!(touch.key.class, Class::Wrapper | Class::Server);
@@ -119,8 +120,8 @@ impl Judge<'_> {
                 forms.extend(named.into_iter().filter(|_| old_column.is_some()));
                 let old = old.zip(old_column.as_ref()).map(|(scene, column)| scene.column(column));
                 let new = new.zip(new_column.as_ref()).map(|(scene, column)| scene.column(column));
-                let change = Change { old, new, forms, touched };
-                self.evaluate(touch.key.actor, &change);
+                let mut change = Change { old, new, forms, touched, unseen: false };
+                self.evaluate(touch.key, &mut change);
                 self.past(touch, *number, &change);
             }
         }
@@ -161,7 +162,8 @@ impl Judge<'_> {
     fn server_below(&mut self, floor: &Floor) {
         if !self.touched.contains(Class::Server, floor.server) {
             let (old, new) = (situation_on(&floor.old), situation_on(&floor.new));
-            self.evaluate(floor.actor, &untouched(old, new));
+            let key = Key { class: Class::Server, oid: floor.server, actor: floor.actor };
+            self.evaluate(key, &mut untouched(old, new));
         }
     }
 
@@ -174,10 +176,11 @@ impl Judge<'_> {
         let Some(scene) = scene::scene_below(class, oid) else { return };
         let old = scene.on(&floor.old);
         let new = scene.on(&floor.new);
+        let key = Key { class, oid, actor: floor.actor };
         for (_, column) in &scene.columns {
-            self.evaluate(floor.actor, &untouched(Some(old.column(column)), Some(new.column(column))));
+            self.evaluate(key, &mut untouched(Some(old.column(column)), Some(new.column(column))));
         }
-        self.evaluate(floor.actor, &untouched(Some(old.situation), Some(new.situation)));
+        self.evaluate(key, &mut untouched(Some(old.situation), Some(new.situation)));
     }
 
     /// What rules say of the past of the object's secrets.
@@ -202,11 +205,14 @@ impl Judge<'_> {
         }
     }
 
-    fn evaluate(&mut self, actor: Oid, change: &Change) {
-        let actor = self.actor(actor);
-        let touched = change.touched;
-        let raised = self.policy.evaluate(change, actor.as_ref());
-        if self.is_planned && touched {
+    fn evaluate(&mut self, key: Key, change: &mut Change) {
+        let actor = self.actor(key.actor);
+        let mut raised = self.policy.evaluate(change, actor.as_ref());
+        if !raised.is_empty() && change.old.is_some() && is_unseen(key) {
+            change.unseen = true;
+            raised = self.policy.evaluate(change, actor.as_ref());
+        }
+        if self.is_planned && change.touched {
             self.verdicts.standing.extend(self.policy.still_standing(change, &raised, actor.as_ref()));
         }
         self.verdicts.raised.extend(raised);
@@ -225,7 +231,12 @@ impl Judge<'_> {
 
 /// Only something above the object has changed.
 fn untouched(old: Option<Situation>, new: Option<Situation>) -> Change {
-    Change { old, new, forms: BTreeSet::new(), touched: false }
+    Change { old, new, forms: BTreeSet::new(), touched: false, unseen: false }
+}
+
+/// Whether it is a user mapping of which the actor would not see the options.
+pub fn is_unseen(key: Key) -> bool {
+    key.class == Class::UserMapping && !rights::may_see_user_mapping_as(key.oid, key.actor)
 }
 
 /// Columns before and after, by number.

@@ -5,7 +5,7 @@
 //! warnings are kept.
 
 use crate::error::Error;
-use crate::ffi::{catalog, held, rights, session};
+use crate::ffi::{catalog, held, session};
 use crate::guard;
 use crate::judge::{self, Verdicts};
 use crate::policy_in_force;
@@ -126,8 +126,8 @@ pub fn note_new_relation(relation: Oid, by_itself: bool) -> Result<(), Error> {
 /// The running statement touches the object for the first time.
 pub fn see(touch: &Touch) {
     let Some(planner) = with(|recording| recording.planner) else { return };
-    let is_unseen = touch.old.is_some() && is_unseen(touch.key, planner);
     let touch = for_planner(touch, planner);
+    let is_unseen = touch.old.is_some() && judge::is_unseen(touch.key);
     with(|recording| {
         if is_unseen {
             recording.unseen.mappings.insert(touch.key.oid);
@@ -139,11 +139,6 @@ pub fn see(touch: &Touch) {
 /// The same touch, told to the planner as one of his own, also if the object is gone when all is done.
 fn for_planner(touch: &Touch, planner: Oid) -> Touch {
     Touch { key: Key { actor: planner, ..touch.key }, aside: false, ..touch.clone() }
-}
-
-/// Whether it is a user mapping of which the role would not see the options.
-fn is_unseen(key: Key, role: Oid) -> bool {
-    key.class == Class::UserMapping && !rights::may_see_user_mapping_as(key.oid, role)
 }
 
 /// A statement of the plan has run, and its changes can be seen.
@@ -158,7 +153,7 @@ pub fn note_changes(by_statement: &Touched) -> Result<(), Error> {
     let granted = by_statement.iter().filter(|touch| touch.grants.is_some());
     granted.for_each(|touch| touched.add(for_planner(touch, planner)));
     let is_there = |key: Key| scene::state(key.class, key.oid).is_some();
-    let hidden = touched.iter().map(|touch| touch.key).filter(|key| is_unseen(*key, planner) && is_there(*key));
+    let hidden = touched.iter().map(|touch| touch.key).filter(|key| judge::is_unseen(*key) && is_there(*key));
     unseen.mappings.extend(hidden.map(|key| key.oid));
     let teller = Teller::to(&policy, unseen);
     let objects: Vec<ObjectChange> =
@@ -192,7 +187,7 @@ pub fn findings(touched: &Touched) -> Result<Vec<Finding>, Error> {
 /// Identities of the touched user mappings that the planner may not see, as they were and as they are.
 fn unseen_mappings(touched: &Touched) -> HashSet<String> {
     let Some(planner) = with(|recording| recording.planner) else { return HashSet::new() };
-    let hidden = touched.iter().filter(|touch| is_unseen(touch.key, planner));
+    let hidden = touched.iter().filter(|touch| judge::is_unseen(Key { actor: planner, ..touch.key }));
     let sides = hidden.flat_map(|touch| [touch.old.clone(), scene::scene_from_outside(touch.key.class, touch.key.oid)]);
     sides.flatten().map(|scene| scene.situation.object.identity().to_owned()).collect()
 }

@@ -39,6 +39,8 @@ pub struct Change {
     pub forms: BTreeSet<Form>,
     /// False when only something above the object changed.
     pub touched: bool,
+    /// Whether he who makes it may not see the options that were there, so that no value is told.
+    pub unseen: bool,
 }
 
 /// What a change leaves as it is.
@@ -266,7 +268,7 @@ mod tests {
 
     fn change(old: Situation, new: Situation) -> Change {
         let forms = forms_between(Some(&old.object), Some(&new.object));
-        Change { old: Some(old), new: Some(new), forms, touched: true }
+        Change { old: Some(old), new: Some(new), forms, touched: true, unseen: false }
     }
 
     /// The same where the wrapper above differs in something that no rule looks at.

@@ -161,7 +161,7 @@ impl Explainer<'_> {
             return String::new();
         }
         let value = self.view.situation.object.options.get(option);
-        let shown = value.map(|value| self.view.secrecy().show(option, value));
+        let shown = value.filter(|_| !self.change.unseen).map(|value| self.view.secrecy().show(option, value));
         match shown.as_ref().and_then(|shown| shown.text()) {
             Some(text) => fault.of_value(text),
             None => fault.of_secret(),

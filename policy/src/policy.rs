@@ -92,7 +92,8 @@ impl Policy {
         let Some(new) = change.new.as_ref().filter(|_| change.old.is_some()) else { return Vec::new() };
         let is_raised =
             |found: &Violation| raised.iter().any(|other| other.rule == found.rule && other.option == found.option);
-        let as_it_is = Change { old: None, new: Some(new.clone()), forms: BTreeSet::new(), touched: true };
+        let (new, forms) = (Some(new.clone()), BTreeSet::new());
+        let as_it_is = Change { old: None, new, forms, touched: true, unseen: change.unseen };
         self.evaluate(&as_it_is, session).into_iter().filter(|found| !is_raised(found)).collect()
     }
 

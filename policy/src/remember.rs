@@ -259,7 +259,7 @@ mod tests {
         let of = |options: &[(&str, &str)]| mapping("bob", "foo", options);
         let (old, new) = (old.map(of), Some(of(new)));
         let forms = forms_between(old.as_ref().map(|it| &*it.object), new.as_ref().map(|it| &*it.object));
-        Change { old, new, forms, touched: true }
+        Change { old, new, forms, touched: true, unseen: false }
     }
 
     fn details(policy: &Policy, change: &Change, written: &[&str], memory: &Known) -> Vec<String> {

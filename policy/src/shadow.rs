@@ -327,7 +327,8 @@ mod tests {
             prop_assert!(stands(&narrow) == 0 || stands(&wide) > 0);
             if shadow == Shadow::Whole {
                 let forms = forms_between(Some(&old.object), Some(&new.object));
-                let change = Change { old: Some(old.clone()), new: Some(new.clone()), forms, touched: true };
+                let (old, new) = (Some(old.clone()), Some(new.clone()));
+                let change = Change { old, new, forms, touched: true, unseen: false };
                 let (of_narrow, of_wide) = (narrow.evaluate(&change, &Ordinary), wide.evaluate(&change, &Ordinary));
                 let worst = |found: &[crate::violation::Violation]| found.iter().map(|violation| violation.mode).min();
                 prop_assert!(of_narrow.is_empty() || worst(&of_wide) <= worst(&of_narrow) && !of_wide.is_empty());

@@ -26,7 +26,8 @@ pub enum Asked<'a> {
 impl Policy {
     /// The violations of an object as it stands, in the order of the rules.
     pub fn standing(&self, asked: Asked<'_>, situation: &Situation, session: &dyn Session) -> Vec<Violation> {
-        let change = Change { old: None, new: Some(situation.clone()), forms: BTreeSet::new(), touched: true };
+        let (new, forms) = (Some(situation.clone()), BTreeSet::new());
+        let change = Change { old: None, new, forms, touched: true, unseen: false };
         let difference = Difference::of(&change);
         let now = View::new(self, session, situation, None);
         let sides = Sides { now: &now, before: None, difference: &difference };

@@ -24,7 +24,7 @@ fn policy(rules: impl IntoIterator<Item = Rule>) -> Policy {
 
 fn change(old: Option<Situation>, new: Option<Situation>) -> Change {
     let forms = forms_between(old.as_ref().map(|s| &*s.object), new.as_ref().map(|s| &*s.object));
-    Change { old, new, forms, touched: true }
+    Change { old, new, forms, touched: true, unseen: false }
 }
 
 fn violations(policy: &Policy, old: Option<Situation>, new: Option<Situation>) -> Vec<Violation> {
@@ -302,6 +302,20 @@ fn conditions_see_the_old_state_the_session_and_the_effective_options() {
         1,
         "a rule about changes was not violated before the change"
     );
+}
+
+#[test]
+fn who_may_not_see_an_object_is_told_no_value_of_it() {
+    let rule = json!({"name": "r", "object_type": "user mapping", "strict": true, "options": {
+        "properties": {"user": {"type": "string", "enum": ["writer"], "writeOnly": false}}}});
+    let policy = policy(vec![Rule { trusted: true, ..Rule::from_value(rule).unwrap() }]);
+    let at = |user| mapping("bob", "foo", &[("user", user)]);
+    let detail = |unseen| {
+        let change = Change { unseen, ..change(Some(at("reader")), Some(at("reader"))) };
+        policy.evaluate(&change, &Ordinary).pop().unwrap().detail
+    };
+    assert!(detail(false).contains("\"reader\""), "{}", detail(false));
+    assert!(!detail(true).contains("reader") && !detail(true).is_empty(), "{}", detail(true));
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "plan::no_right_beside_the_statements_is_needed", run: rights::none_beside_the_statements },
     LiveTest { name: "plan::old_values_show_to_whom_they_may", run: rights::old_values_show_to_whom_they_may },
     LiveTest { name: "plan::no_guess_at_a_value_is_confirmed", run: rights::no_guess_is_confirmed },
+    LiveTest { name: "plan::no_verdict_shows_a_value_to_whom_it_may_not", run: rights::no_verdict_shows_a_value },
     LiveTest { name: "plan::no_error_holds_a_secret", run: secrets::none_is_in_an_error },
     LiveTest { name: "plan::no_error_from_within_holds_a_secret", run: secrets::none_is_told_from_within },
     LiveTest { name: "plan::a_renaming_is_no_change_of_what_names_the_column", run: a_renaming_is_told_once },

@@ -1,11 +1,12 @@
 //! Who may make a plan, and what it shows to whom.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use postgres::Client;
 
 use super::{expect, told};
 use crate::cluster::Cluster;
 use crate::database::Database;
+use crate::fields::expect_error;
 use crate::live::same;
 
 /// Roles belong to the whole cluster.
@@ -111,4 +112,34 @@ pub fn no_guess_is_confirmed(cluster: &Cluster) -> Result<()> {
     // One who sees them anyway is told of what differs.
     let change = alter("SET user 'reader', SET password 'winter'");
     expect(&mut superuser, &change, &["set option password: *** -> ***", standing])
+}
+
+/// Nor does a verdict show what stands in a mapping, neither a plan's nor that of the statement.
+pub fn no_verdict_shows_a_value(cluster: &Cluster) -> Result<()> {
+    let database = mapped(cluster, "plan_verdict_values")?;
+    database.execute(
+        "INSERT INTO fdw_guard.rule (name, object_type, options, condition) VALUES ('known_users', 'user mapping',
+             '{\"properties\": {\"user\": {\"type\": \"string\", \"enum\": [\"writer\"]}}}',
+             '{\"properties\": {\"server\": {\"properties\": {\"options\": {\"required\": [\"dbname\"]}}}}}')",
+    )?;
+    let (mut owner, mut superuser) = (database.connect_as("plan_owner")?, database.connect()?);
+    let change = "ALTER SERVER far OPTIONS (ADD dbname 'd')";
+    let shows = |client: &mut Client, sql: &str| -> Result<bool> {
+        let planned = told(client, sql)?.join("\n");
+        ensure!(planned.contains("deny known_users: "), "{planned}");
+        let raised = format!("{:?}", expect_error(client, sql)?);
+        ensure!(raised.contains("known_users"), "{raised}");
+        same(sql, planned.contains("reader"), raised.contains("reader"))?;
+        Ok(raised.contains("reader"))
+    };
+    same("a superuser", shows(&mut superuser, change)?, true)?;
+    same("the server's owner", shows(&mut owner, change)?, false)?;
+    // Where he writes the value himself it is the same: whether it was there is not for him to know.
+    database.execute("UPDATE fdw_guard.rule SET condition = NULL, strict = true")?;
+    for user in ["reader", "another"] {
+        let change = alter(&format!("SET user '{user}'"));
+        let verdict = told(&mut owner, &change)?.pop().unwrap_or_default();
+        same(&change, verdict.contains("deny known_users: ") && !verdict.contains(user), true)?;
+    }
+    Ok(())
 }
