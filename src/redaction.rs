@@ -8,7 +8,7 @@
 //!
 //! Much of this runs while an error is reported: memory is asked for, and nothing here calls PostgreSQL.
 
-use crate::ffi::{characters, rules, session};
+use crate::ffi::{characters, rules, server, session};
 use crate::policy_file;
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::redact::{Found, Kind, Names, Redactor, Secrets, Strings, parameters};
@@ -108,8 +108,25 @@ fn strings() -> Strings {
     if session::strings_are_standard() { Strings::Standard } else { Strings::Escaping }
 }
 
-fn find(text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
-    let find = |names: &Names| Redactor { names, strings: strings() }.find(text, kind);
+/// How a text is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    As(Kind),
+    /// To its end, whoever waits.
+    Patiently(Kind),
+    /// PostgreSQL could not read it beyond that character, counted from 1.
+    Broken(usize),
+}
+
+fn find(text: &[u8], reading: Reading) -> Result<Found, OutOfMemory> {
+    let find = |names: &Names| {
+        let redactor = Redactor { names, strings: strings(), must_stop: server::is_cancelled };
+        match reading {
+            Reading::As(kind) => redactor.find(text, kind),
+            Reading::Patiently(kind) => Redactor::new(names, strings()).find(text, kind),
+            Reading::Broken(position) => redactor.find_broken(text, position, &characters::of_database()),
+        }
+    };
     OF_RULES.with_borrow(|of_rules| match of_rules {
         Some((learned, names)) if *learned == version() => find(names),
         _ => GENERAL.with_borrow(|general| match general {
@@ -131,12 +148,17 @@ pub fn is_harmless(address: *const c_char, message: i64) -> bool {
 }
 
 /// Looks at the client's text, which came with that message.
-pub fn see_client_text(address: *const c_char, message: i64, text: &[u8], kind: Kind) -> Result<Seen, OutOfMemory> {
+pub fn see_client_text(
+    address: *const c_char,
+    message: i64,
+    text: &[u8],
+    reading: Reading,
+) -> Result<Seen, OutOfMemory> {
     let known = KNOWN.get();
     if known.message != message {
         forget_secrets();
     }
-    let found = find(text, kind)?;
+    let found = find(text, reading)?;
     let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
     KNOWN.set(Known { address, message, shown });
@@ -169,6 +191,12 @@ fn forget_secrets() {
         // What an error has kept from being taken back.
         state.handed.clear();
     });
+}
+
+/// Whether a look at the client's text has ended because nobody waited.
+pub fn is_stopped() -> bool {
+    !KNOWN.get().shown.is_null()
+        && STATE.with_borrow(|state| state.client.as_ref().is_some_and(|client| client.found.is_stopped()))
 }
 
 /// Where the client's text was before something in it was hidden, of the same message.
@@ -212,7 +240,7 @@ fn hide_inner(text: &[u8], kind: Kind) -> Result<Option<Rc<Hidden>>, OutOfMemory
     if known.is_some() {
         return Ok(known);
     }
-    let found = find(text, kind)?;
+    let found = find(text, Reading::As(kind))?;
     if found.is_empty() {
         return Ok(None);
     }
@@ -235,7 +263,7 @@ fn copy_of(text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
 
 /// The statement as it can be kept: `***` for each secret, whatever else is hidden or not.
 pub fn with_stars(statement: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
-    let found = find(statement, Kind::Statement)?;
+    let found = find(statement, Reading::As(Kind::Statement))?;
     if found.is_empty() { Ok(None) } else { found.with_stars(statement).map(Some) }
 }
 
@@ -259,6 +287,8 @@ pub struct Line<'a> {
     executes: bool,
     /// A literal of it may be a piece of a statement.
     may_be_pieced: bool,
+    /// The character of the statement within at which that could not be read.
+    broken_at: Option<usize>,
 }
 
 impl<'a> Line<'a> {
@@ -270,7 +300,7 @@ impl<'a> Line<'a> {
 
     /// The same of an error that somebody caught; `text` is what he ran.
     pub fn within(text: &'a [u8], message: &[u8], detail: &[u8]) -> Result<Self, OutOfMemory> {
-        let found = find(text, Kind::Statement)?;
+        let found = find(text, Reading::As(Kind::Statement))?;
         let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
         Ok(Self::about(text, hidden, message, detail))
     }
@@ -281,7 +311,12 @@ impl<'a> Line<'a> {
         let pieces = |hidden: &Rc<Hidden>| hidden.found.is_pieced();
         let may_be_pieced =
             is_tree(detail) || client.as_ref().is_some_and(pieces) || STATE.with_borrow(|state| state.inner_is_pieced);
-        Self { statement, client, tells_parameters, executes, may_be_pieced }
+        Self { statement, client, tells_parameters, executes, may_be_pieced, broken_at: None }
+    }
+
+    /// The same, where the statement within could not be read beyond that character.
+    pub fn breaking_at(self, broken_at: Option<usize>) -> Self {
+        Self { broken_at, ..self }
     }
 
     /// Whether a message says that it cannot read a token of the client's text, and this is hidden.
@@ -328,13 +363,13 @@ impl<'a> Line<'a> {
             let before = self.without_statements(before, field)?.map_or_else(|| copy_of(before), Ok)?;
             return concat(&before, client.shown.strip_suffix(b"\0").unwrap_or_default()).map(Some);
         }
-        let kind = match field {
-            Field::Query => Kind::Statement,
-            Field::Message if self.executes => Kind::Arguments,
-            Field::Aside if self.may_be_pieced => Kind::Arguments,
-            Field::Message | Field::Aside => Kind::Message,
+        let reading = match field {
+            Field::Query => self.broken_at.map_or(Reading::As(Kind::Statement), Reading::Broken),
+            Field::Message if self.executes => Reading::As(Kind::Arguments),
+            Field::Aside if self.may_be_pieced => Reading::As(Kind::Arguments),
+            Field::Message | Field::Aside => Reading::As(Kind::Message),
         };
-        let found = find(text, kind)?;
+        let found = find(text, reading)?;
         if found.is_empty() {
             return Ok(None);
         }
@@ -350,7 +385,7 @@ impl<'a> Line<'a> {
 
 /// Whether a message says that it cannot read a token of a text from within, and this is hidden.
 pub fn hides_token_at(position: usize, text: &[u8]) -> Result<bool, OutOfMemory> {
-    Ok(hides_token(&find(text, Kind::Statement)?, position, text))
+    Ok(hides_token(&find(text, Reading::As(Kind::Statement))?, position, text))
 }
 
 fn hides_token(found: &Found, position: usize, text: &[u8]) -> bool {

@@ -5,7 +5,7 @@
 //! that can raise an error.
 
 use crate::ffi::version;
-use crate::redaction::{self, Seen};
+use crate::redaction::{self, Reading, Seen};
 use fdw_guard_policy::redact::Kind;
 use pgrx::pg_sys::{self, NodeTag};
 use std::ffi::{CStr, c_char};
@@ -44,7 +44,7 @@ pub unsafe fn with_bytes<T>(address: *const c_char, act: impl FnOnce(&[u8]) -> T
 /// Looks at the client's text, unless that has been done, and hides what is secret in it from the log.
 pub fn look() {
     if is_news() {
-        look_at(address(), Kind::Statement);
+        look_at(address(), Reading::As(Kind::Statement));
     }
 }
 
@@ -68,18 +68,18 @@ pub fn is_hidden() -> bool {
 }
 
 /// Looks at the client's text again: more is known of it now.
-pub fn look_again(kind: Kind) {
+pub fn look_again(reading: Reading) {
     let address = redaction::client_address(message_time()).unwrap_or_else(address);
     if !address.is_null() {
-        look_at(address, kind);
+        look_at(address, reading);
     }
 }
 
-fn look_at(address: *const c_char, kind: Kind) {
+fn look_at(address: *const c_char, reading: Reading) {
     // SAFETY: debug_query_string, and what it was before we hid something in this message's text, is a C string that
     // lives until the message has been answered; what we put there lives until the next one is looked at.
     unsafe {
-        let seen = with_bytes(address, |text| redaction::see_client_text(address, message_time(), text, kind));
+        let seen = with_bytes(address, |text| redaction::see_client_text(address, message_time(), text, reading));
         pg_sys::debug_query_string = match seen {
             Ok(Seen::Harmless) => address,
             Ok(Seen::Hidden(shown)) => shown,

@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::ffi::{client_text, raise, text};
 use crate::policy_in_force;
-use crate::redaction;
+use crate::redaction::{self, Reading};
 use crate::settings::{self, Enforcement};
 use fdw_guard_policy::redact::Kind;
 use pgrx::pg_sys::{self, Node};
@@ -19,6 +19,7 @@ static NEXT_EXECUTOR_RUN: OnceLock<pg_sys::ExecutorRun_hook_type> = OnceLock::ne
 // Declared here because pg_sys wraps them in a boundary that would lose fields of the errors that pass through. Since 18
 // ExecutorRun is not told whether it is called once only.
 unsafe extern "C-unwind" {
+    fn ProcessInterrupts();
     fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: c_int);
     #[cfg(not(feature = "pg18"))]
     fn standard_ExecutorRun(
@@ -122,9 +123,15 @@ pub unsafe fn look(tree: *const Node) {
     // SAFETY: the caller's promise.
     unsafe {
         match kind_of(tree) {
-            Kind::Arguments => raise::guarded(|| client_text::look_again(Kind::Arguments)),
+            Kind::Arguments => raise::guarded(|| client_text::look_again(Reading::As(Kind::Arguments))),
             _ if client_text::is_news() => raise::guarded(client_text::look),
             _ => {}
+        }
+        if redaction::is_stopped() {
+            // The cancel for which the look ended. If it cannot be done now, the statement goes on.
+            ProcessInterrupts();
+            let kind = kind_of(tree);
+            raise::guarded(|| client_text::look_again(Reading::Patiently(kind)));
         }
     }
     client_text::report();
@@ -134,7 +141,7 @@ pub unsafe fn look(tree: *const Node) {
 pub fn learn_names() {
     let must_learn = settings::redact() && client_text::is_hidden() && !redaction::knows_rules();
     if must_learn && settings::enforcement() != Enforcement::Off && policy_in_force::policy().is_ok() {
-        client_text::look_again(Kind::Statement);
+        client_text::look_again(Reading::As(Kind::Statement));
         client_text::report();
     }
 }

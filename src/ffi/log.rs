@@ -6,7 +6,7 @@
 //! its own.
 
 use crate::ffi::{client_text, raise};
-use crate::redaction::{self, Field, Line, OutOfMemory};
+use crate::redaction::{self, Field, Line, OutOfMemory, Reading};
 use crate::settings;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys;
@@ -51,6 +51,11 @@ unsafe extern "C-unwind" fn emit_log(line: *mut pg_sys::ErrorData) {
 /// The fields of the line are null or C strings that may be written.
 unsafe fn hide(line: &mut pg_sys::ErrorData) {
     client_text::look();
+    // SAFETY: the caller's promise.
+    let broken_at = unsafe { broken_at(line) };
+    if let Some((position, false)) = broken_at {
+        client_text::look_again(Reading::Broken(position));
+    }
     if client_text::is_unseen() {
         // SAFETY: the caller's promise.
         return unsafe { show_nothing(line) };
@@ -62,6 +67,7 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
     unsafe {
         let statement = bytes(original.unwrap_or(shown));
         let about = Line::new(statement, original.is_some(), bytes(line.message), bytes(line.detail));
+        let about = about.breaking_at(within(broken_at));
         hide_in_texts(line, &about);
     }
     // A statement that does not parse reaches no other hook, and its text stays until the client's next one.
@@ -78,7 +84,10 @@ pub unsafe fn hide_in_caught(error: &mut pg_sys::ErrorData, text: &CStr) {
     // SAFETY: the caller's promise.
     unsafe {
         match Line::within(text.to_bytes(), bytes(error.message), bytes(error.detail)) {
-            Ok(about) => hide_in_texts(error, &about),
+            Ok(about) => {
+                let about = about.breaking_at(within(broken_at(error)));
+                hide_in_texts(error, &about);
+            }
             Err(OutOfMemory) => hide_texts(error),
         }
     }
@@ -126,6 +135,33 @@ unsafe fn hide_token(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
             hide_in(line.message, |message| Ok(Some(redaction::without_quoted(message)?)));
         }
     }
+}
+
+/// 42601, as elog.h packs an SQLSTATE.
+const SYNTAX_ERROR: c_int = 4 + (2 << 6) + (6 << 12) + (1 << 24);
+
+/// The sources of PostgreSQL's parser, which raises other errors too where it cannot go on.
+const PARSER: [&[u8]; 2] = [b"scan.l", b"gram.y"];
+
+/// The character at which a statement could not be read, and whether that is a statement within: nobody knows what is
+/// behind it.
+///
+/// # Safety
+/// As for [`hide`]; the name of the source file is null or a C string.
+unsafe fn broken_at(line: &pg_sys::ErrorData) -> Option<(usize, bool)> {
+    // SAFETY: the caller's promise.
+    let is_broken = unsafe { line.sqlerrcode == SYNTAX_ERROR || PARSER.contains(&bytes(line.filename)) };
+    if line.elevel < PgLogLevel::ERROR as c_int || !is_broken {
+        return None;
+    }
+    let is_within = !line.internalquery.is_null();
+    let position = usize::try_from(if is_within { line.internalpos } else { line.cursorpos }).ok();
+    position.filter(|position| *position > 0).map(|position| (position, is_within))
+}
+
+/// The character of a statement within.
+fn within(broken_at: Option<(usize, bool)>) -> Option<usize> {
+    broken_at.filter(|(_, is_within)| *is_within).map(|(position, _)| position)
 }
 
 /// 22P02, as elog.h packs an SQLSTATE: JSON that is none is quoted in DETAIL and CONTEXT.

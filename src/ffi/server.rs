@@ -44,6 +44,15 @@ pub fn check_for_interrupts() {
     pgrx::check_for_interrupts!();
 }
 
+/// Whether the running statement is to end, by Ctrl-C, a timeout, or with its session.
+pub fn is_cancelled() -> bool {
+    // SAFETY: reads variables of this process, which signal handlers write.
+    unsafe {
+        (&raw const pg_sys::QueryCancelPending).read_volatile() != 0
+            || (&raw const pg_sys::ProcDiePending).read_volatile() != 0
+    }
+}
+
 /// Makes the changes of the running statement visible to what follows in it.
 pub fn command_counter_increment() {
     // SAFETY: called inside a transaction only.

@@ -3,6 +3,7 @@
 //! In every server encoding a byte below 128 is the character that it is in ASCII, so that bytes are all that is needed.
 
 use super::Strings;
+use super::meter::Meter;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +57,12 @@ pub struct Lexer<'a> {
     pub prose: bool,
     /// Whether literals and comments are read as such; off in prose, where an apostrophe begins nothing.
     pub reads_literals: bool,
+    pub meter: &'a Meter,
 }
 
 impl<'a> Lexer<'a> {
-    pub fn new(text: &'a [u8], strings: Strings, prose: bool) -> Self {
-        Self { text, place: 0, strings, prose, reads_literals: !prose }
+    pub fn new(text: &'a [u8], strings: Strings, prose: bool, meter: &'a Meter) -> Self {
+        Self { text, place: 0, strings, prose, reads_literals: !prose, meter }
     }
 
     fn byte(&self, place: usize) -> u8 {
@@ -218,13 +220,16 @@ impl<'a> Lexer<'a> {
 impl Iterator for Lexer<'_> {
     type Item = Token;
 
+    /// The next token; none when the text may be read no longer.
     fn next(&mut self) -> Option<Token> {
+        let before = self.place;
         self.skip_space();
-        if self.place >= self.text.len() {
+        if self.place >= self.text.len() || self.meter.halt().is_some() {
             return None;
         }
         let token = self.token();
         self.place = token.end;
+        self.meter.spend(token.end - before);
         Some(token)
     }
 }

@@ -7,17 +7,7 @@ use super::lexer::{Class, Lexer, Spelling, Token, continuation, part_end};
 #[derive(Debug, Default)]
 pub struct Decoded {
     pub bytes: Vec<u8>,
-    pub places: Vec<usize>,
-}
-
-impl Decoded {
-    fn push(&mut self, bytes: &[u8], place: usize) -> Result<(), OutOfMemory> {
-        self.bytes.try_reserve(bytes.len()).map_err(|_| OutOfMemory)?;
-        self.places.try_reserve(bytes.len() + 1).map_err(|_| OutOfMemory)?;
-        self.bytes.extend_from_slice(bytes);
-        self.places.extend(bytes.iter().map(|_| place));
-        Ok(())
-    }
+    pub places: Vec<u32>,
 }
 
 /// The parts of which a literal is made, each between its quotes: it may go on after a newline.
@@ -40,22 +30,72 @@ pub fn parts(text: &[u8], token: &Token) -> impl Iterator<Item = (usize, usize)>
 /// Reads a literal or a quoted name.
 pub fn decode(text: &[u8], token: &Token, lexer: &Lexer<'_>) -> Result<Decoded, OutOfMemory> {
     let mut decoded = Decoded::default();
+    each_run(text, token, lexer, |bytes, place, is_as_written| {
+        append(&mut decoded.bytes, bytes)?;
+        let first = place_of(place)?;
+        decoded.places.try_reserve(bytes.len() + 1).map_err(|_| OutOfMemory)?;
+        decoded.places.extend((first..).take(bytes.len()).map(|place| if is_as_written { place } else { first }));
+        Ok(())
+    })?;
+    decoded.places.try_reserve(1).map_err(|_| OutOfMemory)?;
+    decoded.places.push(place_of(token.inside.1)?);
+    Ok(decoded)
+}
+
+/// The same without the places.
+pub fn bytes_of(text: &[u8], token: &Token, lexer: &Lexer<'_>) -> Result<Vec<u8>, OutOfMemory> {
+    let mut decoded = Vec::new();
+    each_run(text, token, lexer, |bytes, _, _| append(&mut decoded, bytes))?;
+    Ok(decoded)
+}
+
+fn append(to: &mut Vec<u8>, bytes: &[u8]) -> Result<(), OutOfMemory> {
+    to.try_reserve(bytes.len()).map_err(|_| OutOfMemory)?;
+    to.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// No text of PostgreSQL's has so many bytes that this would not do.
+fn place_of(place: usize) -> Result<u32, OutOfMemory> {
+    u32::try_from(place).map_err(|_| OutOfMemory)
+}
+
+/// Acts on bytes one after the other: what they are, where they begin, and whether they are written as they are.
+fn each_run(
+    text: &[u8],
+    token: &Token,
+    lexer: &Lexer<'_>,
+    mut act: impl FnMut(&[u8], usize, bool) -> Result<(), OutOfMemory>,
+) -> Result<(), OutOfMemory> {
     let escape = escape_of(token, lexer);
-    let (quote, is_raw) = match token.class {
-        Class::Name { .. } => (b'"', false),
-        Class::Literal(Spelling::Dollar) => (0, true),
-        _ => (b'\'', false),
+    let quote = match token.class {
+        Class::Name { .. } => Some(b'"'),
+        Class::Literal(Spelling::Dollar) => None,
+        _ => Some(b'\''),
     };
     for (start, end) in parts(text, token) {
         let mut place = start;
-        while let Some((value, length)) = text.get(place..end).and_then(|rest| piece(rest, quote, escape, is_raw)) {
-            decoded.push(value.bytes(), place)?;
+        while let Some(rest) = text.get(place..end).filter(|rest| !rest.is_empty()) {
+            let plain = quote.map_or(rest.len(), |quote| plain_length(rest, quote, escape));
+            act(rest.get(..plain).unwrap_or_default(), place, true)?;
+            place += plain;
+            let Some(quote) = quote else { continue };
+            let Some((piece, length)) = rest.get(plain..).and_then(|rest| piece(rest, quote, escape)) else { continue };
+            act(piece.bytes(), place, false)?;
             place += length;
         }
     }
-    decoded.places.try_reserve(1).map_err(|_| OutOfMemory)?;
-    decoded.places.push(token.inside.1);
-    Ok(decoded)
+    Ok(())
+}
+
+/// How many bytes stand for themselves.
+fn plain_length(rest: &[u8], quote: u8, escape: Escape) -> usize {
+    let special = match escape {
+        Escape::None => memchr::memchr(quote, rest),
+        Escape::C => memchr::memchr2(quote, b'\\', rest),
+        Escape::Unicode(character) => memchr::memchr2(quote, character, rest),
+    };
+    special.unwrap_or(rest.len())
 }
 
 /// What begins an escape.
@@ -104,11 +144,8 @@ impl Piece {
 }
 
 /// The next bytes that a text stands for, and how many it takes to write them.
-fn piece(rest: &[u8], quote: u8, escape: Escape, is_raw: bool) -> Option<(Piece, usize)> {
+fn piece(rest: &[u8], quote: u8, escape: Escape) -> Option<(Piece, usize)> {
     let first = *rest.first()?;
-    if is_raw {
-        return Some((Piece::of(first), 1));
-    }
     if first == quote && rest.get(1) == Some(&quote) {
         return Some((Piece::of(quote), 2));
     }

@@ -9,6 +9,7 @@
 
 mod lexer;
 mod literal;
+mod meter;
 mod names;
 mod object;
 #[cfg(any(test, feature = "oracle"))]
@@ -22,7 +23,8 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-use lexer::Lexer;
+use lexer::{Class, Lexer, Token};
+use meter::{Halt, Meter};
 pub use names::Names;
 pub use ours::names_our_functions;
 pub use secrets::Secrets;
@@ -64,6 +66,15 @@ pub struct Characters {
 pub struct Redactor<'a> {
     pub names: &'a Names,
     pub strings: Strings,
+    /// Asked while a long text is read: whether nobody waits any more. Then all of the text is hidden.
+    pub must_stop: fn() -> bool,
+}
+
+impl<'a> Redactor<'a> {
+    /// One that stops for nobody.
+    pub fn new(names: &'a Names, strings: Strings) -> Self {
+        Self { names, strings, must_stop: || false }
+    }
 }
 
 impl Redactor<'_> {
@@ -72,10 +83,35 @@ impl Redactor<'_> {
         if kind != Kind::Arguments && !prefilter::may_hold_secrets(text) {
             return Ok(Found::default());
         }
-        let mut found = scan::scan(*self, text, kind)?;
+        let meter = Meter::new(text.len(), self.must_stop);
+        let mut found = scan::scan(*self, &meter, text, kind)?;
+        if let Some(halt) = meter.halt() {
+            return Found::all(text, halt);
+        }
         merge(&mut found.hidden);
         Ok(found)
     }
+
+    /// Finds what must not be shown of a statement that PostgreSQL could read up to a character only, counted from 1 as an
+    /// error message counts: what stands there and behind it, but for a word or a sign that is no secret otherwise.
+    pub fn find_broken(&self, text: &[u8], position: usize, characters: &Characters) -> Result<Found, OutOfMemory> {
+        let mut found = self.find(text, Kind::Statement)?;
+        if found.halt.is_some() || !prefilter::may_speak_of_options(text) {
+            return Ok(found);
+        }
+        if let Some(place) = place_of(position, text, characters).filter(|place| *place < text.len()) {
+            let token = token_at(place, text, self.strings);
+            let is_shown = |token: &Token| matches!(token.class, Class::Word | Class::Symbol(_) | Class::Parameter);
+            found.hide_from(token.filter(is_shown).map_or(place, |token| token.end), text)?;
+        }
+        Ok(found)
+    }
+}
+
+/// The token that begins there.
+fn token_at(place: usize, text: &[u8], strings: Strings) -> Option<Token> {
+    let meter = Meter::new(text.len(), || false);
+    Lexer { place, ..Lexer::new(text, strings, false, &meter) }.next()
 }
 
 /// A place in a text: where it begins and where it ends.
@@ -117,9 +153,33 @@ pub struct Found {
     hidden: Vec<Place>,
     secrets: Secrets,
     is_pieced: bool,
+    halt: Option<Halt>,
 }
 
 impl Found {
+    /// All of a text that was not read to its end.
+    fn all(text: &[u8], halt: Halt) -> Result<Self, OutOfMemory> {
+        let secrets = if halt == Halt::Spent { Secrets::overflown() } else { Secrets::default() };
+        let mut hidden = Vec::new();
+        hidden.try_reserve(1).map_err(|_| OutOfMemory)?;
+        hidden.push((0, text.len()));
+        Ok(Self { hidden, secrets, is_pieced: true, halt: Some(halt) })
+    }
+
+    fn hide_from(&mut self, place: usize, text: &[u8]) -> Result<(), OutOfMemory> {
+        if place < text.len() {
+            self.hidden.try_reserve(1).map_err(|_| OutOfMemory)?;
+            self.hidden.push((place, text.len()));
+            merge(&mut self.hidden);
+        }
+        Ok(())
+    }
+
+    /// Whether nobody waited for the answer, and all is hidden.
+    pub fn is_stopped(&self) -> bool {
+        self.halt == Some(Halt::Stopped)
+    }
+
     /// Whether the text may be shown as it is.
     pub fn is_empty(&self) -> bool {
         self.hidden.is_empty()
@@ -129,6 +189,11 @@ impl Found {
     pub fn keeping_length(&self, text: &[u8], characters: &Characters) -> Result<Vec<u8>, OutOfMemory> {
         let mut whole = Vec::new();
         whole.try_reserve_exact(text.len() + 1).map_err(|_| OutOfMemory)?;
+        if self.halt.is_some() {
+            whole.extend_from_slice(b"***".get(..text.len()).unwrap_or(b"***"));
+            whole.resize(text.len(), b' ');
+            return Ok(whole);
+        }
         whole.extend_from_slice(text);
         for (start, end) in &self.hidden {
             cover(whole.get_mut(*start..*end).unwrap_or_default(), characters);
@@ -153,8 +218,7 @@ impl Found {
     /// message counts.
     pub fn hides_token_at(&self, position: usize, text: &[u8], strings: Strings, characters: &Characters) -> bool {
         let Some(start) = place_of(position, text, characters) else { return false };
-        let end =
-            Lexer { place: start, ..Lexer::new(text, strings, false) }.next().map_or(text.len(), |token| token.end);
+        let end = token_at(start, text, strings).map_or(text.len(), |token| token.end);
         self.hidden.iter().any(|hidden| hidden.0 < end && start < hidden.1)
     }
 
@@ -182,6 +246,13 @@ fn place_of(position: usize, text: &[u8], characters: &Characters) -> Option<usi
 /// Writes another character over each.
 fn cover(mut text: &mut [u8], characters: &Characters) {
     while !text.is_empty() {
+        let ascii = text.iter().take_while(|byte| byte.is_ascii()).count();
+        let (run, rest) = text.split_at_mut(ascii);
+        run.fill(b'*');
+        text = rest;
+        if text.is_empty() {
+            return;
+        }
         let length = (characters.length)(text).clamp(1, text.len());
         let (character, rest) = text.split_at_mut(length);
         match (characters.filler)(length).filter(|filler| filler.len() == length) {

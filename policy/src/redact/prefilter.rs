@@ -20,6 +20,21 @@ pub fn may_hold_secrets(text: &[u8]) -> bool {
     })
 }
 
+/// What else tells that a text may be a statement about foreign objects, if one of the words is misspelled in it.
+const MORE_WORDS: [&[u8]; 7] = [b"server", b"foreign", b"wrapper", b"user map", b"password", b"opti", b"secret"];
+
+/// Whether a text that PostgreSQL cannot read holds something to hide, if it were read as it was meant.
+pub fn may_speak_of_options(text: &[u8]) -> bool {
+    may_hold_secrets(text) || MORE_WORDS.iter().any(|word| holds(text, word))
+}
+
+/// Whether the text holds the word, which is in lower case.
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    let Some(first) = word.first() else { return false };
+    let mut places = memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text);
+    places.any(|place| starts_with(text.get(place..).unwrap_or_default(), word))
+}
+
 /// What is behind the end.
 const NOTHING: [&[u8]; 3] = [&[]; 3];
 

@@ -1,12 +1,16 @@
 //! Finds the values of secret options in a text.
 
+use std::cell::Cell;
+
 use super::lexer::{Class, Lexer, Spelling, Token};
-use super::literal::{decode, parts};
+use super::literal::{bytes_of, decode, parts};
+use super::meter::Meter;
 use super::object;
 use super::ours::{self, Argument, Function};
 use super::prefilter::{may_hold_secrets, starts_with};
 use super::statement::{Keyword, Statement};
 use super::{Found, Kind, OutOfMemory, Place, Redactor, Secrets};
+use crate::model::ObjectType;
 
 /// How deep statements are read that stand in literals of statements; what stands deeper is hidden whole.
 const DEEPEST: u8 = 8;
@@ -14,26 +18,33 @@ const DEEPEST: u8 = 8;
 /// Most bytes of a name that are looked at.
 const LONGEST_NAME: usize = 256;
 
+/// Most bytes of the rest of a broken statement that are looked for elsewhere.
+const LONGEST_REST: usize = 1 << 20;
+
 /// What must not be shown, in no order.
-pub fn scan(redactor: Redactor<'_>, text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
+pub fn scan(redactor: Redactor<'_>, meter: &Meter, text: &[u8], kind: Kind) -> Result<Found, OutOfMemory> {
     let mut scan = Scan {
         redactor,
+        meter,
         hidden: Vec::new(),
         secrets: Secrets::default(),
         literals: Literals::Shown,
         is_pieced: false,
         is_unpaired: false,
+        is_cut_list: false,
+        is_preparing: false,
     };
     if kind == Kind::Arguments {
         scan.literals = Literals::Hidden;
     }
-    let outermost = Level { text, places: Places::From(0), depth: 0, prose: kind != Kind::Statement };
+    let outermost = Level::new(text, Places::From(0), 0, kind != Kind::Statement);
     scan.level(&outermost)?;
+    outermost.is_broken_off.set(false);
     if scan.is_pieced && scan.literals == Literals::Shown {
         scan.literals = Literals::HiddenUnlessRead;
         scan.level(&outermost)?;
     }
-    Ok(Found { hidden: scan.hidden, secrets: scan.secrets, is_pieced: scan.is_pieced })
+    Ok(Found { hidden: scan.hidden, secrets: scan.secrets, is_pieced: scan.is_pieced, halt: None })
 }
 
 /// What is done with literals that are neither the value of an option nor an argument of ours.
@@ -51,6 +62,8 @@ struct Level<'t> {
     places: Places<'t>,
     depth: u8,
     prose: bool,
+    /// Everything from some place on is hidden.
+    is_broken_off: Cell<bool>,
 }
 
 /// Where the bytes of a text stand in the outermost one.
@@ -59,10 +72,14 @@ enum Places<'t> {
     /// One after the other, from there on.
     From(usize),
     /// Each at its own place; after the last one comes where they end.
-    Each(&'t [usize]),
+    Each(&'t [u32]),
 }
 
 impl<'t> Level<'t> {
+    fn new(text: &'t [u8], places: Places<'t>, depth: u8, prose: bool) -> Self {
+        Self { text, places, depth, prose, is_broken_off: Cell::new(false) }
+    }
+
     fn slice(&self, (start, end): Place) -> &'t [u8] {
         self.text.get(start..end).unwrap_or_default()
     }
@@ -70,7 +87,7 @@ impl<'t> Level<'t> {
     fn place(&self, here: usize) -> usize {
         match self.places {
             Places::From(start) => start + here,
-            Places::Each(places) => places.get(here).or(places.last()).copied().unwrap_or_default(),
+            Places::Each(places) => places.get(here).or(places.last()).map_or(0, |place| *place as usize),
         }
     }
 
@@ -80,12 +97,13 @@ impl<'t> Level<'t> {
             Places::From(from) => Places::From(from + start),
             Places::Each(places) => Places::Each(places.get(start..=end).unwrap_or_default()),
         };
-        Level { text: self.slice((start, end)), places, depth: self.depth + 1, prose: false }
+        Level::new(self.slice((start, end)), places, self.depth + 1, false)
     }
 }
 
 struct Scan<'a> {
     redactor: Redactor<'a>,
+    meter: &'a Meter,
     hidden: Vec<Place>,
     secrets: Secrets,
     literals: Literals,
@@ -93,6 +111,10 @@ struct Scan<'a> {
     is_pieced: bool,
     /// In a text within, a quote has no end.
     is_unpaired: bool,
+    /// In a text within, a list of options has no end.
+    is_cut_list: bool,
+    /// A statement is prepared, which another one may execute.
+    is_preparing: bool,
 }
 
 /// How a list of options ends.
@@ -108,7 +130,7 @@ enum End {
 impl Scan<'_> {
     /// Reads a text; says whether it ends within a statement that more may be added to.
     fn level(&mut self, level: &Level<'_>) -> Result<bool, OutOfMemory> {
-        let mut lexer = Lexer::new(level.text, self.redactor.strings, level.prose);
+        let mut lexer = Lexer::new(level.text, self.redactor.strings, level.prose, self.meter);
         lexer.reads_literals |= self.literals == Literals::Hidden;
         let mut statement = Statement::default();
         let mut before: Option<Token> = None;
@@ -116,10 +138,13 @@ impl Scan<'_> {
         while let Some(token) = lexer.next() {
             match token.class {
                 Class::Comment => {
-                    self.inner(level, &token, &lexer)?;
+                    self.comment(level, &token, &lexer, statement.objects())?;
                     if token.closed {
                         continue;
                     }
+                }
+                Class::Word if before.is_some_and(|before| begins_anew(level, &before, &token, &lexer)) => {
+                    return self.mismatched(level, &before.unwrap_or(token));
                 }
                 Class::Symbol(b';') => statement = Statement::default(),
                 Class::Name { .. } if is_no_name(level, &token) => return self.mismatched(level, &token),
@@ -146,7 +171,7 @@ impl Scan<'_> {
             lexer.reads_literals = !level.prose || statement.is_of_mapping || self.literals == Literals::Hidden;
             before = Some(token);
         }
-        Ok(statement.is_of_mapping && !statement.has_options)
+        Ok(statement.waits_for_options())
     }
 
     /// Quotes do not come in pairs, so that nobody knows what is inside them and what outside.
@@ -168,7 +193,7 @@ impl Scan<'_> {
         Ok(false)
     }
 
-    /// A name cannot be one, so that double quotes do not come in pairs.
+    /// A name cannot be one, so that double quotes do not come in pairs; or a literal.
     fn mismatched(&mut self, level: &Level<'_>, token: &Token) -> Result<bool, OutOfMemory> {
         self.break_off(level, token.start)?;
         Ok(level.depth > 0)
@@ -190,6 +215,7 @@ impl Scan<'_> {
         if level.prose && self.hands_secret(level, token, lexer) {
             return self.ended(level, lexer, End::Broken(token.end));
         }
+        self.is_preparing |= keyword == Keyword::Prepare;
         statement.take(keyword);
         let may_be_ours = !is_word || token.end - token.start >= ours::SHORTEST;
         if keyword != Keyword::Option && !may_be_ours {
@@ -207,7 +233,9 @@ impl Scan<'_> {
         }
         if keyword == Keyword::Option {
             *lexer = ahead;
+            let start = lexer.place;
             let end = self.list(level, lexer, statement)?;
+            self.comments_of_list(level, (start, lexer.place), lexer, statement.objects())?;
             statement.has_options = true;
             // In prose the statement may end here.
             statement.is_of_mapping &= !level.prose;
@@ -241,12 +269,16 @@ impl Scan<'_> {
     /// Hides everything from there on.
     fn break_off(&mut self, level: &Level<'_>, from: usize) -> Result<(), OutOfMemory> {
         let rest = level.slice((from, level.text.len()));
+        self.hide(level, (from, level.text.len()))?;
+        if level.is_broken_off.replace(true) {
+            return Ok(());
+        }
         // An error names the word at which the statement broke, or quotes all that is left.
         let ends = |byte: &u8| byte.is_ascii_whitespace() || b"'\"(),;=".contains(byte);
         let unquoted = rest.iter().take_while(|byte| b"'\"=$".contains(byte)).count();
-        rest.get(unquoted..).unwrap_or_default().split(ends).take(4).try_for_each(|word| self.secrets.add(word))?;
-        self.secrets.add(rest)?;
-        self.hide(level, (from, level.text.len()))
+        let words = rest.get(unquoted..).unwrap_or_default().split(ends).take(4);
+        words.filter(|word| word.len() <= LONGEST_REST).try_for_each(|word| self.secrets.add(word))?;
+        if rest.len() <= LONGEST_REST { self.secrets.add(rest) } else { Ok(()) }
     }
 
     fn hide(&mut self, level: &Level<'_>, (start, end): Place) -> Result<(), OutOfMemory> {
@@ -263,7 +295,7 @@ impl Scan<'_> {
         for part in parts(level.text, token) {
             self.hide(level, part)?;
         }
-        self.secrets.add(&decode(level.text, token, lexer)?.bytes)
+        self.secrets.add(&bytes_of(level.text, token, lexer)?)
     }
 
     /// Whether a name tells that what follows is a secret.
@@ -295,7 +327,7 @@ impl Scan<'_> {
                 _ => token,
             };
             match name.class {
-                Class::Word | Class::Name { .. } if name.closed && !level.slice(name.inside).contains(&b'\'') => {}
+                Class::Word | Class::Name { .. } if is_name(level, &name, lexer) => {}
                 Class::Symbol(b'%') if self.fill_in(level, lexer) => {}
                 _ => return Ok(End::Broken(name.start)),
             }
@@ -331,14 +363,20 @@ impl Scan<'_> {
                     return Ok(Some(End::Broken(value.start)));
                 }
             }
-            _ => return Ok(Some(End::Broken(value.start))),
+            _ => {
+                self.is_cut_list |= level.depth > 0 && !value.closed;
+                return Ok(Some(End::Broken(value.start)));
+            }
         }
         let behind = behind(level, lexer, &value, next_of_list);
         let end = match behind.map(|token| token.class) {
             Some(Class::Symbol(b',')) => None,
             Some(Class::Symbol(b')')) => Some(End::Closed),
             None => Some(self.open(level)),
-            Some(_) => return Ok(Some(End::Broken(value.start))),
+            Some(_) => {
+                self.is_cut_list |= level.depth > 0 && matches!(value.class, Class::Literal(_));
+                return Ok(Some(End::Broken(value.start)));
+            }
         };
         if is_secret && matches!(value.class, Class::Literal(_)) {
             self.is_pieced |= level.depth > 0 && has_fill_in(level.slice(value.inside));
@@ -347,9 +385,68 @@ impl Scan<'_> {
         Ok(end)
     }
 
+    /// Reads the comments of a list of options: an option may have been taken out by them.
+    fn comments_of_list(
+        &mut self,
+        level: &Level<'_>,
+        (start, end): Place,
+        lexer: &Lexer<'_>,
+        on: &[ObjectType],
+    ) -> Result<(), OutOfMemory> {
+        let list = level.slice((start, end));
+        if memchr::memmem::find(list, b"--").is_none() && memchr::memmem::find(list, b"/*").is_none() {
+            return Ok(());
+        }
+        let mut lexer = Lexer { place: start, ..*lexer };
+        while let Some(token) = lexer.next().filter(|token| token.end <= end) {
+            if token.class == Class::Comment {
+                self.options_in_comment(level, &token, on)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a comment that is not in a list: it may hold statements, or a line of one.
+    fn comment(
+        &mut self,
+        level: &Level<'_>,
+        token: &Token,
+        lexer: &Lexer<'_>,
+        on: &[ObjectType],
+    ) -> Result<(), OutOfMemory> {
+        let was_cut = std::mem::take(&mut self.is_cut_list);
+        if !self.inner(level, token, lexer)? {
+            self.options_in_comment(level, token, on)?;
+        }
+        // What ends in it goes on behind it: the value of an option has ended the comment too soon.
+        let is_cut = std::mem::replace(&mut self.is_cut_list, was_cut);
+        let is_block = level.slice((token.start, token.start + 2)) == b"/*";
+        if is_cut && is_block { self.break_off(level, token.end) } else { Ok(()) }
+    }
+
+    /// Hides the values of options that stand in a comment without a list around them.
+    fn options_in_comment(&mut self, level: &Level<'_>, token: &Token, on: &[ObjectType]) -> Result<(), OutOfMemory> {
+        let inner = level.within(token.inside);
+        let mut lexer = Lexer::new(inner.text, self.redactor.strings, false, self.meter);
+        let mut before: Option<Token> = None;
+        while let Some(token) = lexer.next() {
+            if let (Class::Literal(_), Some(name)) = (token.class, &before) {
+                let is_telling = self.is_telling(&inner, name, &lexer);
+                let is_secret = || with_name(&inner, name, &lexer, |name| self.redactor.names.is_secret(on, name));
+                let is_name = matches!(name.class, Class::Word | Class::Name { .. });
+                if is_telling || is_name && token.closed && !on.is_empty() && is_secret()? {
+                    self.hide_literal(&inner, &token, &lexer)?;
+                }
+            }
+            before = Some(token);
+        }
+        Ok(())
+    }
+
     /// The text ends within a list. Where it stands in a literal, something else is put behind it.
     fn open(&mut self, level: &Level<'_>) -> End {
         self.is_pieced |= level.depth > 0;
+        self.is_cut_list |= level.depth > 0;
         End::Open
     }
 
@@ -402,7 +499,10 @@ impl Scan<'_> {
                     is_said = true;
                     self.argument(level, &token, lexer, argument, function)?;
                 }
-                Class::Parameter => is_said = true,
+                Class::Parameter => {
+                    is_said = true;
+                    self.is_pieced |= self.is_preparing && argument != Argument::Public;
+                }
                 Class::Word | Class::Name { .. } if depth == 0 && is_named_notation(lexer) => {
                     argument = with_name(level, &token, lexer, |name| function.argument_named(name))?;
                     is_said = argument == Argument::Public;
@@ -451,10 +551,13 @@ impl Scan<'_> {
         let decoded = decode(level.text, token, lexer)?;
         let Some(members) = object::members(&decoded.bytes)? else { return Ok(false) };
         for (key, (start, end)) in members {
-            if !self.redactor.names.is_secret(function.on, &key) {
+            // No option has an array or an object for a value.
+            let is_string = start.checked_sub(1).and_then(|before| decoded.bytes.get(before)) == Some(&b'"');
+            let is_nested = !is_string && decoded.bytes.get(start).is_some_and(|byte| b"{[".contains(byte));
+            if !is_nested && !self.redactor.names.is_secret(function.on, &key) {
                 continue;
             }
-            let place = |here: usize| decoded.places.get(here).copied().unwrap_or(token.inside.1);
+            let place = |here: usize| decoded.places.get(here).map_or(token.inside.1, |place| *place as usize);
             self.hide(level, (place(start), place(end)))?;
             let written = decoded.bytes.get(start..end).unwrap_or_default();
             self.secrets.add(written)?;
@@ -504,9 +607,10 @@ impl Scan<'_> {
         if !may_hold_secrets(&decoded.bytes) {
             return Ok(false);
         }
-        decoded.places.iter_mut().for_each(|place| *place = level.place(*place));
-        let inner =
-            Level { text: &decoded.bytes, places: Places::Each(&decoded.places), depth: level.depth + 1, prose: false };
+        for place in &mut decoded.places {
+            *place = u32::try_from(level.place(*place as usize)).map_err(|_| OutOfMemory)?;
+        }
+        let inner = Level::new(&decoded.bytes, Places::Each(&decoded.places), level.depth + 1, false);
         self.read_inner(level, token, lexer, &inner).map(|()| true)
     }
 
@@ -565,6 +669,42 @@ fn is_no_name(level: &Level<'_>, token: &Token) -> bool {
     memchr::memmem::find(name, b"',").is_some()
 }
 
+/// Whether a word is the name of an option. Where it has an apostrophe, double quotes may not come in pairs: then what is
+/// behind them is not what stands behind a name.
+fn is_name(level: &Level<'_>, name: &Token, lexer: &Lexer<'_>) -> bool {
+    let written = level.slice(name.inside);
+    if memchr::memchr(b'\'', written).is_none() {
+        return name.closed;
+    }
+    let mut ahead = *lexer;
+    let mut next = || next_significant(&mut ahead).map(|next| (next.class, next.closed));
+    !level.prose
+        && name.closed
+        && memchr::memmem::find(written, b"',").is_none()
+        && matches!(next(), Some((Class::Literal(_), true)))
+        && matches!(next(), Some((Class::Symbol(b',' | b')'), _)))
+}
+
+/// Whether a statement begins where none can, behind a literal: quotes do not come in pairs.
+fn begins_anew(level: &Level<'_>, before: &Token, token: &Token, lexer: &Lexer<'_>) -> bool {
+    const VERBS: [&[u8]; 12] = [
+        b"alter", b"begin", b"call", b"create", b"declare", b"delete", b"drop", b"execute", b"insert", b"perform",
+        b"select", b"update",
+    ];
+    let word = level.slice((token.start, token.end));
+    let is_verb = || VERBS.iter().any(|verb| verb.eq_ignore_ascii_case(word));
+    // The body of a function: its language, or a setting, may be a literal.
+    let is_atomic = || {
+        let next = next_significant(&mut { *lexer });
+        next.is_some_and(|next| level.slice((next.start, next.end)).eq_ignore_ascii_case(b"atomic"))
+    };
+    !level.prose
+        && matches!(before.class, Class::Literal(_))
+        && (4..=7).contains(&word.len())
+        && is_verb()
+        && !is_atomic()
+}
+
 /// Whether a literal is the character that `UESCAPE` names.
 fn is_escape(level: &Level<'_>, before: &Token, token: &Token) -> bool {
     is_uescape(level, before) && level.slice(token.inside).len() == 1
@@ -594,8 +734,8 @@ fn behind(
     if !may_name_escape || !is_uescape {
         return Some(following);
     }
-    next(lexer)?;
-    next(lexer)
+    let is_character = |named: &Token| matches!(named.class, Class::Literal(_)) && level.slice(named.inside).len() == 1;
+    if next(lexer).as_ref().is_some_and(is_character) { next(lexer) } else { Some(following) }
 }
 
 /// The next token of a list of options. In prose a newline may be written as an escape, and what seems to be in a comment
@@ -665,7 +805,7 @@ fn with_name<T>(
     act: impl FnOnce(&[u8]) -> T,
 ) -> Result<T, OutOfMemory> {
     if token.class != Class::Word {
-        return Ok(act(&decode(level.text, token, lexer)?.bytes));
+        return Ok(act(&bytes_of(level.text, token, lexer)?));
     }
     let written = level.slice((token.start, token.end));
     let mut small = [0_u8; LONGEST_NAME];

@@ -13,6 +13,7 @@ pub enum Keyword {
     Import,
     Mapping,
     Option,
+    Prepare,
     Schema,
     Server,
     Table,
@@ -22,7 +23,7 @@ pub enum Keyword {
     Other,
 }
 
-const KEYWORDS: [(&[u8], Keyword); 14] = [
+const KEYWORDS: [(&[u8], Keyword); 15] = [
     (b"alter", Keyword::Alter),
     (b"create", Keyword::Create),
     (b"data", Keyword::Data),
@@ -32,6 +33,7 @@ const KEYWORDS: [(&[u8], Keyword); 14] = [
     (b"mapping", Keyword::Mapping),
     (b"option", Keyword::Option),
     (b"options", Keyword::Option),
+    (b"prepare", Keyword::Prepare),
     (b"schema", Keyword::Schema),
     (b"server", Keyword::Server),
     (b"table", Keyword::Table),
@@ -74,7 +76,16 @@ pub struct Statement {
 impl Statement {
     /// Whether it is none that PostgreSQL would read, if that word comes next.
     pub fn is_broken_by(&self, keyword: Keyword) -> bool {
-        self.is_of_mapping && self.names_server && !self.has_options && keyword == Keyword::Other
+        self.is_of_mapping
+            && self.names_server
+            && !self.has_options
+            && matches!(keyword, Keyword::Other | Keyword::Prepare)
+    }
+
+    /// Whether the text ends before the options do that it is about.
+    pub fn waits_for_options(&self) -> bool {
+        let [last, ..] = self.last;
+        !self.has_options && (self.is_of_mapping || self.on.is_some() && last == Keyword::Option)
     }
 
     /// Takes one more word; what is none counts as another.

@@ -15,7 +15,7 @@ fn characters() -> Characters {
 
 fn find(text: &str, kind: Kind) -> Found {
     let names = Names::of_packs(&SecretOptions::default());
-    Redactor { names: &names, strings: Strings::Standard }.find(text.as_bytes(), kind).unwrap()
+    Redactor::new(&names, Strings::Standard).find(text.as_bytes(), kind).unwrap()
 }
 
 fn shown(text: &str, kind: Kind) -> String {
@@ -177,6 +177,29 @@ fn positions_tell_whether_a_token_is_hidden() {
 }
 
 #[test]
+fn what_is_behind_a_syntax_error_is_hidden() {
+    for (text, word, expected) in [
+        (
+            "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIOSN (host 'h', pin 'S3cret')",
+            "OPTIOSN",
+            "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIOSN***",
+        ),
+        ("ALTER SERVERR s OPTIONS (host 'h')", "SERVERR", "ALTER SERVERR***"),
+        ("ALTER SERVER ü VERSION 'it's' OPTIONS (host 'h')", "s' ", "ALTER SERVER ü VERSION ***"),
+        ("ALTER SERVER s VERSION 'v' 'S3cret'", "'S3", "ALTER SERVER s VERSION 'v' ***"),
+        ("ALTER SERVER s OPTIONS (SET password S3cret)", "S3cret", "ALTER SERVER s OPTIONS (SET password ***"),
+        ("SELECT 'x' 'y'", "'y'", "SELECT 'x' 'y'"),
+    ] {
+        let names = Names::of_packs(&SecretOptions::default());
+        let place = text.find(word).unwrap();
+        let position = text[..place].chars().count() + 1;
+        let redactor = Redactor::new(&names, Strings::Standard);
+        let found = redactor.find_broken(text.as_bytes(), position, &characters()).unwrap();
+        assert_eq!(String::from_utf8(found.with_stars(text.as_bytes()).unwrap()).unwrap(), expected);
+    }
+}
+
+#[test]
 fn multi_byte_values_keep_their_characters() {
     let text = "ALTER SERVER s OPTIONS (SET password 'pä€🔒')";
     let level = find(text, Kind::Statement).keeping_length(text.as_bytes(), &characters()).unwrap();
@@ -187,7 +210,7 @@ fn multi_byte_values_keep_their_characters() {
 fn backslashes_escape_where_strings_are_not_standard() {
     let names = Names::of_packs(&SecretOptions::default());
     let text = br"ALTER SERVER s OPTIONS (SET password 'S3\'cret', SET host 'h')";
-    let found = Redactor { names: &names, strings: Strings::Escaping }.find(text, Kind::Statement).unwrap();
+    let found = Redactor::new(&names, Strings::Escaping).find(text, Kind::Statement).unwrap();
     assert_eq!(found.with_stars(text).unwrap(), b"ALTER SERVER s OPTIONS (SET password '***', SET host 'h')");
 }
 
@@ -219,6 +242,69 @@ fn what_the_fuzzer_found_stays_hidden() {
     ] {
         assert!(!shown(text, kind).contains("S3cret"), "{text}\n{}", shown(text, kind));
     }
+}
+
+/// Secrets that end a comment or a body too soon, and options that were taken out by a comment.
+#[test]
+fn what_comments_and_bodies_leave_over_is_hidden() {
+    for text in [
+        "SELECT run('ALTER USER MAPPING FOR bob SERVER s /* OPTIONS (SET password ''a -- ''''*/ /* S3cret -- ''''*/ /* c''')",
+        "ALTER SERVER s /* OPTIONS (SET password 'a*/ S3cret')",
+        "ALTER SERVER s /* OPTIONS (SET password */ 'S3cret')",
+        "ALTER SERVER s OPTIONS (SET host 'h', -- SET password 'S3cret',\n SET port '1')",
+        "ALTER SERVER s OPTIONS (SET host 'h' /*, SET password $$S3cret$$ */)",
+        "ALTER USER MAPPING FOR bob SERVER s OPTIONS (/* pin 'S3cret', */ SET user 'u')",
+        "-- CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'h',\n--  password 'S3cret'\n-- );\nSELECT 1",
+        "DO $do$ BEGIN EXECUTE 'DO $do$ DECLARE pw text := E''S3cret''; BEGIN PERFORM set_server_options(''s'', o); END $do$'; END $do$",
+        "DO $do$ BEGIN EXECUTE 'DO $do$ DECLARE pw text := E''a S3cret''; BEGIN PERFORM set_server_options(''s'', o); END $do$'; END $do$",
+        "SELECT run('DO $do$ BEGIN EXECUTE ''DO $do$ DECLARE pw text := E''''S3cret''''; BEGIN PERFORM set_server_options(''''s'''', o); END $do$''; END $do$')",
+    ] {
+        assert!(!shown(text, Kind::Statement).contains("S3cret"), "{text}\n{}", shown(text, Kind::Statement));
+    }
+}
+
+/// Found by reading the code as somebody who looks for a way around it.
+#[test]
+fn what_is_said_in_a_roundabout_way_is_hidden() {
+    for text in [
+        "ALTER SERVER s OPTIONS (SET password U&'a' UESCAPE 'S3cret')",
+        "ALTER SERVER s OPTIONS (SET password U&'a' UESCAPE S3cret)",
+        "SELECT set_server_options('s', '{\"host\": {\"password\": \"S3cret\"}}')",
+        "PREPARE p AS SELECT set_server_options('s', $1); EXECUTE p('{\"password\": \"S3cret\"}')",
+        "PREPARE p(text) AS SELECT rotate_secret('password', $1); EXECUTE p('S3cret')",
+        "DO $$ BEGIN EXECUTE concat_ws(' ', 'ALTER SERVER s OPTIONS', '(SET password', quote_literal('S3cret'), ')'); END $$",
+    ] {
+        assert!(!shown(text, Kind::Statement).contains("S3cret"), "{text}\n{}", shown(text, Kind::Statement));
+    }
+    let prose = "Query Text: SELECT run('ALTER USER MAPPING FOR bob SERVER s /* OPTIONS (SET password ''a -- ''''*/ /* S3cret */')";
+    assert!(!shown(prose, Kind::Message).contains("S3cret"), "{}", shown(prose, Kind::Message));
+}
+
+#[test]
+fn comments_and_names_with_apostrophes_do_not_hide_the_rest() {
+    for text in [
+        "ALTER SERVER s OPTIONS (SET host 'h' /* it's the host */, -- don't\n SET port '1', SET password 'S3cret')",
+        "ALTER SERVER s /* options: it's one */ OPTIONS (SET password 'S3cret', SET host 'h')",
+        "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (\"a''b secret\" 'S3cret', host 'h')",
+        "CREATE FUNCTION f() RETURNS text LANGUAGE 'sql' BEGIN ATOMIC SELECT 'x'; END; ALTER SERVER s OPTIONS (SET password 'S3cret')",
+    ] {
+        assert_shown(text, &text.replace("S3cret", "***"));
+    }
+}
+
+/// A text that is read again and again, or that nobody waits for, is hidden whole.
+#[test]
+fn what_is_not_read_to_its_end_is_hidden() {
+    let names = Names::of_packs(&SecretOptions::default());
+    let text = "SELECT 'x option'; ".repeat(1 << 17);
+    let redactor = Redactor { must_stop: || true, ..Redactor::new(&names, Strings::Standard) };
+    let found = redactor.find(text.as_bytes(), Kind::Statement).unwrap();
+    assert!(found.is_stopped() && found.secrets().is_empty());
+    assert_eq!(found.with_stars(text.as_bytes()).unwrap(), b"***");
+    let level = found.keeping_length(text.as_bytes(), &characters()).unwrap();
+    assert!(level.len() == text.len() && level.starts_with(b"***  ") && level.ends_with(b" "));
+    let short = redactor.find(b"ALTER SERVER s OPTIONS (SET host 'h')", Kind::Statement).unwrap();
+    assert!(short.is_empty());
 }
 
 /// Found by the fuzzer, once hidden.

@@ -16,7 +16,7 @@ impl Case {
     /// What is wrong, with the text.
     pub fn check(&self) -> Result<(), String> {
         let result = self.knowledge.with_names(|names| {
-            let redactor = Redactor { names, strings: self.strings };
+            let redactor = Redactor::new(names, self.strings);
             let found = redactor.find(&self.text, self.kind).map_err(|error| error.to_string())?;
             self.check_found(&found)
         });
