@@ -149,6 +149,16 @@ impl Cluster {
         fs::read(self.log()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
+    /// What the server has logged, which is removed from the disk.
+    ///
+    /// # Errors
+    /// When it cannot be read or removed.
+    pub fn take_log(&self) -> Result<String> {
+        let text = self.log_text();
+        fs::OpenOptions::new().write(true).truncate(true).open(self.log())?;
+        Ok(text)
+    }
+
     /// Stops and starts the server; open connections break.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "redaction::log_hook_in_every_kind_of_process", run: log_hook::in_every_kind_of_process },
     LiveTest { name: "redaction::log_hook_inside_error_recursion", run: log_hook::inside_error_recursion },
     LiveTest { name: "redaction::log_hook_with_a_very_long_text", run: log_hook::with_a_very_long_text },
+    LiveTest { name: "redaction::log_hook_with_a_very_long_line", run: log_hook::with_a_very_long_line },
     LiveTest { name: "redaction::log_hook_with_memory_short", run: log_hook::with_memory_short },
     LiveTest { name: "redaction::order_says_which_setting_mends_it", run: order::says_which_setting_mends_it },
     LiveTest { name: "redaction::order_says_so_of_pgaudit", run: order::says_so_of_pgaudit },

@@ -162,9 +162,10 @@ pub const NAMES: [&str; 6] = [
 ];
 
 /// Names of other secret options, which are added.
-pub const OTHER_NAMES: [&str; 7] = [
+pub const OTHER_NAMES: [&str; 8] = [
     "\"PassWord\"",
     "\"my password\"",
+    "\"a''b secret\"",
     "\"api_key\"\"\"",
     "U&\"\\00e9 token\"",
     "access_key_\u{e9}",

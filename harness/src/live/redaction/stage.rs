@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use super::paths::{EXTENSION, Step};
 use super::wire::{Reply, Wire, execute, parse, simple, sync};
 use crate::cluster::Cluster;
 use crate::database::Database;
+
+/// Held by a stage that touches what is one for all: the role, and the extension's script.
+static SHARED: Mutex<()> = Mutex::new(());
 
 /// What the cases expect to be there. Event triggers hold each statement that changes the catalogs until the session that
 /// looks on lets it pass.
@@ -128,7 +132,10 @@ impl<'cluster> Stage<'cluster> {
     ) -> Result<Self> {
         let more = format!("ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'");
         let database = Database::create_with(cluster, name, &more)?;
-        database.execute(WEAK)?;
+        {
+            let _alone = SHARED.lock();
+            database.execute(WEAK)?;
+        }
         database.execute(SETUP)?;
         if redact.is_some() {
             database.execute(RULES)?;
@@ -212,6 +219,7 @@ impl<'cluster> Stage<'cluster> {
     }
 
     fn step(&mut self, wire: &mut Wire, step: &Step, end: End) -> Result<Reply> {
+        let _alone = matches!(step, Step::Script(_)).then(|| SHARED.lock());
         let messages = self.messages(step)?;
         self.observer.lock()?;
         wire.send(&messages)?;
