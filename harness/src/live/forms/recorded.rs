@@ -13,7 +13,7 @@ use crate::cluster::Cluster;
 const STATE: &str = include_str!("recorded.sql");
 
 /// Why `revert` refuses, by what the error says: our reasons, and PostgreSQL's own. Whatever else it says is a fault.
-const REASONS: [&str; 15] = [
+const REASONS: [&str; 16] = [
     "what was dropped is gone, with its secrets",
     "PostgreSQL cannot take the validation of a constraint back",
     "values of secrets are not kept",
@@ -30,6 +30,7 @@ const REASONS: [&str; 15] = [
     // What it needs is gone.
     "relation \"public.numbers\" does not exist",
     "type \"public.mood\" does not exist",
+    "column \"a\" does not exist",
     "() does not exist",
 ];
 
@@ -100,8 +101,8 @@ fn go(client: &mut Client, row: &Row, way: &Way) -> Result<bool> {
 fn tells(row: &Row, form: Option<&str>) -> bool {
     let form = form.unwrap_or_default();
     match (row.form, row.object_type) {
-        ("CREATE", COLUMN) => form == "ADD COLUMN",
-        ("DROP", COLUMN) => form == "DROP COLUMN",
+        ("CREATE", COLUMN) => matches!(form, "CREATE" | "ADD COLUMN"),
+        ("DROP", COLUMN) => matches!(form, "DROP" | "DROP COLUMN"),
         ("IMPORT FOREIGN SCHEMA", _) => form == "CREATE",
         // A constraint that is renamed is told as two; WITHOUT OIDS changes nothing.
         ("OTHER" | "SET WITHOUT OIDS", _) => true,
