@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::canary::{ASCII, Canary, Letters, Mint};
-use super::outcomes::{BROKEN, OUTCOMES, Outcome, SLOW};
+use super::outcomes::{BROKEN, MISSPELLED, OUTCOMES, Outcome, SLOW};
 use super::paths::{CLEANUP, PATHS, Path, Statement, Step};
 use super::spelling::{NAMES, OTHER_NAMES, Spelling, Strings, needles, quoted};
 
@@ -198,6 +198,8 @@ pub fn all(mint: &mut Mint, functions: &BTreeSet<String>) -> Vec<Case> {
     writer.names_by_objects();
     let ways = ["simple", "extended", "EXECUTE in DO", "function's argument", "last of several"];
     BROKEN.iter().for_each(|template| writer.broken(template, &ways));
+    let ways = ["simple", "extended", "last of several"];
+    MISSPELLED.iter().for_each(|template| writer.broken(template, &ways));
     writer.calls(functions);
     writer.cases
 }

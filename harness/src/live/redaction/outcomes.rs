@@ -166,3 +166,12 @@ pub const BROKEN: [&str; 48] = [
      ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password {bare}); END $f$",
     "INSERT INTO nowhere VALUES ('ALTER USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (SET password ''{bare}'')')",
 ];
+
+/// Statements without a word that every list of options has, since it is misspelled: what a client sends on its own is
+/// read as what it was meant to be when PostgreSQL has refused it.
+pub const MISSPELLED: [&str; 4] = [
+    "CREATE SERVER another FOREIGN DATA WRAPPER canary_wrapper OPTIOSN (host 'h', pin {secret})",
+    "ALTER SERVER canary_server SET (password = {secret})",
+    "ALTER SERVERR canary_server SET password {bare}",
+    "CREATE FOREIGN TABLE t (a int) SERVER canary_server WITH (my_token {plain}, other {bare})",
+];
