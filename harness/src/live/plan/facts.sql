@@ -16,8 +16,8 @@ WITH wrapper AS (
 ), fact AS (
     SELECT object_type, class, oid, sub, v.* FROM wrapper, LATERAL (VALUES
         ('', ''), ('name', fdwname::text), ('owner', pg_get_userbyid(fdwowner)::text),
-        ('handler', (SELECT proname::text FROM pg_proc WHERE oid = fdwhandler)),
-        ('validator', (SELECT proname::text FROM pg_proc WHERE oid = fdwvalidator))) v (attribute, value)
+        ('handler', (SELECT format('%s.%I', pronamespace::regnamespace, proname) FROM pg_proc WHERE oid = fdwhandler)),
+        ('validator', (SELECT format('%s.%I', pronamespace::regnamespace, proname) FROM pg_proc WHERE oid = fdwvalidator))) v (attribute, value)
     UNION ALL
     SELECT object_type, class, oid, sub, v.* FROM server, LATERAL (VALUES
         ('', ''), ('name', srvname::text), ('owner', pg_get_userbyid(srvowner)), ('type', srvtype), ('version', srvversion)) v
@@ -48,8 +48,9 @@ WITH wrapper AS (
         WHEN 'O' THEN '' WHEN 'R' THEN ' ENABLE REPLICA' WHEN 'A' THEN ' ENABLE ALWAYS' ELSE ' DISABLE' END
     FROM "table" JOIN pg_trigger t ON tgrelid = "table".oid WHERE NOT tgisinternal
     UNION ALL
-    SELECT object_type, class, "table".oid, sub, 'parent ' || p.identity, p.identity
-    FROM "table" JOIN pg_inherits ON inhrelid = "table".oid, pg_identify_object('pg_class'::regclass, inhparent, 0) p
+    SELECT object_type, class, "table".oid, sub, 'parent ' || p.name, p.name
+    FROM "table" JOIN pg_inherits ON inhrelid = "table".oid, pg_identify_object('pg_class'::regclass, inhparent, 0) i,
+         LATERAL (SELECT concat_ws(' ', i.identity, pg_get_expr(relpartbound, "table".oid))) p (name)
     UNION ALL
     SELECT object_type, class, oid, sub, 'option ' || o.option_name, coalesce(o.option_value, '') FROM (
         SELECT object_type, class, oid, sub, fdwoptions AS options FROM wrapper
