@@ -29,7 +29,9 @@ WITH wrapper AS (
     UNION ALL
     SELECT object_type, class, oid, sub, v.* FROM "column", LATERAL (VALUES
         ('', ''), ('name', attname::text), ('type', format_type(atttypid, atttypmod)),
-        ('collation', (SELECT collname::text FROM pg_collation WHERE oid = attcollation)),
+        ('collation', (SELECT CASE collnamespace WHEN 'pg_catalog'::regnamespace THEN collname
+                                      ELSE format('%s."%s"', collnamespace::regnamespace, collname) END
+                       FROM pg_collation WHERE oid = attcollation)),
         ('not_null', CASE WHEN attnotnull THEN 'true' END),
         ('statistics', CASE WHEN attstattarget >= 0 THEN attstattarget::text END),
         ('attribute_options', (SELECT string_agg(o, ', ' ORDER BY n) FROM unnest(attoptions) WITH ORDINALITY u (o, n)

@@ -7,6 +7,10 @@ const TYPED: &str = "CREATE SCHEMA typing; CREATE TYPE typing.mood AS ENUM ('fin
      ALTER TYPE typing.mood OWNER TO forms_owner; ALTER FOREIGN TABLE t ADD COLUMN mood typing.mood";
 const DOMAIN: &str = "CREATE DOMAIN positive AS integer; ALTER FOREIGN TABLE t ADD COLUMN mood positive";
 
+/// Two collations of one name.
+const SAME_NAME: &str = "CREATE COLLATION elsewhere.\"C\" FROM \"POSIX\"; \
+     CREATE TABLE parent (a integer, c text COLLATE \"C\"); CREATE FOREIGN TABLE child () INHERITS (parent) SERVER s";
+
 pub fn rows() -> Vec<Row> {
     [existence(), rows_of(COLUMN), vec![options(), other(COLUMN)]].concat()
 }
@@ -88,7 +92,8 @@ fn names_and_types(object_type: ObjectType) -> Vec<Row> {
             way("ALTER FOREIGN TABLE t ALTER COLUMN c TYPE varchar(10) COLLATE \"C\""),
             way("ALTER FOREIGN TABLE t ALTER COLUMN c TYPE text COLLATE \"C\""),
         ])
-        .by_parent("ALTER COLUMN c TYPE varchar(10)", "");
+        .by_parent("ALTER COLUMN c TYPE varchar(10)", "")
+        .and([way("ALTER TABLE parent ALTER COLUMN c TYPE text COLLATE elsewhere.\"C\"").after(SAME_NAME).of("child")]);
     let rename = if is_column { rename.found_by("column_name", "c2").leaves("column_name", "c") } else { rename };
     vec![rename, set_data_type]
 }

@@ -84,6 +84,10 @@ fn functions() -> Vec<Row> {
                 way("ALTER FOREIGN DATA WRAPPER w NO HANDLER VALIDATOR postgresql_fdw_validator")
                     .after(WITHOUT_OPTIONS),
                 way("ALTER FOREIGN DATA WRAPPER w VALIDATOR postgres_fdw_validator").after(WITH_VALIDATOR),
+                way("ALTER FOREIGN DATA WRAPPER w VALIDATOR elsewhere.postgres_fdw_validator").after(
+                    "CREATE FUNCTION elsewhere.postgres_fdw_validator(text[], oid) RETURNS void LANGUAGE sql AS ''; \
+                     ALTER FOREIGN DATA WRAPPER w VALIDATOR postgres_fdw_validator OPTIONS (DROP a)",
+                ),
             ],
         ),
         row(
