@@ -10,6 +10,7 @@ use crate::ffi::scan::{CatalogScan, Row};
 use crate::ffi::tuple::{self, CachedTuple};
 use crate::scene::Class;
 use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier as Cache};
+use std::cell::Cell;
 use std::ffi::{CStr, c_int};
 use thiserror::Error;
 
@@ -34,13 +35,23 @@ impl From<HistoryError> for SecretsError {
     }
 }
 
-/// The table in this database; None where the extension is not.
+thread_local! {
+    /// The table, and after how many changes of names it was found.
+    static FOUND: Cell<Option<(u64, Oid)>> = const { Cell::new(None) };
+}
+
+/// The table in this database; None where the extension is not. Kept until a table or a schema gets another name.
 ///
 /// # Errors
 /// When the extension is there and its table is not.
 pub fn find() -> Result<Option<Oid>, SecretsError> {
+    let changes = rules::name_changes();
+    if let Some((_, known)) = FOUND.get().filter(|(after, _)| *after == changes) {
+        return Ok(Some(known));
+    }
     let table = rules::find_by_name(TABLE);
     if table != Oid::INVALID && rules::is_ours(table) {
+        FOUND.set(Some((changes, table)));
         return Ok(Some(table));
     }
     let extension = rules::extension().filter(|extension| !is_being_made(*extension));
