@@ -74,9 +74,13 @@ fn older(cluster: &Cluster) -> Result<Option<Arc<Sandbox>>> {
     Ok(None)
 }
 
-fn script(installation: &Installation) -> Result<String> {
+/// The lines of the script in order: what pgrx writes behind our own comes in any.
+fn script(installation: &Installation) -> Result<Vec<String>> {
     let path = installation.extension_dir().join(format!("fdw_guard--{VERSION}.sql"));
-    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    Ok(lines)
 }
 
 pub fn of_postgresql(cluster: &Cluster) -> Result<()> {
