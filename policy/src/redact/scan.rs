@@ -677,12 +677,13 @@ fn is_name(level: &Level<'_>, name: &Token, lexer: &Lexer<'_>) -> bool {
         return name.closed;
     }
     let mut ahead = *lexer;
-    let mut next = || next_significant(&mut ahead).map(|next| (next.class, next.closed));
+    let value = behind(level, &mut ahead, name, next_significant);
+    let is_value = |value: &Token| value.closed && matches!(value.class, Class::Literal(_));
+    let end = value.filter(is_value).and_then(|value| behind(level, &mut ahead, &value, next_significant));
     !level.prose
         && name.closed
         && memchr::memmem::find(written, b"',").is_none()
-        && matches!(next(), Some((Class::Literal(_), true)))
-        && matches!(next(), Some((Class::Symbol(b',' | b')'), _)))
+        && end.is_some_and(|end| matches!(end.class, Class::Symbol(b',' | b')')))
 }
 
 /// Whether a statement begins where none can, behind a literal: quotes do not come in pairs.
