@@ -237,7 +237,7 @@ COMMENT ON COLUMN fdw_guard.history_row.object IS 'oid in that cluster, of a col
 COMMENT ON COLUMN fdw_guard.history_row.column_number IS 'of a column';
 COMMENT ON COLUMN fdw_guard.history_row.attribute IS 'what of the object changed, as in table_state(), or option, constraint or trigger and its name; null for the object as a whole';
 COMMENT ON COLUMN fdw_guard.history_row.change IS 'create or drop of the object, add, set or drop of an attribute';
-COMMENT ON COLUMN fdw_guard.history_row.old IS 'before the change; a secret is ***, and what could be taken for one or holds control characters the constant E''…''';
+COMMENT ON COLUMN fdw_guard.history_row.old IS 'before the change; a secret is ***, and what could be taken for one or holds control characters the constant E''...''';
 COMMENT ON COLUMN fdw_guard.history_row.new IS 'after the change, likewise';
 COMMENT ON COLUMN fdw_guard.history_row.overridden_rule IS 'rules of mode deny that did not refuse the change, because of fdw_guard.enforcement';
 COMMENT ON COLUMN fdw_guard.history_row.override_reason IS 'fdw_guard.override_reason at that time';

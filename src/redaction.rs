@@ -361,7 +361,10 @@ impl<'a> Line<'a> {
             && let Some(before) = text.strip_suffix(self.statement)
         {
             let before = self.without_statements(before, field)?.map_or_else(|| copy_of(before), Ok)?;
-            return concat(&before, client.shown.strip_suffix(b"\0").unwrap_or_default()).map(Some);
+            // There is no room for more stars than a short value has characters.
+            let fits = client.shown.len() <= self.statement.len() + 1;
+            let shown = if fits { &client.shown } else { &client.level };
+            return concat(&before, shown.strip_suffix(b"\0").unwrap_or_default()).map(Some);
         }
         let reading = match field {
             Field::Query => self.broken_at.map_or(Reading::As(Kind::Statement), Reading::Broken),
