@@ -286,6 +286,7 @@ fn comments_and_names_with_apostrophes_do_not_hide_the_rest() {
         "ALTER SERVER s OPTIONS (SET host 'h' /* it's the host */, -- don't\n SET port '1', SET password 'S3cret')",
         "ALTER SERVER s /* options: it's one */ OPTIONS (SET password 'S3cret', SET host 'h')",
         "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (\"a''b secret\" 'S3cret', host 'h')",
+        "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (\"a''b secret\" U&'S3cret' UESCAPE '!', host 'h')",
         "CREATE FUNCTION f() RETURNS text LANGUAGE 'sql' BEGIN ATOMIC SELECT 'x'; END; ALTER SERVER s OPTIONS (SET password 'S3cret')",
     ] {
         assert_shown(text, &text.replace("S3cret", "***"));
