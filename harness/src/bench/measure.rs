@@ -11,6 +11,10 @@ pub enum Setup {
     Recorded,
     /// The same and 980 more of each on other servers.
     Thousand,
+    /// PostgreSQL without fdw_guard, with many more relations.
+    Large,
+    /// The same with the twenty rules on each.
+    LargeTwenty,
     /// PostgreSQL without fdw_guard, the same twenty written as event triggers.
     Triggers,
     /// PostgreSQL without fdw_guard, with tables on the wrappers themselves.
@@ -21,8 +25,17 @@ pub enum Setup {
 
 impl Setup {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Bare, Self::Twenty, Self::Recorded, Self::Thousand, Self::Triggers, Self::Delegates, Self::Wrappers];
+    pub const ALL: [Self; 9] = [
+        Self::Bare,
+        Self::Twenty,
+        Self::Recorded,
+        Self::Thousand,
+        Self::Large,
+        Self::LargeTwenty,
+        Self::Triggers,
+        Self::Delegates,
+        Self::Wrappers,
+    ];
 
     /// The name of its database.
     pub fn name(self) -> &'static str {
@@ -31,6 +44,8 @@ impl Setup {
             Self::Twenty => "twenty",
             Self::Recorded => "recorded",
             Self::Thousand => "thousand",
+            Self::Large => "large",
+            Self::LargeTwenty => "large_twenty",
             Self::Triggers => "triggers",
             Self::Delegates => "delegates",
             Self::Wrappers => "wrappers",
@@ -44,6 +59,8 @@ impl Setup {
             Self::Twenty => &["objects.sql", "rules.sql", "no_history.sql"],
             Self::Recorded => &["objects.sql", "rules.sql"],
             Self::Thousand => &["objects.sql", "rules.sql", "more_rules.sql", "no_history.sql"],
+            Self::Large => &["objects.sql", "large.sql"],
+            Self::LargeTwenty => &["objects.sql", "large.sql", "rules.sql", "no_history.sql"],
             Self::Triggers => &["objects.sql", "event_trigger.sql"],
             Self::Delegates => &["delegates.sql", "far_and_files.sql"],
             Self::Wrappers => &["guarded_wrappers.sql", "far_and_files.sql"],
@@ -52,15 +69,17 @@ impl Setup {
 
     /// Whether its server has fdw_guard preloaded.
     pub fn is_guarded(self) -> bool {
-        matches!(self, Self::Twenty | Self::Recorded | Self::Thousand | Self::Wrappers)
+        matches!(self, Self::Twenty | Self::Recorded | Self::Thousand | Self::LargeTwenty | Self::Wrappers)
     }
 
     /// What shows that it is what it should be: a rule that does not hold would be a fast one, and so would be a scan
     /// of nothing.
     pub fn checks(self) -> Vec<Check> {
         match self {
-            Self::Bare => BAD_CHANGES.map(Check::Taken).into(),
-            Self::Twenty | Self::Recorded | Self::Thousand | Self::Triggers => BAD_CHANGES.map(Check::Refused).into(),
+            Self::Bare | Self::Large => BAD_CHANGES.map(Check::Taken).into(),
+            Self::Twenty | Self::Recorded | Self::Thousand | Self::LargeTwenty | Self::Triggers => {
+                BAD_CHANGES.map(Check::Refused).into()
+            }
             Self::Delegates | Self::Wrappers => [FILE_SCAN, FAR_SCAN].map(|scan| Check::Counts(scan, ROWS)).into(),
         }
     }
@@ -115,6 +134,10 @@ const BAD_CHANGES: [&str; 2] = [
 const MAPPING: &[&str] = &["ALTER USER MAPPING FOR CURRENT_USER SERVER bench OPTIONS (SET user 'reader_{n}')"];
 const TABLE: &[&str] = &["ALTER FOREIGN TABLE bench_table OPTIONS (SET table_name 'orders_{n}')"];
 
+/// What is undone can be done again.
+const DROP_PLAIN: &str = "BEGIN; DROP SCHEMA plain CASCADE; ROLLBACK";
+const ALTER_PARENT: &str = "BEGIN; ALTER TABLE parent ADD COLUMN country text; ROLLBACK";
+
 /// Rows that a scan reads.
 const ROWS: i64 = 1_000_000;
 
@@ -137,6 +160,11 @@ const fn guarded(name: &'static str, statements: &'static [&'static str]) -> Mea
     Measure { name, statements, sides, figure: Figure::Ratio, length: Length::Long, aim: 1.01 }
 }
 
+const fn over_many(name: &'static str, statements: &'static [&'static str], aim: f64) -> Measure {
+    let sides = &[Setup::Large, Setup::LargeTwenty];
+    Measure { name, statements, sides, figure: Figure::Ratio, length: Length::Long, aim }
+}
+
 const LOADED: &[Setup] = &[Setup::Bare, Setup::Twenty];
 const RECORDED: &[Setup] = &[Setup::Bare, Setup::Recorded];
 const MANY_RULES: &[Setup] = &[Setup::Bare, Setup::Thousand];
@@ -155,7 +183,17 @@ pub const MEASURES: &[Measure] = &[
     ratio("ALTER FOREIGN TABLE, 20 of 1,000", TABLE, MANY_RULES, 1.10),
     added("added to a mapping by plpgsql", MAPPING),
     added("added to a table by plpgsql", TABLE),
+    over_many("DROP SCHEMA, 10,000 plain tables", &[DROP_PLAIN], 1.02),
+    over_many("ALTER TABLE, 1,000 partitions", &[ALTER_PARENT], 1.30),
     guarded("scan of 1,000,000, file_fdw", &[FILE_SCAN]),
     guarded("scan of 1,000,000, postgres_fdw", &[FAR_SCAN]),
     guarded("insert of 10,000, postgres_fdw", &[INSERT]),
+];
+
+/// What is measured by the clock too, where commits are durable.
+pub const DURABLE: &[Measure] = &[
+    ratio("ALTER USER MAPPING, 20 rules", MAPPING, LOADED, f64::INFINITY),
+    ratio("ALTER USER MAPPING, 20, history", MAPPING, RECORDED, f64::INFINITY),
+    ratio("ALTER FOREIGN TABLE, 20 rules", TABLE, LOADED, f64::INFINITY),
+    ratio("ALTER FOREIGN TABLE, 20, history", TABLE, RECORDED, f64::INFINITY),
 ];

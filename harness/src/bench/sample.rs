@@ -116,7 +116,16 @@ fn figure(figure: Figure, costs: &[f64]) -> Result<f64> {
 }
 
 impl Figures {
-    fn of(mut values: Vec<f64>) -> Result<Self> {
+    /// The median with the lower and the upper quartile instead of the least and the most.
+    pub fn quartiles_of(mut values: Vec<f64>) -> Result<Self> {
+        values.sort_by(f64::total_cmp);
+        let at = |quarters: usize| values.get((values.len().saturating_sub(1)) * quarters / 4).copied();
+        let (Some(lower), Some(upper)) = (at(1), at(3)) else { bail!("nothing was measured") };
+        Ok(Self { least: lower, most: upper, ..Self::of(values)? })
+    }
+
+    /// The median, the least and the most.
+    pub fn of(mut values: Vec<f64>) -> Result<Self> {
         values.sort_by(f64::total_cmp);
         let (Some(least), Some(most)) = (values.first(), values.last()) else { bail!("nothing was measured") };
         let upper = values.get(values.len() / 2).unwrap_or(most);

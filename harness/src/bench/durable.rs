@@ -1,0 +1,63 @@
+//! What a committed change takes by the clock where commits are as durable as PostgreSQL makes them by default: what whoever
+//! types the statement waits for. The disk says most of it, so that there is no aim.
+
+use anyhow::{Context, Result, ensure};
+
+use super::backend::Backend;
+use super::measure::{DURABLE, Measure};
+use super::sample::Figures;
+use super::{Databases, one_round};
+use crate::cluster::Cluster;
+
+/// Rounds on each side, and the statements of each.
+const ROUNDS: usize = 60;
+const STATEMENTS: usize = 10;
+
+/// Measures each change on both servers in alternation, and prints a line for each.
+///
+/// # Errors
+/// When a server refuses.
+pub fn run(clusters: &[&Cluster], databases: &Databases<'_>) -> Result<()> {
+    println!("\n{:<34}{:<26}{}", "committed durably, by wall clock", "ratio", "us a statement, median");
+    clusters.iter().try_for_each(|cluster| make_durable(cluster))?;
+    DURABLE.iter().try_for_each(|measure| measured(measure, databases))
+}
+
+/// As PostgreSQL is where nobody has set anything.
+fn make_durable(cluster: &Cluster) -> Result<()> {
+    let mut client = cluster.database("durable")?.connect()?;
+    for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
+        client.batch_execute(&format!("ALTER SYSTEM SET {setting} = on"))?;
+    }
+    client.batch_execute("SELECT pg_reload_conf()")?;
+    let shown = "SELECT bool_and(setting = 'on') FROM pg_settings \
+                 WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')";
+    for _ in 0..100 {
+        if client.query_one(shown, &[])?.get::<_, bool>(0) {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    ensure!(false, "the server does not become durable");
+    Ok(())
+}
+
+fn measured(measure: &Measure, databases: &Databases<'_>) -> Result<()> {
+    let mut sides =
+        measure.sides.iter().map(|setup| Backend::connect(databases.of(*setup)?)).collect::<Result<Vec<_>>>()?;
+    let mut ratios = Vec::new();
+    let mut waits = vec![Vec::new(); sides.len()];
+    for round in 0..ROUNDS {
+        let costs = one_round(&mut sides, measure, STATEMENTS, round % 2 == 1)?;
+        let [first, second] = costs.as_slice() else { anyhow::bail!("a ratio has two sides") };
+        // The first round warms caches.
+        if round > 0 {
+            ratios.push(second.wall / first.wall);
+            costs.iter().zip(&mut waits).for_each(|(cost, waits)| waits.push(cost.wall * 1e6 / STATEMENTS as f64));
+        }
+    }
+    let medians = waits.into_iter().map(|waits| Ok(format!("{:.0}", Figures::of(waits)?.median)));
+    let medians = medians.collect::<Result<Vec<_>>>().context("no rounds")?;
+    println!("{:<34}{:<26}{}", measure.name, Figures::quartiles_of(ratios)?.to_string(), medians.join(" : "));
+    Ok(())
+}
