@@ -61,6 +61,7 @@ mod tests {
                 "set_foreign_table_options",
                 "set_server_options",
                 "set_user_mapping_options",
+                "shown_options",
                 "status",
                 "table_state",
                 "timeline",

@@ -459,6 +459,13 @@ CREATE FUNCTION fdw_guard.visible_options(
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_visible_options';
 COMMENT ON FUNCTION fdw_guard.visible_options(regclass, oid, integer) IS 'the options of one object, secrets shown as ***';
 
+CREATE FUNCTION fdw_guard.shown_options(
+    options text[], catalog regclass, object oid, column_number integer, server oid,
+    OUT option text, OUT value text, OUT is_secret boolean
+) RETURNS SETOF record
+    STABLE STRICT ROWS 4 LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_shown_options';
+COMMENT ON FUNCTION fdw_guard.shown_options(text[], regclass, oid, integer, oid) IS 'the options that the caller has read from the catalog, secrets of that object shown as ***';
+
 CREATE FUNCTION fdw_guard.visible_options_object(catalog regclass, object oid, column_number integer) RETURNS jsonb
     STABLE STRICT LANGUAGE sql
     RETURN (
@@ -557,43 +564,56 @@ CREATE VIEW fdw_guard.foreign_columns AS
     WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped;
 COMMENT ON VIEW fdw_guard.foreign_columns IS 'columns of foreign tables with their options';
 
+-- Each catalog is read once; the function gets the array that the view may read, and adds nothing to it.
 CREATE VIEW fdw_guard.options AS
-    SELECT 'foreign-data wrapper' AS object_type, w.fdwname AS wrapper, NULL::name AS server, NULL::name AS role,
-           NULL::regclass AS relation, NULL::name AS column_name, o.option, o.value, o.is_secret
-    FROM pg_catalog.pg_foreign_data_wrapper w,
-         fdw_guard.visible_options('pg_catalog.pg_foreign_data_wrapper', w.oid, 0) o
-    WHERE w.fdwoptions IS NOT NULL
-    UNION ALL
-    SELECT 'server', w.fdwname, s.srvname, NULL, NULL, NULL, o.option, o.value, o.is_secret
-    FROM pg_catalog.pg_foreign_server s
-    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw,
-         fdw_guard.visible_options('pg_catalog.pg_foreign_server', s.oid, 0) o
-    WHERE s.srvoptions IS NOT NULL
-    UNION ALL
-    SELECT 'user mapping', m.wrapper, m.server, m.role, NULL, NULL, o.option, o.value, o.is_secret
+    SELECT 'foreign-data wrapper' AS object_type, w.wrapper, NULL::name AS server, NULL::name AS role,
+           NULL::regclass AS relation, NULL::name AS column_name, (w.o).option, (w.o).value, (w.o).is_secret
     FROM (
-        SELECT m.umid, m.usename AS role, m.srvname AS server, w.fdwname AS wrapper
+        SELECT w.fdwname AS wrapper,
+               fdw_guard.shown_options(w.fdwoptions, 'pg_catalog.pg_foreign_data_wrapper', w.oid, 0, 0) AS o
+        FROM pg_catalog.pg_foreign_data_wrapper w
+        WHERE w.fdwoptions IS NOT NULL
+    ) w
+    UNION ALL
+    SELECT 'server', s.wrapper, s.server, NULL, NULL, NULL, (s.o).option, (s.o).value, (s.o).is_secret
+    FROM (
+        SELECT w.fdwname AS wrapper, s.srvname AS server,
+               fdw_guard.shown_options(s.srvoptions, 'pg_catalog.pg_foreign_server', s.oid, 0, s.oid) AS o
+        FROM pg_catalog.pg_foreign_server s
+        JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
+        WHERE s.srvoptions IS NOT NULL
+    ) s
+    UNION ALL
+    SELECT 'user mapping', m.wrapper, m.server, m.role, NULL, NULL, (m.o).option, (m.o).value, (m.o).is_secret
+    FROM (
+        SELECT w.fdwname AS wrapper, m.srvname AS server, m.usename AS role,
+               fdw_guard.shown_options(m.umoptions, 'pg_catalog.pg_user_mapping', m.umid, 0, m.srvid) AS o
         FROM pg_catalog.pg_user_mappings m
         JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) m.srvid
         JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
-        WHERE m.umoptions IS NOT NULL
-    ) m, fdw_guard.visible_options('pg_catalog.pg_user_mapping', m.umid, 0) o
+    ) m
     UNION ALL
-    SELECT 'foreign table', w.fdwname, s.srvname, NULL, t.ftrelid::regclass, NULL, o.option, o.value, o.is_secret
-    FROM pg_catalog.pg_foreign_table t
-    JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) t.ftserver
-    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw,
-         fdw_guard.visible_options('pg_catalog.pg_class', t.ftrelid, 0) o
-    WHERE t.ftoptions IS NOT NULL
+    SELECT 'foreign table', t.wrapper, t.server, NULL, t.relation, NULL, (t.o).option, (t.o).value, (t.o).is_secret
+    FROM (
+        SELECT w.fdwname AS wrapper, s.srvname AS server, t.ftrelid::regclass AS relation,
+               fdw_guard.shown_options(t.ftoptions, 'pg_catalog.pg_class', t.ftrelid, 0, t.ftserver) AS o
+        FROM pg_catalog.pg_foreign_table t
+        JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) t.ftserver
+        JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
+        WHERE t.ftoptions IS NOT NULL
+    ) t
     UNION ALL
-    SELECT 'foreign table column', w.fdwname, s.srvname, NULL, t.ftrelid::regclass, a.attname, o.option, o.value,
-           o.is_secret
-    FROM pg_catalog.pg_foreign_table t
-    JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) t.ftserver
-    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
-    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.ftrelid,
-         fdw_guard.visible_options('pg_catalog.pg_class', t.ftrelid, a.attnum) o
-    WHERE a.attfdwoptions IS NOT NULL AND NOT a.attisdropped;
+    SELECT 'foreign table column', c.wrapper, c.server, NULL, c.relation, c.column_name,
+           (c.o).option, (c.o).value, (c.o).is_secret
+    FROM (
+        SELECT w.fdwname AS wrapper, s.srvname AS server, t.ftrelid::regclass AS relation, a.attname AS column_name,
+               fdw_guard.shown_options(a.attfdwoptions, 'pg_catalog.pg_class', t.ftrelid, a.attnum, t.ftserver) AS o
+        FROM pg_catalog.pg_foreign_table t
+        JOIN pg_catalog.pg_foreign_server s ON s.oid OPERATOR(pg_catalog.=) t.ftserver
+        JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw
+        JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.ftrelid
+        WHERE a.attfdwoptions IS NOT NULL AND NOT a.attisdropped
+    ) c;
 COMMENT ON VIEW fdw_guard.options IS 'every option of every foreign object, a row each; secrets shown as ***';
 
 CREATE FUNCTION fdw_guard.plan(
@@ -862,6 +882,7 @@ COMMENT ON FUNCTION fdw_guard.unguard_wrapper(name) IS 'gives a wrapper that was
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fdw_guard FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
+    fdw_guard.shown_options(text[], regclass, oid, integer, oid),
     fdw_guard.visible_options(regclass, oid, integer),
     fdw_guard.visible_options_object(regclass, oid, integer),
     fdw_guard.server_options(name),

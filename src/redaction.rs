@@ -47,7 +47,7 @@ struct Inner {
 }
 
 /// What names of options were learned from: rules of the table, of the policy file, and the setting.
-type Version = (u64, u64, u64);
+pub type Version = (u64, u64, u64);
 
 #[derive(Default)]
 struct State {
@@ -100,7 +100,8 @@ pub fn knows_rules() -> bool {
     OF_RULES.with_borrow(|known| known.as_ref().is_some_and(|(learned, _)| *learned == version()))
 }
 
-fn version() -> Version {
+/// Changes whenever it may be said of other options that they are secrets.
+pub fn version() -> Version {
     (rules::generation(), policy_file::generation(), SETTING.get())
 }
 

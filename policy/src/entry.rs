@@ -8,6 +8,7 @@ use crate::matcher::Matcher;
 use crate::model::{ObjectType, Situation};
 use crate::rule::{Rule, RuleError};
 use crate::schema::CompiledSchema;
+use crate::survey::Survey;
 
 /// A rule and what has been made of it. A rule that is not valid matches whatever it could be about.
 #[derive(Debug)]
@@ -71,6 +72,16 @@ impl Entry {
             && !change.forms.iter().any(|form| self.rule.forms.contains(form))
     }
 
+    /// Whether what the rule says of the secrecy of options can differ between objects on the same server.
+    pub(crate) fn tells_apart(&self) -> bool {
+        let looks_at_object = self.matcher().is_some_and(Matcher::looks_below_server);
+        match self.compiled() {
+            Ok(compiled) if compiled.survey_of_secrecy().is_none() => false,
+            Ok(compiled) => looks_at_object || (self.rule.trusted && compiled.condition.is_some()),
+            Err(_) => looks_at_object,
+        }
+    }
+
     fn compile(&self) -> Result<Compiled, RuleError> {
         Ok(Compiled { options: self.rule.compile_options()?, condition: self.rule.compile_condition()? })
     }
@@ -96,6 +107,13 @@ impl Entry {
 }
 
 impl Compiled {
+    /// What the rule says of options, if it says of any whether it is a secret.
+    pub(crate) fn survey_of_secrecy(&self) -> Option<&Survey> {
+        let survey = self.options.as_ref()?.survey();
+        let says = survey.annotations.values().any(|annotation| annotation.write_only.is_some());
+        (says || !survey.secret_patterns.is_empty()).then_some(survey)
+    }
+
     /// Whether nothing differs that the schemas look at, so that they are violated now if and only if they were before.
     pub(crate) fn sees_no_difference(&self, rule: &Rule, change: &Change, difference: &Difference<'_>) -> bool {
         let all = rule.strict && change.touched;

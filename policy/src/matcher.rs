@@ -93,6 +93,11 @@ impl Matcher {
         self.object_type > above && !patterns.is_any()
     }
 
+    /// Whether it depends on more names than those of the wrapper and the server.
+    pub(crate) fn looks_below_server(&self) -> bool {
+        ![&self.role, &self.relation, &self.column_name].iter().all(|patterns| patterns.is_any())
+    }
+
     /// The patterns of each field.
     fn lists(&self) -> [(&'static str, &PatternList); 6] {
         [

@@ -1,5 +1,6 @@
 //! All rules in force, and their verdict on a change.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -11,7 +12,7 @@ use crate::entry::{Compiled, Entry};
 use crate::evaluate::{Change, Difference, Session, Sides, evaluate_rule};
 use crate::form::Form;
 use crate::index::Index;
-use crate::model::{ObjectType, Situation};
+use crate::model::{ObjectState, ObjectType, Situation};
 use crate::rule::{Mode, Rule};
 use crate::secret::{Secrecy, SecretOptions};
 use crate::survey::Survey;
@@ -27,6 +28,35 @@ pub struct Policy {
     looks_inside: bool,
     /// The types of object on which a rule in force asks for the past of secrets.
     remembering: BTreeSet<ObjectType>,
+    /// What was found of the secrecy of options that many objects have in common.
+    common: RefCell<Vec<Common>>,
+}
+
+/// Floors of which that is kept.
+const MOST_COMMON: usize = 16;
+
+/// What is known of the secrecy of options of all objects of a type on the same server.
+#[derive(Debug)]
+struct Common {
+    object_type: ObjectType,
+    server: Rc<ObjectState>,
+    wrapper: Rc<ObjectState>,
+    secrecy: Rc<Secrecy>,
+}
+
+impl Common {
+    /// None if the object stands on no server.
+    fn of(situation: &Situation, secrecy: Secrecy) -> Option<Self> {
+        let above = |object_type| situation.above.iter().find(|state| state.object_type == object_type).cloned();
+        let (server, wrapper) = (above(ObjectType::Server)?, above(ObjectType::ForeignDataWrapper)?);
+        Some(Self { object_type: situation.object.object_type, server, wrapper, secrecy: Rc::new(secrecy) })
+    }
+
+    /// Whether the object stands on what is the same in memory, and so cannot differ.
+    fn is_of(&self, situation: &Situation) -> bool {
+        let stands_on = |wanted: &Rc<ObjectState>| situation.above.iter().any(|state| Rc::ptr_eq(state, wanted));
+        situation.object.object_type == self.object_type && stands_on(&self.server) && stands_on(&self.wrapper)
+    }
 }
 
 impl Policy {
@@ -39,6 +69,7 @@ impl Policy {
             index: Index::default(),
             catalogue: Catalogue::new(secret_options),
             remembering: BTreeSet::new(),
+            common: RefCell::default(),
         };
         for rule in rules {
             let is_in_force = rule.mode != Mode::Off;
@@ -135,6 +166,29 @@ impl Policy {
         secrecy
     }
 
+    /// The same, found once for all objects of the type on the same server if no rule tells one from the other.
+    pub fn shared_secrecy(&self, situation: &Situation) -> Rc<Secrecy> {
+        self.common_secrecy(situation).unwrap_or_else(|| Rc::new(self.secrecy(situation)))
+    }
+
+    /// The same for whatever object of the type stands on the same server; None where a rule tells one from the other.
+    pub fn common_secrecy(&self, situation: &Situation) -> Option<Rc<Secrecy>> {
+        if let Some(known) = self.common.borrow().iter().find(|known| known.is_of(situation)) {
+            return Some(Rc::clone(&known.secrecy));
+        }
+        if self.candidates([situation]).any(|(_, entry)| entry.tells_apart()) {
+            return None;
+        }
+        let found = Common::of(situation, self.secrecy(situation))?;
+        let secrecy = Rc::clone(&found.secrecy);
+        let mut common = self.common.borrow_mut();
+        if common.len() >= MOST_COMMON {
+            common.clear();
+        }
+        common.push(found);
+        Some(secrecy)
+    }
+
     /// Which options are secret by their names.
     pub(crate) fn secret_options(&self) -> &SecretOptions {
         self.catalogue.secret_options()
@@ -208,12 +262,7 @@ impl Lazy<'_> {
 }
 
 fn say(entry: &Entry, compiled: &Compiled, view: &Lazy<'_>, secrecy: &mut Secrecy) {
-    let Some(options) = &compiled.options else { return };
-    let survey = options.survey();
-    let says = survey.annotations.values().any(|annotation| annotation.write_only.is_some());
-    if !says && survey.secret_patterns.is_empty() {
-        return;
-    }
+    let Some(survey) = compiled.survey_of_secrecy() else { return };
     let condition = compiled.condition.as_ref().filter(|_| entry.rule.trusted);
     if condition.is_some_and(|condition| !condition.is_satisfied_by(view.document())) {
         return;

@@ -1,5 +1,6 @@
 //! Secrets: which options have values that nobody is shown, and the only way in which a value becomes text.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
@@ -72,34 +73,56 @@ pub struct Secrecy {
     public: BTreeSet<String>,
     /// Whether nothing may be shown, because what would say so cannot be read.
     unknown: bool,
+    /// Names that were asked for, and what was answered; objects of a kind have the same few.
+    answers: RefCell<Vec<(String, bool)>>,
 }
+
+/// Answers that are kept.
+const MOST_ANSWERS: usize = 32;
 
 impl Secrecy {
     /// What the names of options alone say.
     pub(crate) fn new(object_type: ObjectType, named: Rc<SecretOptions>) -> Self {
         let (secret, public) = (BTreeSet::new(), BTreeSet::new());
-        Self { object_type, named, secret, secret_patterns: Vec::new(), public, unknown: false }
+        let (secret_patterns, answers) = (Vec::new(), RefCell::default());
+        Self { object_type, named, secret, secret_patterns, public, unknown: false, answers }
     }
 
     pub(crate) fn add_secret(&mut self, option: &str) {
+        self.answers.take();
         self.secret.insert(option.to_owned());
     }
 
     pub(crate) fn add_secret_pattern(&mut self, names: Regex) {
+        self.answers.take();
         self.secret_patterns.push(names);
     }
 
     pub(crate) fn add_public(&mut self, option: &str) {
+        self.answers.take();
         self.public.insert(option.to_owned());
     }
 
     pub(crate) fn hide_everything(&mut self) {
+        self.answers.take();
         self.unknown = true;
     }
 
     /// Whether the option's value must not be shown. What says that it is secret wins over what says that it is
     /// public, and on a user mapping whatever nothing is known of is a secret.
     pub fn is_secret(&self, option: &str) -> bool {
+        let known = self.answers.borrow().iter().find(|(known, _)| known == option).map(|(_, answer)| *answer);
+        known.unwrap_or_else(|| {
+            let answer = self.find(option);
+            let mut answers = self.answers.borrow_mut();
+            if answers.len() < MOST_ANSWERS {
+                answers.push((option.to_owned(), answer));
+            }
+            answer
+        })
+    }
+
+    fn find(&self, option: &str) -> bool {
         self.unknown
             || self.named.matches(option)
             || self.secret.contains(option)

@@ -52,7 +52,7 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn secrecy(&self) -> &Secrecy {
-        self.secrecy.get_or_init(|| Rc::new(self.policy.secrecy(self.situation)))
+        self.secrecy.get_or_init(|| self.policy.shared_secrecy(self.situation))
     }
 
     /// The object's options as one JSON object, secrets masked unless the rule is trusted.

@@ -15,6 +15,7 @@ sql_functions! {
     call: fdw_guard_pack_list, pg_finfo_fdw_guard_pack_list => packs::pack_list;
     call: fdw_guard_pack_rules, pg_finfo_fdw_guard_pack_rules => packs::pack_rules;
     call: fdw_guard_visible_options, pg_finfo_fdw_guard_visible_options => options::visible_options;
+    call_options: fdw_guard_shown_options, pg_finfo_fdw_guard_shown_options => options::mask_of;
     call: fdw_guard_server_options, pg_finfo_fdw_guard_server_options => options::server_options;
     call: fdw_guard_user_mapping_options, pg_finfo_fdw_guard_user_mapping_options => options::user_mapping_options;
     call: fdw_guard_foreign_table_options, pg_finfo_fdw_guard_foreign_table_options => options::foreign_table_options;

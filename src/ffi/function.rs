@@ -3,6 +3,7 @@
 //! `#[pg_extern]` would do most of this, but it takes every text for UTF-8 and shows a panic's text.
 
 use crate::ffi::memory::Scratch;
+use crate::ffi::option_rows::{self, MaskOf};
 use crate::ffi::raise::{self, Failure, Report};
 use crate::ffi::{text, tuple};
 use fdw_guard_policy::interval::Interval;
@@ -105,6 +106,11 @@ impl<'a> Answer<'a> {
 }
 
 impl Call {
+    /// A call that PostgreSQL makes, and that lives as long as what comes of this.
+    pub fn of(info: pg_sys::FunctionCallInfo) -> Self {
+        Self { info, notices: RefCell::default() }
+    }
+
     /// The `text` argument at that place, None if it is null.
     pub fn text(&self, place: usize) -> Option<String> {
         // SAFETY: the SQL declaration says that the argument is of type text; every caller names such a place.
@@ -224,6 +230,15 @@ pub unsafe fn call_trigger<E: Into<Failure>>(
     unsafe { run(info, |call| body(call).map(Datum::from)) }
 }
 
+/// Calls a function that shows the options of an OPTIONS list.
+///
+/// # Safety
+/// As for [`crate::ffi::option_rows::call`].
+pub unsafe fn call_options(info: pg_sys::FunctionCallInfo, mask_of: MaskOf) -> Datum {
+    // SAFETY: the caller's promise.
+    unsafe { option_rows::call(info, mask_of) }
+}
+
 /// Calls a plain function that passes the call on.
 ///
 /// # Safety
@@ -239,7 +254,7 @@ unsafe fn run<E: Into<Failure>>(info: pg_sys::FunctionCallInfo, body: impl FnOnc
     // SAFETY: the caller's promise.
     unsafe {
         let (outcome, reports) = raise::guarded(|| {
-            let call = Call { info, notices: RefCell::default() };
+            let call = Call::of(info);
             let outcome = body(&call).map_err(Into::into);
             let mut reports = call.notices.take();
             let outcome = outcome.or_else(|failure| match failure {

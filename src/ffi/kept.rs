@@ -55,6 +55,11 @@ unsafe extern "C-unwind" fn row_changed(_argument: Datum, _cache: c_int, _hash: 
     GENERATION.set(GENERATION.get().wrapping_add(1));
 }
 
+/// Changes whenever something that is kept may have changed.
+pub fn generation() -> u64 {
+    GENERATION.get()
+}
+
 /// The row with that key, as it is kept or as `read` finds it.
 pub fn find<K: Ord, T: Clone>(
     kept: &'static LocalKey<RefCell<Kept<K, T>>>,

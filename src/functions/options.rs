@@ -1,6 +1,8 @@
 //! The options of one object: `visible_options`, which every view of options reads, and a function for each type of
 //! object.
 
+mod masks;
+
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::{catalog, rights};
@@ -13,6 +15,8 @@ use pgrx::pg_sys::Oid;
 use serde_json::{Map, Value as Json};
 use std::rc::Rc;
 
+pub use masks::Mask;
+
 /// The options of one object, secrets as `***`; no row for who may not see them, nor for an object that is not there.
 pub fn visible_options(call: &Call) -> Result<Answer<'_>, Error> {
     let situation = call.oid(0).zip(call.oid(1)).zip(call.integer(2)).and_then(|((catalog, oid), column)| {
@@ -23,6 +27,14 @@ pub fn visible_options(call: &Call) -> Result<Answer<'_>, Error> {
         let is_secret = value.is_hidden();
         vec![option.into(), value.to_string().into(), is_secret.into()]
     })))
+}
+
+/// How the options that a view has read from the catalog are shown: those of the object that the other arguments name.
+pub fn mask_of(call: &Call) -> Result<Option<Rc<Mask>>, Error> {
+    let (catalog, oid) = (call.oid(1).unwrap_or(Oid::INVALID), call.oid(2).unwrap_or(Oid::INVALID));
+    let column = i16::try_from(call.integer(3).unwrap_or_default()).unwrap_or_default();
+    let Some(class) = Class::of_catalog(catalog) else { return Ok(None) };
+    masks::of_object(class, oid, column, call.oid(4).unwrap_or(Oid::INVALID))
 }
 
 pub fn server_options(call: &Call) -> Result<Answer<'_>, Error> {
@@ -54,7 +66,7 @@ fn object(class: Class, oid: Oid, column: i16) -> Result<Answer<'static>, Error>
 }
 
 /// The object, if its options are the caller's to see.
-fn visible_situation(class: Class, oid: Oid, column: i16) -> Option<Situation> {
+pub fn visible_situation(class: Class, oid: Oid, column: i16) -> Option<Situation> {
     if class == Class::UserMapping && !rights::may_see_user_mapping(oid) {
         return None;
     }

@@ -665,3 +665,39 @@ fn a_rename_takes_nothing_out_of_a_rule_that_forbids_its_change() {
     }
     assert_eq!(message(on(json!({"forms": ["RENAME TO"]})), "prod1", "test").len(), 1);
 }
+
+#[test]
+fn what_is_secret_is_common_unless_a_rule_on_secrecy_tells_objects_apart() {
+    let of = |fields: serde_json::Value| {
+        let mut whole = json!({"name": "r", "object_type": "foreign table"});
+        whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        rule(whole)
+    };
+    let (secret, other) = (json!({"properties": {"pin": {"writeOnly": true}}}), json!({"required": ["pin"]}));
+    let condition = json!({"properties": {"foreign_table": {"required": ["name"]}}});
+    let common = [
+        of(json!({"options": secret})),
+        of(json!({"options": secret, "server": ["f*"], "wrapper": ["postgres_fdw"]})),
+        of(json!({"options": other, "relation": ["t"]})),
+        of(json!({"options": secret, "relation": ["t"], "mode": "off"})),
+        of(json!({"options": secret, "condition": condition})),
+        of(json!({"options": secret, "object_type": "user mapping", "role": ["bob"]})),
+        Rule { trusted: true, ..of(json!({"options": other, "condition": condition})) },
+    ];
+    for rule in common {
+        let (text, policy) = (format!("{rule:?}"), policy([rule]));
+        let found = policy.common_secrecy(&table("t", &[])).unwrap_or_else(|| panic!("{text}"));
+        for name in ["t", "u"] {
+            let own = policy.secrecy(&table(name, &[]));
+            assert_eq!(found.is_secret("pin"), own.is_secret("pin"), "{text}");
+        }
+    }
+    let apart = [
+        of(json!({"options": secret, "relation": ["t"]})),
+        of(json!({"options": {"patternProperties": {"^p": {"writeOnly": true}}}, "relation": ["!u"]})),
+        Rule { trusted: true, ..of(json!({"options": secret, "condition": condition})) },
+    ];
+    for rule in apart {
+        assert!(policy([rule.clone()]).common_secrecy(&table("t", &[])).is_none(), "{rule:?}");
+    }
+}
