@@ -90,8 +90,7 @@ impl Judge<'_> {
         }
         let named = named_without_trace(touch, &forms);
         forms.extend(named_for_table(&named));
-        let mut change =
-            Change { old: situation_of(old), new: situation_of(new), forms, touched: true, unseen: false };
+        let mut change = Change { old: situation_of(old), new: situation_of(new), forms, touched: true, unseen: false };
         self.evaluate(touch.key, &mut change);
         self.past(touch, 0, &change);
         self.columns(touch, &named, old, new, &columns, column_forms);

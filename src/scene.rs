@@ -140,6 +140,15 @@ fn wrapper_above(wrapper: Oid) -> Vec<Rc<ObjectState>> {
     catalog::wrapper_above(wrapper).into_iter().collect()
 }
 
+/// The server of a mapping or a table.
+pub fn server_of(class: Class, oid: Oid) -> Option<Oid> {
+    match class {
+        Class::UserMapping => catalog::user_mapping(oid).map(|found| found.above),
+        Class::Relation => catalog::foreign_table(oid).map(|found| found.above),
+        Class::Wrapper | Class::Server => None,
+    }
+}
+
 /// A server and its wrapper.
 pub fn server_above(server: Oid) -> Vec<Rc<ObjectState>> {
     let Some((server, wrapper)) = catalog::server_above(server) else { return Vec::new() };

@@ -116,9 +116,10 @@ impl<'a> Teller<'a> {
     }
 
     fn between(&self, old: Option<State>, new: Option<State>, unseen: Option<&[String]>) -> Option<ObjectChange> {
-        let secrecy = |state: &Option<State>| state.as_ref().map(|(situation, _)| self.policy.secrecy(situation));
+        let secrecy =
+            |state: &Option<State>| state.as_ref().map(|(situation, _)| self.policy.shared_secrecy(situation));
         let (of_old, of_new) = (secrecy(&old), secrecy(&new));
-        ObjectChange::between(side(old.as_ref(), of_old.as_ref()), side(new.as_ref(), of_new.as_ref()), unseen)
+        ObjectChange::between(side(old.as_ref(), of_old.as_deref()), side(new.as_ref(), of_new.as_deref()), unseen)
     }
 }
 

@@ -305,8 +305,7 @@ fn attributes<const N: usize>(attributes: [(Attribute, Option<String>); N]) -> B
 /// An OPTIONS list, stored as an array of `name=value`.
 fn options(datum: Option<pg_sys::Datum>) -> Options {
     // SAFETY: the option columns are of type text[].
-    let elements = datum.map(|datum| unsafe { tuple::text_array(datum) });
-    elements.into_iter().flatten().flatten().collect()
+    datum.map(|datum| unsafe { tuple::texts(datum) }.collect()).unwrap_or_default()
 }
 
 /// A column's attribute options, without the one that Debian's PostgreSQL 15 writes into every column by itself.

@@ -30,6 +30,10 @@ pub unsafe fn from_server_opt(text: *const c_char) -> Option<String> {
 /// The text of bytes in the database's encoding. A byte without a known meaning (in a SQL_ASCII database whatever is not
 /// UTF-8) becomes a character of its own, [`opaque`]: equal only to itself, and shown as `\xNN`.
 pub fn from_bytes(bytes: &[u8]) -> String {
+    if bytes.len() <= ORDINARY && bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        return unsafe { str::from_utf8_unchecked(bytes) }.to_owned();
+    }
     if bytes.is_ascii() || !needs_conversion() { with_opaque(bytes) } else { converted(bytes) }
 }
 

@@ -109,6 +109,24 @@ pub unsafe fn text_array(datum: pg_sys::Datum) -> Vec<Option<String>> {
     }
 }
 
+/// The elements of a `text[]`, null ones left out.
+///
+/// # Safety
+/// `datum` is a `text[]`.
+pub unsafe fn texts(datum: pg_sys::Datum) -> impl Iterator<Item = String> {
+    // SAFETY: the caller's promise; an element lives as long as the array and the current memory context.
+    unsafe { elements(datum, pg_sys::TEXTOID, (-1, false, b'i')).into_iter().flatten().map(|it| text_of(it)) }
+}
+
+/// Puts the elements of a `text[]` into a list, null ones left out; they live as long as the array.
+///
+/// # Safety
+/// `datum` is a `text[]` that needs not be fetched from elsewhere.
+pub unsafe fn texts_into(datum: pg_sys::Datum, list: &mut Vec<pg_sys::Datum>) {
+    // SAFETY: the caller's promise.
+    list.extend(unsafe { elements(datum, pg_sys::TEXTOID, (-1, false, b'i')) }.into_iter().flatten());
+}
+
 /// The elements of an `int2[]`.
 ///
 /// # Safety
