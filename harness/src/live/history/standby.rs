@@ -42,6 +42,7 @@ const CALLS: &[(&str, &str)] = &[
     ("policy_check()", ""),
     ("policy_schema()", ""),
     ("prune_history('1 day')", READ_ONLY),
+    ("prune_secrets()", READ_ONLY),
     ("renew_tables((SELECT oid FROM pg_foreign_data_wrapper WHERE fdwname = 'plain'))", READ_ONLY),
     ("revert((SELECT id FROM fdw_guard.history WHERE attribute = 'option port' AND change = 'set'))", READ_ONLY),
     ("revert_plan((SELECT id FROM fdw_guard.history WHERE attribute = 'option port' AND change = 'set'))", ""),
@@ -98,7 +99,7 @@ pub fn hot_standby(cluster: &Cluster) -> Result<()> {
 fn reads_everything(client: &mut Client) -> Result<()> {
     let relations = "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'fdw_guard'::regnamespace AND relkind IN ('r', 'v')";
     let relations: Vec<String> = client.query(relations, &[])?.iter().map(|row| row.get(0)).collect();
-    same("views and tables", relations.len(), 10)?;
+    same("views and tables", relations.len(), 11)?;
     for relation in relations {
         client.query(&format!("SELECT * FROM {relation}"), &[]).with_context(|| relation.clone())?;
     }
