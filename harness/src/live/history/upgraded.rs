@@ -128,7 +128,13 @@ fn upgrade(old: &Cluster, new: &Cluster) -> Result<()> {
     if !paths.is_empty() {
         program.env("LD_LIBRARY_PATH", paths);
     }
-    command::run(&mut program).map(drop)
+    command::run(&mut program).map(drop).with_context(|| told_by_logs(new))
+}
+
+/// The ends of the logs that pg_upgrade leaves when it fails.
+fn told_by_logs(new: &Cluster) -> String {
+    let pattern = format!("tail -n 12 {}/pg_upgrade_output.d/*/log/pg_upgrade_dump_*.log", new.data().display());
+    command::run(std::process::Command::new("sh").args(["-c", &pattern])).unwrap_or_default()
 }
 
 fn still_works(database: &Database<'_>, before: &[String]) -> Result<()> {
