@@ -241,21 +241,21 @@ fn large_texts(line: &Line, size: usize) -> [(&'static str, Vec<u8>); 4] {
     ]
 }
 
-/// Lines that a server writes itself, four times as long: of a gigabyte, PostgreSQL's own limit, where the environment says
-/// `CANARY_MEGABYTES=240`.
+/// Lines that a server writes itself, twice as long: of a gigabyte, PostgreSQL's own limit, where the environment says
+/// `CANARY_MEGABYTES=480`.
 pub fn with_a_very_long_line(cluster: &Cluster) -> Result<()> {
     let own = server(cluster, "canary-line")?;
     let database = own.guarded_database("canary_line")?;
     for (what, filling) in [("words", "letters and words "), ("options", "OPTIONS (password 'x') ")] {
         let (line, start) = (Line::new()?, Instant::now());
-        let repeated = format!("repeat({}, {})", quote_literal(filling), 4 * large() / filling.len());
+        let repeated = format!("repeat({}, {})", quote_literal(filling), 2 * large() / filling.len());
         let body = format!("BEGIN RAISE LOG '%', {repeated} || {}; END", quote_literal(&line.statement()));
         let mut wire = Wire::connect(&own, &connection(&database, "on"))?;
         let reply = wire.query(format!("DO {}", quote_literal(&body)).as_bytes())?;
         ensure!(reply.sqlstate().is_none(), "{what}: {reply:?}");
         let (memory, log) = (high_water(wire.pid)?, own.take_log()?);
         println!("a line of {what}, {} MB: {:.1} s and {memory} MB", log.len() >> 20, start.elapsed().as_secs_f64());
-        ensure!(log.len() > 3 * large(), "{what}: the line is cut");
+        ensure!(log.len() > large(), "{what}: the line is cut");
         ensure!(
             log.contains(&line.name) && !log.contains(&line.secret),
             "{what}: the line shows the secret, or nothing"
