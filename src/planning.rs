@@ -9,7 +9,7 @@ use crate::ffi::{catalog, held, session};
 use crate::guard;
 use crate::judge::{self, Verdicts};
 use crate::policy_in_force;
-use crate::scene::{self, Class};
+use crate::scene;
 use crate::settings::{self, Enforcement};
 use crate::telling::{Teller, Unseen};
 use crate::touched::{Key, Touch, Touched};

@@ -18,7 +18,7 @@ const STATEMENTS: usize = 10;
 /// # Errors
 /// When a server refuses.
 pub fn run(clusters: &[&Cluster], databases: &Databases<'_>) -> Result<()> {
-    println!("\n{:<34}{:<26}{}", "committed durably, by wall clock", "ratio", "us a statement, median");
+    println!("\n{:<34}{:<26}us a statement, median", "committed durably, by wall clock", "ratio");
     clusters.iter().try_for_each(|cluster| make_durable(cluster))?;
     DURABLE.iter().try_for_each(|measure| measured(measure, databases))
 }

@@ -12,11 +12,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// Names, and whether they are those of secrets.
+type Names = Vec<(Box<[u8]>, bool)>;
+
 /// What is hidden of an object's options.
 pub struct Mask {
     secrecy: Rc<Secrecy>,
-    /// Names that were asked for, and whether they are those of secrets; few, so that they are looked through.
-    known: RefCell<Vec<(Box<[u8]>, bool)>>,
+    /// Names that were asked for; few, so that they are looked through.
+    known: RefCell<Names>,
 }
 
 /// Names that are kept of a mask.
@@ -48,17 +51,16 @@ impl Mask {
     }
 
     fn is_secret(&self, name: &[u8]) -> bool {
-        let known = |known: &RefCell<Vec<(Box<[u8]>, bool)>>| {
-            known.borrow().iter().find(|(known, _)| **known == *name).map(|(_, is_secret)| *is_secret)
-        };
-        known(&self.known).unwrap_or_else(|| {
-            let is_secret = self.secrecy.is_secret(&text::from_bytes(name));
-            let mut known = self.known.borrow_mut();
-            if known.len() < MOST_NAMES {
-                known.push((name.into(), is_secret));
-            }
-            is_secret
-        })
+        let find = |known: &Names| known.iter().find(|(known, _)| **known == *name).map(|(_, is_secret)| *is_secret);
+        if let Some(is_secret) = find(&self.known.borrow()) {
+            return is_secret;
+        }
+        let is_secret = self.secrecy.is_secret(&text::from_bytes(name));
+        let mut known = self.known.borrow_mut();
+        if known.len() < MOST_NAMES {
+            known.push((name.into(), is_secret));
+        }
+        is_secret
     }
 }
 
@@ -77,9 +79,11 @@ fn origin() -> Origin {
 /// Objects that share a mask: those of one class on one server; columns are a kind of their own.
 type Place = (Class, bool, Oid);
 
+/// The masks of places; None where a rule tells objects apart.
+type Masks = HashMap<Place, Option<Rc<Mask>>>;
+
 thread_local! {
-    /// The masks of places; None where a rule tells objects apart.
-    static KNOWN: RefCell<(Option<Origin>, HashMap<Place, Option<Rc<Mask>>>)> = RefCell::default();
+    static KNOWN: RefCell<(Option<Origin>, Masks)> = RefCell::default();
 }
 
 /// The mask of an object's options, or of a column's; `server` is the server of a mapping or a table. None where the

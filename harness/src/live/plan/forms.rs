@@ -210,7 +210,8 @@ fn in_history(rows: Vec<Change>) -> BTreeSet<Change> {
         let follows = matches!(attribute.as_str(), "storage" | "collation");
         let text = old.as_deref().or(new.as_deref()).unwrap_or_default();
         let is_not_null = attribute.starts_with("constraint ") && text.starts_with("NOT NULL") && change != "set";
-        !is_not_null && !(follows && whole.contains(&(object_type.clone(), identity.clone())))
+        let of_whole = || whole.contains(&(object_type.clone(), identity.clone()));
+        !(is_not_null || follows && of_whole())
     };
     rows.into_iter().filter(counts).collect()
 }
