@@ -55,8 +55,8 @@ mod tests {
         let found = "SELECT oid FROM pg_foreign_data_wrapper WHERE fdwname = 'kept'";
         let wrapper = Spi::get_one::<Oid>(found).unwrap().unwrap();
         let validator = || catalog::wrapper_above(wrapper).unwrap().attribute(Attribute::Validator).map(str::to_owned);
-        assert_eq!(validator().as_deref(), Some("kept_validator"));
+        assert_eq!(validator().as_deref(), Some("public.kept_validator"));
         Spi::run("ALTER FUNCTION kept_validator(text[], oid) RENAME TO kept_renamed").unwrap();
-        assert_eq!(validator().as_deref(), Some("kept_renamed"));
+        assert_eq!(validator().as_deref(), Some("public.kept_renamed"));
     }
 }

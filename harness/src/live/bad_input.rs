@@ -343,7 +343,7 @@ fn no_function_minds_a_null(cluster: &Cluster) -> Result<()> {
         let sqlstate =
             outcome.map(|fields| fields.map_or_else(|| "no connection".to_owned(), |fields| fields.sqlstate));
         let expected: &[Option<&str>] = match name {
-            "check_rule" | "keep_history" => &[Some("39P01")],
+            "check_rule" | "keep_history" | "keep_secrets" => &[Some("39P01")],
             // Its delegate is missing here.
             "guarded_postgres_fdw_handler" => &[Some("42704")],
             // What json_build_object says of a key that is null, until 15 and since 16.

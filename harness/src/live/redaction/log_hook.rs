@@ -342,7 +342,7 @@ pub fn with_memory_short(cluster: &Cluster) -> Result<()> {
     own.stop("fast")?;
     own.launch_by(&frugal_server(&own)?)?;
     let (line, mut failed) = (Line::new()?, 0);
-    for megabytes in [1, 3, 5, 7, 9, 12] {
+    for megabytes in [1, 8, 16, 24] {
         for (what, text) in large_texts(&line, megabytes << 20).into_iter().filter(|(what, _)| *what != "options") {
             let mut wire = Wire::connect(&own, &connection(&database, "on"))?;
             let reply = wire.query(&text)?;

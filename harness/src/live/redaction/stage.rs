@@ -1,6 +1,6 @@
 //! Where the cases are played: sessions, one beside them that looks on, and what both have seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Mutex;
 use std::thread::sleep;
@@ -101,6 +101,17 @@ pub struct Seen {
     /// Cases after which the catalogs do not hold what was said.
     pub lost: Vec<String>,
     pub steps: usize,
+}
+
+/// What PostgreSQL says of `\'` from a client in whose encoding the backslash may be the end of a letter.
+const UNSAFE_QUOTE: &str = "22P06";
+
+impl Seen {
+    /// Cases whose text could not be read to its end because of how it was sent.
+    pub fn unread(&self) -> BTreeSet<String> {
+        let is_unread = |replies: &[Vec<String>]| replies.iter().flatten().any(|reply| reply.contains(UNSAFE_QUOTE));
+        self.skeletons.iter().filter(|(_, replies)| is_unread(replies)).map(|(case, _)| case.clone()).collect()
+    }
 }
 
 struct Observer {
