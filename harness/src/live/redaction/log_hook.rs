@@ -321,10 +321,15 @@ fn measured(wire: &mut Wire, text: &[u8], cancel: Option<Duration>) -> Result<Co
 
 /// The most memory that the process has had, in megabytes.
 fn high_water(pid: i32) -> Result<usize> {
+    Ok(figure(pid, "VmHWM")? / 1024)
+}
+
+/// What the kernel says of a process's memory, in kilobytes.
+fn figure(pid: i32, name: &str) -> Result<usize> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc tells no VmHWM")?;
-    let kilobytes: usize = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kilobytes / 1024)
+    let values = status.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let value = values.map(str::trim).next().with_context(|| format!("/proc tells no {name}"))?;
+    Ok(value.trim_end_matches(" kB").parse()?)
 }
 
 /// No process crashed, and the log does not hold the secret.
@@ -335,14 +340,18 @@ fn quiet(own: &Cluster, line: &Line) -> Result<()> {
     Ok(())
 }
 
+/// Kilobytes that a process may have beyond what it has when it has nothing to do.
+const TO_SPARE: usize = 40_000;
+
 /// A server whose processes may have little memory: at some size a text fits once, but not twice.
 pub fn with_memory_short(cluster: &Cluster) -> Result<()> {
     let own = server(cluster, "canary-memory")?;
     let database = own.guarded_database("canary_memory")?;
+    let needed = figure(Wire::connect(&own, &connection(&database, "on"))?.pid, "VmPeak")?;
     own.stop("fast")?;
-    own.launch_by(&frugal_server(&own)?)?;
+    own.launch_by(&frugal_server(&own, needed + TO_SPARE)?)?;
     let (line, mut failed) = (Line::new()?, 0);
-    for megabytes in [1, 8, 16, 24] {
+    for megabytes in [1, 4, 8, 16] {
         for (what, text) in large_texts(&line, megabytes << 20).into_iter().filter(|(what, _)| *what != "options") {
             let mut wire = Wire::connect(&own, &connection(&database, "on"))?;
             let reply = wire.query(&text)?;
@@ -366,10 +375,11 @@ pub fn with_memory_short(cluster: &Cluster) -> Result<()> {
     quiet(&own, &line)
 }
 
-fn frugal_server(own: &Cluster) -> Result<PathBuf> {
+/// The server as a program that takes no more than so many kilobytes.
+fn frugal_server(own: &Cluster, kilobytes: usize) -> Result<PathBuf> {
     let script = own.directory().join("frugal-postgres");
     let server = own.sandbox().mirror.installation.bindir.join("postgres");
-    fs::write(&script, format!("#!/bin/sh\nulimit -v 220000\nexec {} \"$@\"\n", server.display()))?;
+    fs::write(&script, format!("#!/bin/sh\nulimit -v {kilobytes}\nexec {} \"$@\"\n", server.display()))?;
     fs::set_permissions(&script, Permissions::from_mode(0o755))?;
     own.sandbox().account.own(&script)?;
     Ok(script)
