@@ -36,7 +36,7 @@ const POLICY: &str = r#"{"rules": [
 ]}"#;
 
 /// Settings under which a guarded wrapper adds nothing to what its delegate says.
-const UNSEEN: [(&str, &str); 1] = [("fdw_guard.explain", "off")];
+const UNSEEN: [(&str, &str); 2] = [("fdw_guard.explain", "off"), ("fdw_guard.redact", "off")];
 
 /// One telling of all suites, on a cluster of its own.
 struct Round {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::OutOfMemory;
+use crate::packs::packs;
+use crate::survey::Survey;
 
 /// Values under so many bytes are too likely to stand somewhere by chance: they are hidden between quotes only.
 const LEAST: usize = 4;
@@ -118,12 +120,27 @@ fn spelled(
 fn find_all(text: &[u8], value: &[u8], places: &mut Vec<(usize, usize)>) -> Result<(), OutOfMemory> {
     for start in memchr::memmem::find_iter(text, value) {
         let end = start + value.len();
-        if value.len() >= LEAST || is_quoted(text, start, end) {
+        let is_secret = value.len() >= LEAST && !is_in_an_options_name(text, start, end);
+        if is_secret || is_quoted(text, start, end) {
             places.try_reserve(1).map_err(|_| OutOfMemory)?;
             places.push((start, end));
         }
     }
     Ok(())
+}
+
+/// Whether it is a piece of the name of an option that a pack knows, as `require` is of `password_required`.
+fn is_in_an_options_name(text: &[u8], start: usize, end: usize) -> bool {
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let before = text.get(..start).unwrap_or_default().iter().rev().take_while(|byte| is_of_name(byte)).count();
+    let after = text.get(end..).unwrap_or_default().iter().take_while(|byte| is_of_name(byte)).count();
+    let word = text.get(start - before..end + after).and_then(|word| str::from_utf8(word).ok());
+    before + after > 0 && word.is_some_and(is_an_options_name)
+}
+
+fn is_an_options_name(word: &str) -> bool {
+    let knows = |survey: &Survey| survey.annotations.contains_key(word);
+    packs().iter().any(|pack| pack.all_surveys().any(|(_, survey)| knows(survey)))
 }
 
 fn is_quoted(text: &[u8], start: usize, end: usize) -> bool {
@@ -154,6 +171,14 @@ mod tests {
     fn short_values_are_hidden_between_quotes() {
         assert_eq!(hidden(&["abc"], "abc \"abc\" 'abc'"), Some("abc \"***\" '***'".to_owned()));
         assert_eq!(hidden(&["abcd"], "xabcdx"), Some("x***x".to_owned()));
+    }
+
+    #[test]
+    fn names_of_options_stay_whole() {
+        let text = "HINT: password_required, requirement, \"require\", password_require";
+        let expected = "HINT: password_required, ***ment, \"***\", password_***";
+        assert_eq!(hidden(&["require"], text), Some(expected.to_owned()));
+        assert_eq!(hidden(&["password"], "password"), Some("***".to_owned()));
     }
 
     #[test]
