@@ -19,7 +19,7 @@ use crate::database::{Database, quote_literal};
 use crate::settings::Settings;
 
 /// How long a background process may take to come to what it is to do.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A secret in a line that also holds a name.
 struct Line {
