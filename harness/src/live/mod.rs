@@ -88,18 +88,22 @@ const FILES: [&[LiveTest]; 28] = [
     violations::TESTS,
 ];
 
-/// Runs each test whose name contains `filter`, in two lanes, each with a cluster of its own: a test is mostly one session
-/// and its server process, which wait for each other. The tests of one file share files, and run in one lane.
+/// Lanes in which tests run at the same time: a test is mostly one session and its server process, which wait for each
+/// other, or for something that takes its time.
+const LANES: usize = 3;
+
+/// Runs each test whose name contains `filter`, in lanes, each with a cluster of its own. The tests of one file share
+/// files, and run in one lane.
 ///
 /// # Errors
-/// When the second cluster does not start, or a server that a test left hanging cannot be restarted.
+/// When a cluster does not start, or a server that a test left hanging cannot be restarted.
 pub fn run(tally: &mut Tally, cluster: &Arc<Cluster>, filter: &str) -> Result<()> {
     let files: VecDeque<Vec<LiveTest>> =
         FILES.iter().map(|file| file.iter().filter(|test| test.name.contains(filter)).copied().collect()).collect();
     let files: VecDeque<_> = files.into_iter().filter(|file: &Vec<LiveTest>| !file.is_empty()).collect();
     let mut clusters = vec![Arc::clone(cluster)];
-    if files.len() > 1 {
-        clusters.push(Arc::new(cluster.another("test-beside", &Settings::preloaded().loopback())?));
+    for lane in 1..files.len().min(LANES) {
+        clusters.push(Arc::new(cluster.another(&format!("test-{lane}"), &Settings::preloaded().loopback())?));
     }
     let queue = Mutex::new(files);
     let (sender, receiver) = channel();
