@@ -5,12 +5,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+/// How much of the reason of a failure is repeated at the end, where a log that is cut still shows it.
+const LINES: usize = 12;
+const COLUMNS: usize = 400;
+
 /// The outcome of a run.
 #[derive(Debug, Default)]
 pub struct Tally {
     passed: usize,
-    failed: Vec<String>,
+    failed: Vec<Failure>,
     parts: Vec<(String, Duration)>,
+}
+
+/// What failed, and what is said of it again at the end.
+#[derive(Debug, Clone)]
+struct Failure {
+    name: String,
+    why: String,
 }
 
 impl Tally {
@@ -40,14 +51,18 @@ impl Tally {
 
     /// Notes that the test `name` failed, and why.
     pub fn fail(&mut self, name: &str, why: impl Display) {
-        println!("FAILED  {name}\n{}", indented(&why.to_string()));
-        self.failed.push(name.to_owned());
+        let why = why.to_string();
+        println!("FAILED  {name}\n{}", indented(&why));
+        let why =
+            why.lines().take(LINES).map(|line| line.chars().take(COLUMNS).collect::<String>()).collect::<Vec<_>>();
+        self.failed.push(Failure { name: name.to_owned(), why: why.join("\n") });
     }
 
     /// Adds what another test runner counted and showed.
     pub fn add(&mut self, name: &str, passed: usize, failed: usize) {
         self.passed += passed;
-        self.failed.extend(std::iter::repeat_n(name.to_owned(), failed));
+        let failure = Failure { name: name.to_owned(), why: String::new() };
+        self.failed.extend(std::iter::repeat_n(failure, failed));
     }
 
     /// How many tests there were.
@@ -66,8 +81,8 @@ impl Tally {
         for (title, took) in &self.parts {
             println!("{:>7.1} s  {title}", took.as_secs_f64());
         }
-        for name in &self.failed {
-            println!("FAILED  {name}");
+        for Failure { name, why } in &self.failed {
+            println!("FAILED  {name}\n{}", indented(why));
         }
         println!("\n{}", self.closing_line());
     }

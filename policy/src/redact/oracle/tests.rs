@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{Encoding, Knowledge, try_bytes};
 use crate::redact::{Kind, Redactor, Strings};
@@ -84,8 +85,7 @@ fn take(text: &[u8], strings: Strings, kind: Kind) {
 
 /// Processor time of this thread: what else runs on the machine does not count.
 fn clock() -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(told.split(' ').next().unwrap().parse().unwrap())
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
 }
 
 /// The time that reading it takes, at best.
