@@ -486,9 +486,17 @@ CREATE FUNCTION fdw_guard.foreign_table_options(relation regclass) RETURNS jsonb
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_foreign_table_options';
 COMMENT ON FUNCTION fdw_guard.foreign_table_options(regclass) IS 'the options of a foreign table, secrets shown as ***';
 
+CREATE FUNCTION fdw_guard.foreign_table_options(relation text) RETURNS jsonb
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_foreign_table_options';
+COMMENT ON FUNCTION fdw_guard.foreign_table_options(text) IS 'the same, with a suggestion where no table has that name';
+
 CREATE FUNCTION fdw_guard.column_options(relation regclass, column_name name) RETURNS jsonb
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_column_options';
 COMMENT ON FUNCTION fdw_guard.column_options(regclass, name) IS 'the options of a column of a foreign table, secrets shown as ***';
+
+CREATE FUNCTION fdw_guard.column_options(relation text, column_name name) RETURNS jsonb
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_column_options';
+COMMENT ON FUNCTION fdw_guard.column_options(text, name) IS 'the same, with a suggestion where no table has that name';
 
 CREATE FUNCTION fdw_guard.effective_options(
     relation regclass, role name,
@@ -497,9 +505,20 @@ CREATE FUNCTION fdw_guard.effective_options(
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_effective_options';
 COMMENT ON FUNCTION fdw_guard.effective_options(regclass, name) IS 'what a query by that role would really use, and where each option comes from';
 
+CREATE FUNCTION fdw_guard.effective_options(
+    relation text, role name,
+    OUT option text, OUT value text, OUT is_secret boolean, OUT object_type text, OUT identity text, OUT overrides text
+) RETURNS SETOF record
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_effective_options';
+COMMENT ON FUNCTION fdw_guard.effective_options(text, name) IS 'the same, with a suggestion where no table has that name';
+
 CREATE FUNCTION fdw_guard.table_state(relation regclass) RETURNS jsonb
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_table_state';
 COMMENT ON FUNCTION fdw_guard.table_state(regclass) IS 'everything about a foreign table that a form can change, secrets shown as ***';
+
+CREATE FUNCTION fdw_guard.table_state(relation text) RETURNS jsonb
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_table_state';
+COMMENT ON FUNCTION fdw_guard.table_state(text) IS 'the same, with a suggestion where no table has that name';
 
 CREATE FUNCTION fdw_guard.get_ddl(object_type text, identity text) RETURNS text
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_get_ddl';
@@ -508,6 +527,10 @@ COMMENT ON FUNCTION fdw_guard.get_ddl(text, text) IS 'the statements that would 
 CREATE FUNCTION fdw_guard.get_ddl(relation regclass) RETURNS text
     STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_get_ddl_of_relation';
 COMMENT ON FUNCTION fdw_guard.get_ddl(regclass) IS 'the statements that would create a foreign table again, without secrets';
+
+CREATE FUNCTION fdw_guard.get_ddl(relation text) RETURNS text
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_get_ddl_of_relation';
+COMMENT ON FUNCTION fdw_guard.get_ddl(text) IS 'the same, with a suggestion where no table has that name';
 
 CREATE VIEW fdw_guard.servers AS
     SELECT s.oid,
@@ -676,12 +699,26 @@ CREATE FUNCTION fdw_guard.set_foreign_table_options(
     LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_set_foreign_table_options';
 COMMENT ON FUNCTION fdw_guard.set_foreign_table_options(regclass, jsonb) IS 'makes options of a foreign table so, null dropping one; returns what it changed';
 
+CREATE FUNCTION fdw_guard.set_foreign_table_options(
+    relation text, options jsonb,
+    OUT option text, OUT change text, OUT old text, OUT new text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_set_foreign_table_options';
+COMMENT ON FUNCTION fdw_guard.set_foreign_table_options(text, jsonb) IS 'the same, with a suggestion where no table has that name';
+
 CREATE FUNCTION fdw_guard.set_column_options(
     relation regclass, column_name name, options jsonb,
     OUT option text, OUT change text, OUT old text, OUT new text
 ) RETURNS SETOF record
     LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_set_column_options';
 COMMENT ON FUNCTION fdw_guard.set_column_options(regclass, name, jsonb) IS 'makes options of a column of a foreign table so, null dropping one; returns what it changed';
+
+CREATE FUNCTION fdw_guard.set_column_options(
+    relation text, column_name name, options jsonb,
+    OUT option text, OUT change text, OUT old text, OUT new text
+) RETURNS SETOF record
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_set_column_options';
+COMMENT ON FUNCTION fdw_guard.set_column_options(text, name, jsonb) IS 'the same, with a suggestion where no table has that name';
 
 CREATE FUNCTION fdw_guard.rotate_secret(
     option text, value text, server_pattern text DEFAULT '*', role_pattern text DEFAULT '*',
@@ -888,17 +925,24 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.server_options(name),
     fdw_guard.user_mapping_options(name, name),
     fdw_guard.foreign_table_options(regclass),
+    fdw_guard.foreign_table_options(text),
     fdw_guard.column_options(regclass, name),
+    fdw_guard.column_options(text, name),
     fdw_guard.effective_options(regclass, name),
+    fdw_guard.effective_options(text, name),
     fdw_guard.table_state(regclass),
+    fdw_guard.table_state(text),
     fdw_guard.plan(text, interval),
     fdw_guard.explain_plan(text, interval),
     fdw_guard.get_ddl(text, text),
     fdw_guard.get_ddl(regclass),
+    fdw_guard.get_ddl(text),
     fdw_guard.set_server_options(name, jsonb),
     fdw_guard.set_user_mapping_options(name, name, jsonb, boolean),
     fdw_guard.set_foreign_table_options(regclass, jsonb),
+    fdw_guard.set_foreign_table_options(text, jsonb),
     fdw_guard.set_column_options(regclass, name, jsonb),
+    fdw_guard.set_column_options(text, name, jsonb),
     fdw_guard.rotate_secret(text, text, text, text),
     fdw_guard.violations(json, text, text, name),
     fdw_guard.policy_schema(),

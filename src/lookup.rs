@@ -1,5 +1,6 @@
 //! What a caller names: the object, or an error that says what is not there and which name is near.
 
+use crate::ffi::function::Named;
 use crate::ffi::{catalog, names, scan};
 use crate::scene::{self, Class};
 use fdw_guard_policy::model::{ObjectState, ObjectType};
@@ -20,6 +21,8 @@ pub enum Missing {
     Role { name: String, near: Option<String> },
     #[error("user mapping for \"{role}\" does not exist for server \"{server}\"")]
     UserMapping { role: String, server: String, instead: Instead },
+    #[error("relation \"{name}\" does not exist")]
+    Table { name: String, near: Option<String> },
     #[error("relation with OID {0} does not exist")]
     Relation(u32),
     #[error("\"{name}\" is not a foreign table")]
@@ -64,6 +67,28 @@ pub fn user_mapping(role_name: &str, server_name: &str) -> Result<Oid, Missing> 
         let instead = if public_is_there { Instead::UsePublic } else { Instead::Nothing };
         Missing::UserMapping { role: role_name.to_owned(), server: server_name.to_owned(), instead }
     })
+}
+
+/// The foreign table that the caller names.
+pub fn named_foreign_table(named: Option<Named>) -> Result<Oid, Missing> {
+    match named {
+        None => foreign_table(Oid::INVALID),
+        Some(Named::Oid(oid)) => foreign_table(oid),
+        Some(Named::Name(name)) => {
+            let found = names::relation_named(&name);
+            foreign_table(found.ok_or_else(|| Missing::Table { near: near_table(&name), name })?)
+        }
+    }
+}
+
+/// A foreign table of nearly that name, or of exactly that name in a schema that search_path does not find.
+fn near_table(name: &str) -> Option<String> {
+    let known: Vec<[String; 2]> = scan::foreign_tables().into_iter().filter_map(names::to_say).collect();
+    let elsewhere = || known.iter().find(|[plain, _]| plain == name).map(|[_, said]| said.clone());
+    let by_name = || nearest(name, known.iter().map(|[plain, _]| plain.as_str())).map(str::to_owned);
+    let by_plain = |plain: String| known.iter().find(|[known, _]| *known == plain).map(|[_, said]| said.clone());
+    let by_said = || nearest(name, known.iter().map(|[_, said]| said.as_str())).map(str::to_owned);
+    elsewhere().or_else(by_said).or_else(|| by_name().and_then(by_plain))
 }
 
 /// The relation, if it is a foreign table.

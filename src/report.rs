@@ -266,9 +266,9 @@ fn why_not_planned(refusal: Refusal) -> &'static str {
 fn missing_object(missing: &Missing) -> Report {
     let sqlstate = match missing {
         Missing::Server { .. } | Missing::Role { .. } | Missing::UserMapping { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
-        Missing::Object { object_type: ObjectType::ForeignTable, .. } | Missing::Relation(_) => {
-            Code::ERRCODE_UNDEFINED_TABLE
-        }
+        Missing::Object { object_type: ObjectType::ForeignTable, .. }
+        | Missing::Table { .. }
+        | Missing::Relation(_) => Code::ERRCODE_UNDEFINED_TABLE,
         Missing::Object { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
         Missing::NotAForeignTable { .. } | Missing::Told { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
         Missing::Column { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
@@ -279,6 +279,7 @@ fn missing_object(missing: &Missing) -> Report {
         Missing::Server { near, .. } => meant("server", near),
         Missing::Role { near, .. } => meant("role", near),
         Missing::Column { near, .. } => meant("column", near),
+        Missing::Table { near, .. } => near.as_ref().map(|near| format!("Perhaps you meant the foreign table {near}.")),
         Missing::Object { near, .. } => near.as_ref().map(|near| format!("Perhaps you meant \"{near}\".")),
         Missing::Told { .. } => Some("get_ddl('foreign table', …) tells a column with its table.".to_owned()),
         Missing::UserMapping { instead: Instead::UsePublic, .. } => {

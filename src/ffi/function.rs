@@ -11,11 +11,18 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
 use std::ffi::c_char;
 use std::marker::PhantomData;
+use std::ptr;
 
 /// One call of a function: its arguments, and what it has to say beside its answer.
 pub struct Call {
     info: pg_sys::FunctionCallInfo,
     notices: RefCell<Vec<Report>>,
+}
+
+/// How a caller says which relation is meant.
+pub enum Named {
+    Oid(Oid),
+    Name(String),
 }
 
 /// SQL in the database's encoding.
@@ -145,6 +152,26 @@ impl Call {
     /// The `oid`, `regclass` or `regprocedure` argument at that place, None if it is null.
     pub fn oid(&self, place: usize) -> Option<Oid> {
         self.datum(place).map(|datum| Oid::from(datum.value() as u32))
+    }
+
+    /// The relation that the argument at that place names: a `regclass`, or a `text` that has not been looked up yet.
+    pub fn relation(&self, place: usize) -> Option<Named> {
+        if self.is_of_type(place, pg_sys::TEXTOID) {
+            self.text(place).map(Named::Name)
+        } else {
+            self.oid(place).map(Named::Oid)
+        }
+    }
+
+    /// Whether the function is declared with an argument of that type at that place.
+    fn is_of_type(&self, place: usize, wanted: Oid) -> bool {
+        // SAFETY: PostgreSQL calls a function of pg_proc, whose arguments get_func_signature copies.
+        unsafe {
+            let (mut types, mut count) = (ptr::null_mut(), 0);
+            pg_sys::get_func_signature((*(*self.info).flinfo).fn_oid, &raw mut types, &raw mut count);
+            let types = std::slice::from_raw_parts(types, usize::try_from(count).unwrap_or_default());
+            types.get(place).is_some_and(|declared| *declared == wanted)
+        }
     }
 
     /// The `integer` argument at that place, None if it is null.

@@ -1,6 +1,7 @@
 //! Objects by the names that a caller gives, and the names that there are.
 
 use crate::ffi::delegates;
+use crate::ffi::function::{self, Value};
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::text;
 use crate::ffi::tuple::{self, CachedTuple};
@@ -42,6 +43,32 @@ pub fn relation(schema: &str, name: &str) -> Option<Oid> {
         pg_sys::get_relname_relid(text::to_server_name(name), schema)
     };
     (oid != Oid::INVALID).then_some(oid)
+}
+
+/// The relation that a text names as in a statement, by its schema or by search_path; by its oid too, as `regclass` reads it.
+pub fn relation_named(text: &str) -> Option<Oid> {
+    if let Some(oid) = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Some(Oid::from_u32(oid));
+    }
+    let (name, _) = function::datum_of(&Value::from(text));
+    // SAFETY: to_regclass takes a text, and gives null for what is not there.
+    unsafe { pgrx::direct_function_call(pg_sys::to_regclass, &[Some(name)]) }
+}
+
+/// The names of a relation, quoted: without its schema, and as a statement has to say it.
+pub fn to_say(relation: Oid) -> Option<[String; 2]> {
+    // SAFETY: the answers of lsyscache.c are null or palloc'ed C strings, of which quote_identifier makes others.
+    unsafe {
+        let (name, schema) =
+            (pg_sys::get_rel_name(relation), pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation)));
+        if name.is_null() || schema.is_null() {
+            return None;
+        }
+        let qualified = pg_sys::quote_qualified_identifier(schema, name);
+        let plain = pg_sys::quote_identifier(name);
+        let said = if pg_sys::RelationIsVisible(relation) { plain } else { qualified.cast_const() };
+        Some([plain, said].map(|text| text::from_server(text)))
+    }
 }
 
 /// The name of a relation, without its schema.

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 /// The options that count for a role, each with where it stands and what it overrides.
 pub fn effective_options(call: &Call) -> Result<Answer<'_>, Error> {
-    let table = lookup::foreign_table(call.oid(0).unwrap_or(Oid::INVALID))?;
+    let table = lookup::named_foreign_table(call.relation(0))?;
     let role = role(&call.name(1).unwrap_or_default())?;
     let effective = effective(table, role)?;
     if let Some(origin) = &effective.hidden {

@@ -38,7 +38,7 @@ pub fn get_ddl(call: &Call) -> Result<Answer<'_>, Error> {
 
 /// Of a foreign table.
 pub fn get_ddl_of_relation(call: &Call) -> Result<Answer<'_>, Error> {
-    answer(of_foreign_table(lookup::foreign_table(call.oid(0).unwrap_or(Oid::INVALID))?))
+    answer(of_foreign_table(lookup::named_foreign_table(call.relation(0))?))
 }
 
 /// Null for what was dropped meanwhile.

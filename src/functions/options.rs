@@ -48,11 +48,11 @@ pub fn user_mapping_options(call: &Call) -> Result<Answer<'_>, Error> {
 }
 
 pub fn foreign_table_options(call: &Call) -> Result<Answer<'_>, Error> {
-    object(Class::Relation, lookup::foreign_table(call.oid(0).unwrap_or(Oid::INVALID))?, 0)
+    object(Class::Relation, lookup::named_foreign_table(call.relation(0))?, 0)
 }
 
 pub fn column_options(call: &Call) -> Result<Answer<'_>, Error> {
-    let table = lookup::foreign_table(call.oid(0).unwrap_or(Oid::INVALID))?;
+    let table = lookup::named_foreign_table(call.relation(0))?;
     let column = lookup::column(table, &call.name(1).unwrap_or_default())?;
     object(Class::Relation, table, column)
 }

@@ -5,11 +5,12 @@ use crate::change::{self, Done, Target};
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::raise::Failure;
-use crate::report;
+use crate::{lookup, report};
 use fdw_guard_policy::diff::{Desired, OptionChange};
 use fdw_guard_policy::pattern::PatternList;
 use fdw_guard_policy::secret::Shown;
 use fdw_guard_policy::suggest::nearest;
+use pgrx::pg_sys::Oid;
 use std::collections::HashSet;
 
 pub fn set_server_options(call: &Call) -> Result<Answer<'_>, Failure> {
@@ -27,13 +28,17 @@ pub fn set_user_mapping_options(call: &Call) -> Result<Answer<'_>, Failure> {
 }
 
 pub fn set_foreign_table_options(call: &Call) -> Result<Answer<'_>, Failure> {
-    let target = Target::Table { oid: given(call.oid(0), "relation")? };
+    let target = Target::Table { oid: table(call)? };
     set(&target, call.jsonb(1))
 }
 
 pub fn set_column_options(call: &Call) -> Result<Answer<'_>, Failure> {
-    let target = Target::Column { table: given(call.oid(0), "relation")?, name: given(call.name(1), "column_name")? };
+    let target = Target::Column { table: table(call)?, name: given(call.name(1), "column_name")? };
     set(&target, call.jsonb(2))
+}
+
+fn table(call: &Call) -> Result<Oid, Error> {
+    Ok(lookup::named_foreign_table(Some(given(call.relation(0), "relation")?))?)
 }
 
 /// Gives an option a new value in every matching user mapping that has it.

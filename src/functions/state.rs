@@ -10,8 +10,7 @@ use fdw_guard_policy::model::Situation;
 use fdw_guard_policy::state::Table;
 
 pub fn table_state(call: &Call) -> Result<Answer<'_>, Error> {
-    let Some(oid) = call.oid(0) else { return Ok(Answer::One(Value::Null)) };
-    lookup::foreign_table(oid)?;
+    let oid = lookup::named_foreign_table(call.relation(0))?;
     let Some(scene) = scene::scene(Class::Relation, oid) else { return Ok(Answer::One(Value::Null)) };
     let columns: Vec<Situation> = scene.columns.iter().map(|(_, column)| scene.column(column)).collect();
     let children = inside::children(oid);

@@ -22,7 +22,8 @@ SELECT json_build_object(
             'name', format('%I.%I', n.nspname, p.relname),
             'columns', (
                 SELECT json_agg(json_build_object(
-                    'name', a.attname, 'default', pg_get_expr(d.adbin, d.adrelid), 'not_null', a.attnotnull)
+                    'name', a.attname, 'default', pg_get_expr(d.adbin, d.adrelid), 'is_generated', a.attgenerated <> '',
+                    'not_null', a.attnotnull)
                     ORDER BY a.attnum)
                 FROM pg_catalog.pg_attribute a
                 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -44,16 +45,19 @@ SELECT json_build_object(
             'default', pg_get_expr(d.adbin, d.adrelid),
             'generated', a.attgenerated,
             'identity', a.attidentity,
-            'sequence', (
-                SELECT json_build_object(
-                    'name', format('%I.%I', n.nspname, r.relname), 'start', s.seqstart, 'increment', s.seqincrement,
+            'sequences', (
+                SELECT json_agg(json_build_object(
+                    'name', format('%I.%I', CASE r.relpersistence WHEN 't' THEN 'pg_temp' ELSE n.nspname END, r.relname),
+                    'is_of_identity', e.deptype = 'i', 'type', format_type(s.seqtypid, NULL),
+                    'start', s.seqstart, 'increment', s.seqincrement,
                     'minimum', s.seqmin, 'maximum', s.seqmax, 'cache', s.seqcache, 'cycle', s.seqcycle)
+                    ORDER BY s.seqrelid)
                 FROM pg_catalog.pg_depend e
                 JOIN pg_catalog.pg_sequence s ON s.seqrelid = e.objid
                 JOIN pg_catalog.pg_class r ON r.oid = s.seqrelid
                 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
                 WHERE e.refclassid = 'pg_catalog.pg_class'::regclass AND e.refobjid = c.oid AND e.refobjsubid = a.attnum
-                  AND e.classid = 'pg_catalog.pg_class'::regclass AND e.deptype = 'i'),
+                  AND e.classid = 'pg_catalog.pg_class'::regclass AND e.deptype IN ('i', 'a')),
             'not_null', a.attnotnull,
             'is_local', a.attislocal,
             'statistics', NULLIF(a.attstattarget, -1),

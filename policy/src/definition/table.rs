@@ -32,7 +32,9 @@ struct Parent {
 #[derive(Debug, Deserialize)]
 struct ParentColumn {
     name: String,
+    /// What generates it too.
     default: Option<String>,
+    is_generated: bool,
     not_null: bool,
 }
 
@@ -48,7 +50,7 @@ struct Column {
     /// The letters of pg_attribute.
     generated: String,
     identity: String,
-    sequence: Option<Sequence>,
+    sequences: Option<Vec<Sequence>>,
     not_null: bool,
     is_local: bool,
     statistics: Option<i32>,
@@ -61,10 +63,13 @@ struct Column {
     grants: Option<Vec<Grant>>,
 }
 
-/// Of an identity column.
+/// Of an identity column, or one that a column owns otherwise, as serial makes it.
 #[derive(Debug, Deserialize)]
 struct Sequence {
     name: String,
+    is_of_identity: bool,
+    #[serde(rename = "type")]
+    data_type: String,
     start: i64,
     increment: i64,
     minimum: i64,
@@ -182,6 +187,22 @@ impl Table {
     }
 }
 
+impl Column {
+    fn owned_sequences(&self) -> impl Iterator<Item = &Sequence> {
+        self.sequences.iter().flatten().filter(|sequence| !sequence.is_of_identity)
+    }
+}
+
+impl Sequence {
+    fn parameters(&self) -> String {
+        let Self { start, increment, minimum, maximum, cache, cycle, .. } = self;
+        let cycle = if *cycle { " CYCLE" } else { "" };
+        format!(
+            "START WITH {start} INCREMENT BY {increment} MINVALUE {minimum} MAXVALUE {maximum} CACHE {cache}{cycle}"
+        )
+    }
+}
+
 struct Writer<'a> {
     known: &'a Known<'a>,
     columns: &'a [(i16, Known<'a>)],
@@ -196,7 +217,9 @@ impl Writer<'_> {
     fn write(mut self) -> String {
         let table = self.table;
         self.script.of_extension(table.object.extension.as_deref());
+        self.create_sequences();
         self.create();
+        self.own_sequences();
         table.columns().iter().for_each(|column| self.alter_column(column));
         self.add_constraints();
         self.descend();
@@ -208,6 +231,23 @@ impl Writer<'_> {
         self.script.rest("FOREIGN TABLE", "TABLE", &name, &table.object);
         table.columns().iter().for_each(|column| self.grants_on_column(column));
         self.script.text()
+    }
+
+    /// Defaults name them, and they are owned by what they are defaults of.
+    fn create_sequences(&mut self) {
+        for sequence in self.table.columns().iter().flat_map(Column::owned_sequences) {
+            let parameters = sequence.parameters();
+            self.script.add(format!("CREATE SEQUENCE {} AS {} {parameters}", sequence.name, sequence.data_type));
+        }
+    }
+
+    fn own_sequences(&mut self) {
+        for column in self.table.columns() {
+            for sequence in column.owned_sequences() {
+                let column = quote_identifier(&column.name);
+                self.script.add(format!("ALTER SEQUENCE {} OWNED BY {}.{column}", sequence.name, self.name));
+            }
+        }
     }
 
     fn create(&mut self) {
@@ -268,7 +308,11 @@ impl Writer<'_> {
     }
 
     fn default(&self, column: &Column) -> Option<String> {
-        let expression = column.default.as_ref()?;
+        let Some(expression) = &column.default else {
+            let inherits_one = |parent: &ParentColumn| parent.default.is_some() && !parent.is_generated;
+            let is_without = self.descent == Descent::Created && self.table.in_parents(column).any(inherits_one);
+            return is_without.then(|| "DEFAULT NULL".to_owned());
+        };
         Some(match column.generated.as_str() {
             "s" => format!("GENERATED ALWAYS AS ({expression}) STORED"),
             "v" => format!("GENERATED ALWAYS AS ({expression}) VIRTUAL"),
@@ -286,8 +330,9 @@ impl Writer<'_> {
         if self.descent == Descent::Attached {
             return None;
         }
-        let sequence = column.sequence.as_ref().map(sequence_options).unwrap_or_default();
-        Some(format!("GENERATED {kind} AS IDENTITY{sequence}"))
+        let own = column.sequences.iter().flatten().find(|sequence| sequence.is_of_identity);
+        let options = own.map(|own| format!(" (SEQUENCE NAME {} {})", own.name, own.parameters())).unwrap_or_default();
+        Some(format!("GENERATED {kind} AS IDENTITY{options}"))
     }
 
     /// Where it is no constraint with a name; an identity column is NOT NULL by itself.
@@ -415,15 +460,6 @@ impl Writer<'_> {
 
 fn constraint_clause(constraint: &Constraint) -> String {
     format!("CONSTRAINT {} {}", quote_identifier(&constraint.name), constraint.definition)
-}
-
-fn sequence_options(sequence: &Sequence) -> String {
-    let Sequence { name, start, increment, minimum, maximum, cache, cycle } = sequence;
-    let cycle = if *cycle { " CYCLE" } else { "" };
-    format!(
-        " (SEQUENCE NAME {name} START WITH {start} INCREMENT BY {increment} MINVALUE {minimum} MAXVALUE {maximum} \
-         CACHE {cache}{cycle})"
-    )
 }
 
 /// `name=value` as SET takes it.

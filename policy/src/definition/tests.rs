@@ -82,6 +82,23 @@ fn labels_and_secrets_of_columns_are_told() {
     );
 }
 
+#[test]
+fn a_sequence_of_serial_comes_before_its_table_and_is_owned_afterwards() {
+    let situation = table("t", &[]);
+    let sequence = json!([{"name": "public.t_n_seq", "is_of_identity": false, "type": "integer", "start": 1,
+        "increment": 1, "minimum": 1, "maximum": 9, "cache": 1, "cycle": true}]);
+    let column = json!({"number": 1, "name": "n", "type": "integer", "generated": "", "identity": "", "not_null": false,
+        "is_local": true, "compression": "", "default": "nextval('public.t_n_seq'::regclass)", "sequences": sequence});
+    let document = json!({"owner": "keeper", "columns": [column]});
+    let ddl = told(&situation, |known| foreign_table(known, &[], &serde_json::from_value(document).unwrap()));
+    assert_eq!(
+        ddl,
+        "CREATE SEQUENCE public.t_n_seq AS integer START WITH 1 INCREMENT BY 1 MINVALUE 1 MAXVALUE 9 CACHE 1 CYCLE;\n\
+         CREATE FOREIGN TABLE public.t (\n    n integer DEFAULT nextval('public.t_n_seq'::regclass)\n) SERVER foo;\n\
+         ALTER SEQUENCE public.t_n_seq OWNED BY public.t.n;\nALTER FOREIGN TABLE public.t OWNER TO keeper;"
+    );
+}
+
 fn grant(grantee: Option<&str>, grantor: &str, right: &str, grantable: bool) -> Grant {
     let grant = json!({"grantee": grantee, "grantor": grantor, "right": right, "grantable": grantable});
     serde_json::from_value(grant).unwrap()
