@@ -243,8 +243,7 @@ COMMENT ON COLUMN fdw_guard.history_row.overridden_rule IS 'rules of mode deny t
 COMMENT ON COLUMN fdw_guard.history_row.override_reason IS 'fdw_guard.override_reason at that time';
 COMMENT ON COLUMN fdw_guard.history_row.statement IS 'the innermost statement, secrets as ***';
 
-CREATE INDEX history_row_object ON fdw_guard.history_row (object);
-CREATE INDEX history_row_identity ON fdw_guard.history_row (object_type, identity);
+-- Every change pays for an index, and few ask for the life of one object: timeline() reads the table.
 
 CREATE FUNCTION fdw_guard.keep_history() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_keep_history';

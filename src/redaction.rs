@@ -27,6 +27,7 @@ struct Known {
     message: i64,
     /// Null if there is nothing to hide in it.
     shown: *const c_char,
+    names: Version,
 }
 
 /// A text with its secrets hidden, each as a C string.
@@ -63,7 +64,7 @@ struct State {
 }
 
 thread_local! {
-    static KNOWN: Cell<Known> = const { Cell::new(Known { address: ptr::null(), message: 0, shown: ptr::null() }) };
+    static KNOWN: Cell<Known> = const { Cell::new(Known { address: ptr::null(), message: 0, shown: ptr::null(), names: (0, 0, 0) }) };
     static STATE: RefCell<State> = RefCell::default();
     /// What the packs and the setting say of names.
     static GENERAL: RefCell<Option<Names>> = const { RefCell::new(None) };
@@ -162,7 +163,7 @@ pub fn see_client_text(
     let found = find(text, reading)?;
     let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
-    KNOWN.set(Known { address, message, shown });
+    KNOWN.set(Known { address, message, shown, names: version() });
     STATE.with_borrow_mut(|state| {
         state.client = hidden;
         state.reported = false;
@@ -260,6 +261,11 @@ fn copy_of(text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
     copy.try_reserve_exact(text.len()).map_err(|_| OutOfMemory)?;
     copy.extend_from_slice(text);
     Ok(copy)
+}
+
+/// Whether the client's text has been looked at by the names of options that are known now.
+pub fn names_are_as_they_were() -> bool {
+    KNOWN.get().names == version()
 }
 
 /// The statement as it can be kept: `***` for each secret, whatever else is hidden or not.

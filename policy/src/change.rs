@@ -143,8 +143,8 @@ fn of_attributes(old: Option<Side<'_>>, new: Option<Side<'_>>) -> Vec<AttributeC
         _ => true,
     };
     let own = ATTRIBUTES.iter().filter(counts).flat_map(|row| {
-        let text = |side: Side<'_>| attribute(side, row.attribute).map(str::to_owned);
-        of_attribute(row, old.and_then(text).as_deref(), new.and_then(text).as_deref())
+        let [old, new] = [old, new].map(|side| attribute(side?, row.attribute));
+        of_attribute(row, old, new)
     });
     above.into_iter().chain(own).collect()
 }

@@ -62,6 +62,11 @@ pub fn is_harmless(text: *const c_char) -> bool {
     serves_client && redaction::is_harmless(text, message_time())
 }
 
+/// The same, by the names of options that are known now.
+pub fn holds_no_secret(text: *const c_char) -> bool {
+    is_harmless(text) && redaction::names_are_as_they_were()
+}
+
 /// Whether something in the client's text is hidden.
 pub fn is_hidden() -> bool {
     redaction::client_address(message_time()).is_some()

@@ -7,9 +7,11 @@ use crate::ffi::function::{Value, datum_of};
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::{rights, rules, session, text, version};
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
+use std::rc::Rc;
 use thiserror::Error;
 
 const TABLE: &CStr = c"history_row";
@@ -160,18 +162,43 @@ pub fn system_identifier() -> i64 {
 
 const UUID_LENGTH: usize = 16;
 
-/// A UUID of version 7: it begins with the time, so that rows of the same time stand together in the index.
+thread_local! {
+    /// The random part of the last id, counted on from where chance has begun.
+    static LAST: Cell<Option<(u32, u128)>> = const { Cell::new(None) };
+}
+
+/// A UUID of version 7 (RFC 9562, monotonic random): it begins with the time, so that rows of the same time stand together
+/// in the index, and ends in a number that starts at random in each process and then counts.
 fn unique_id() -> Datum {
-    // SAFETY: gen_random_uuid takes no argument and gives sixteen bytes; GetCurrentTimestamp counts microseconds.
+    // SAFETY: reads the clock, which counts microseconds, and a variable of this process.
+    let (now, process) = unsafe { (pg_sys::GetCurrentTimestamp(), pg_sys::MyProcPid.cast_unsigned()) };
+    let last = LAST.get().filter(|(of, _)| *of == process).map(|(_, last)| last);
+    let number = last.map_or_else(random, |last| last.wrapping_add(1));
+    LAST.set(Some((process, number)));
+    let milliseconds = (now / 1000).saturating_add(FROM_UNIX_TO_POSTGRES);
+    let id = uuid(milliseconds.cast_unsigned(), number).to_be_bytes();
+    // SAFETY: palloc gives as many bytes as it is asked for, or raises an error.
+    unsafe {
+        let memory = pg_sys::palloc(UUID_LENGTH).cast::<[u8; UUID_LENGTH]>();
+        *memory = id;
+        Datum::from(memory)
+    }
+}
+
+/// 48 bits of time, the version, 12 bits, the variant, 62 bits.
+const fn uuid(milliseconds: u64, number: u128) -> u128 {
+    let time = (milliseconds as u128 & 0xffff_ffff_ffff) << 80;
+    let high = (number >> 62) & 0x0fff;
+    let low = number & 0x3fff_ffff_ffff_ffff;
+    time | 0x7 << 76 | high << 64 | 0b10 << 62 | low
+}
+
+/// What a random UUID holds.
+fn random() -> u128 {
+    // SAFETY: gen_random_uuid takes no argument and gives sixteen bytes, or raises an error.
     unsafe {
         let random = pgrx::direct_function_call_as_datum(pg_sys::gen_random_uuid, &[]).unwrap_or(Datum::null());
-        let milliseconds = (pg_sys::GetCurrentTimestamp() / 1000).saturating_add(FROM_UNIX_TO_POSTGRES);
-        let [_, _, time @ ..] = milliseconds.to_be_bytes();
-        let [first @ .., _, _, _, _, _, _, _, _, _, _] = &mut *random.cast_mut_ptr::<[u8; UUID_LENGTH]>();
-        *first = time;
-        let [_, _, _, _, _, _, version, ..] = &mut *random.cast_mut_ptr::<[u8; UUID_LENGTH]>();
-        *version = (*version & 0x0f) | 0x70;
-        random
+        u128::from_be_bytes(*random.cast_mut_ptr::<[u8; UUID_LENGTH]>())
     }
 }
 
@@ -185,7 +212,7 @@ pub struct Writer {
     result: *mut pg_sys::ResultRelInfo,
     slot: *mut pg_sys::TupleTableSlot,
     /// Where each column stands.
-    places: Vec<usize>,
+    places: Rc<[usize]>,
     _snapshot: Snapshot,
 }
 
@@ -198,7 +225,7 @@ impl Writer {
             if relation.is_null() {
                 return Err(HistoryError::NoTable);
             }
-            let places = places(relation, columns);
+            let places = places_of(relation, columns);
             let Some(places) = places.filter(|_| (*(*relation).rd_rel).relkind == pg_sys::RELKIND_RELATION as c_char)
             else {
                 pg_sys::table_close(relation, pg_sys::NoLock as c_int);
@@ -257,8 +284,46 @@ impl Drop for Writer {
     }
 }
 
+thread_local! {
+    /// Where the columns of a table were found last: they are looked for again only if they are not there any more.
+    static PLACES: RefCell<HashMap<Oid, Rc<[usize]>>> = RefCell::default();
+}
+
 /// Where the columns stand, None if one is missing or has another type.
 ///
+/// # Safety
+/// The relation is open.
+unsafe fn places_of(relation: pg_sys::Relation, columns: &[(&CStr, Oid)]) -> Option<Rc<[usize]>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let known = PLACES.with_borrow(|places| places.get(&(*relation).rd_id).map(Rc::clone));
+        if let Some(places) = known.filter(|places| stand_there((*relation).rd_att, columns, places)) {
+            return Some(places);
+        }
+        let places: Rc<[usize]> = places(relation, columns)?.into();
+        PLACES.with_borrow_mut(|known| known.insert((*relation).rd_id, Rc::clone(&places)));
+        Some(places)
+    }
+}
+
+/// Whether the table has columns of those names and types in those places.
+///
+/// # Safety
+/// The descriptor is that of an open relation.
+unsafe fn stand_there(descriptor: pg_sys::TupleDesc, columns: &[(&CStr, Oid)], places: &[usize]) -> bool {
+    let stands = |((name, wanted), place): (&(&CStr, Oid), &usize)| {
+        // SAFETY: the caller's promise; TupleDescAttr is asked for columns that there are.
+        unsafe {
+            if usize::try_from((*descriptor).natts).is_ok_and(|count| *place >= count) {
+                return false;
+            }
+            let column = &*version::column_of(descriptor, *place);
+            column.atttypid == *wanted && !column.attisdropped && CStr::from_ptr(column.attname.data.as_ptr()) == *name
+        }
+    };
+    places.len() == columns.len() && columns.iter().zip(places).all(stands)
+}
+
 /// # Safety
 /// The relation is open.
 unsafe fn places(relation: pg_sys::Relation, columns: &[(&CStr, Oid)]) -> Option<Vec<usize>> {

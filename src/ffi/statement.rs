@@ -1,6 +1,6 @@
 //! What a statement's parse tree says: whether it can reach SQL/MED objects, and what it leaves no trace of.
 
-use crate::ffi::{text, version};
+use crate::ffi::{client_text, text, version};
 use crate::redaction;
 use fdw_guard_policy::form::Form;
 use pgrx::pg_sys::{self, AlterTableType, NodeTag, ObjectType, Oid};
@@ -93,6 +93,9 @@ impl Wording {
         // SAFETY: the text lives as long as the statement.
         let whole = unsafe { CStr::from_ptr(self.text) }.to_bytes();
         let own = self.own_part(whole);
+        if own.len() == whole.trim_ascii().len() && client_text::holds_no_secret(self.text) {
+            return cut(own);
+        }
         match redaction::with_stars(own) {
             Ok(None) => cut(own),
             Ok(Some(hidden)) => cut(&hidden),

@@ -144,6 +144,21 @@ pub unsafe fn insert_index_tuples(
     }
 }
 
+/// The column at that place of a row's descriptor. 18 moved the columns.
+///
+/// # Safety
+/// The descriptor is valid, and has so many columns.
+pub unsafe fn column_of(descriptor: pg_sys::TupleDesc, place: usize) -> *const pg_sys::FormData_pg_attribute {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        let column = (*descriptor).attrs.as_ptr().add(place);
+        #[cfg(feature = "pg18")]
+        let column = pg_sys::TupleDescAttr(descriptor, place as i32).cast_const();
+        column
+    }
+}
+
 /// What pg_stat_activity shows of the running statement beside its text. 18 added the plan's.
 #[derive(Clone, Copy)]
 pub struct StatementIds {
