@@ -140,12 +140,15 @@ impl Judge<'_> {
         let of = |server: &Oid| floors.get(server).into_iter().flatten();
         if self.looks_up(changed, &[ObjectType::UserMapping]) {
             for (mapping, server) in scan::user_mappings_of(&servers) {
-                of(&server).for_each(|floor| self.one_below(Class::UserMapping, mapping, floor));
+                let read = scene::scene_from_outside;
+                of(&server).for_each(|floor| self.one_below(Class::UserMapping, mapping, floor, read));
             }
         }
-        if self.looks_up(changed, &[ObjectType::ForeignTable, ObjectType::ForeignTableColumn]) {
+        let columns_count = self.looks_up(changed, &[ObjectType::ForeignTableColumn]);
+        if columns_count || self.looks_up(changed, &[ObjectType::ForeignTable]) {
+            let read = if columns_count { scene::scene_below } else { scene::scene_from_outside };
             for (table, server) in scan::foreign_tables_of(&servers) {
-                of(&server).for_each(|floor| self.one_below(Class::Relation, table, floor));
+                of(&server).for_each(|floor| self.one_below(Class::Relation, table, floor, read));
             }
         }
     }
@@ -167,12 +170,12 @@ impl Judge<'_> {
     }
 
     /// One mapping or table, with its columns, that stands on a changed floor but did not change itself.
-    fn one_below(&mut self, class: Class, oid: Oid, floor: &Floor) {
+    fn one_below(&mut self, class: Class, oid: Oid, floor: &Floor, read: fn(Class, Oid) -> Option<Scene>) {
         if self.touched.contains(class, oid) {
             return;
         }
         let _scratch = Scratch::new();
-        let Some(scene) = scene::scene_below(class, oid) else { return };
+        let Some(scene) = read(class, oid) else { return };
         let old = scene.on(&floor.old);
         let new = scene.on(&floor.new);
         let key = Key { class, oid, actor: floor.actor };

@@ -16,6 +16,7 @@ pub(crate) struct Entry {
     pub rule: Rule,
     matcher: Result<Matcher, RuleError>,
     compiled: OnceCell<Result<Compiled, RuleError>>,
+    looks_above: OnceCell<bool>,
 }
 
 /// The schemas of a rule.
@@ -27,7 +28,7 @@ pub(crate) struct Compiled {
 
 impl Entry {
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { matcher: Matcher::new(&rule), rule, compiled: OnceCell::new() }
+        Self { matcher: Matcher::new(&rule), rule, compiled: OnceCell::new(), looks_above: OnceCell::new() }
     }
 
     pub(crate) fn matcher(&self) -> Option<&Matcher> {
@@ -102,7 +103,7 @@ impl Entry {
 
     /// Whether the rule depends on anything above its object.
     pub(crate) fn looks_above(&self) -> bool {
-        ObjectType::ALL.into_iter().any(|above| self.looks_at(above))
+        *self.looks_above.get_or_init(|| ObjectType::ALL.into_iter().any(|above| self.looks_at(above)))
     }
 }
 

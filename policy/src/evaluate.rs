@@ -80,7 +80,7 @@ impl Sides<'_> {
 /// Adds the violations of one rule that binds the session.
 pub(crate) fn evaluate_rule(entry: &Entry, change: &Change, sides: Sides<'_>, violations: &mut Vec<Violation>) {
     let (fits_now, fitted_before) = sides.fit(entry);
-    if !(fits_now || fitted_before) || !(change.touched || entry.looks_above()) {
+    if !(fits_now || fitted_before) {
         return;
     }
     let judge = match entry.compiled() {
@@ -155,8 +155,11 @@ impl Judge<'_> {
             return;
         }
         let explainer = Explainer { rule: self.rule(), schema, change: self.change, view: self.sides.now };
-        if self.governs_now() {
-            let raised = self.raised(schema);
+        // Where all is well nobody asks for the condition, and so for the document that it looks at.
+        let accepted = self.rule().trusted && schema.accepts_at_once(&self.sides.now.situation.object.options);
+        let is_silent = accepted && self.deprecated(schema).next().is_none();
+        if !is_silent && self.governs_now() {
+            let raised = if accepted { Vec::new() } else { self.raised(schema) };
             violations.extend(raised.iter().map(|fault| explainer.fault(fault, &raised)));
             violations.extend(self.deprecated(schema).map(|option| explainer.deprecated(option)));
         }
@@ -168,11 +171,7 @@ impl Judge<'_> {
 
     /// The faults of the new state that the rule raises.
     fn raised(&self, schema: &CompiledSchema) -> Vec<Fault> {
-        let (now, trusted) = (self.sides.now, self.rule().trusted);
-        if trusted && schema.accepts_at_once(&now.situation.object.options) {
-            return Vec::new();
-        }
-        let mut faults = schema.faults(now.options(trusted));
+        let mut faults = schema.faults(self.sides.now.options(self.rule().trusted));
         let all = self.rule().strict && self.change.touched;
         if !all && !faults.is_empty() {
             let old = self.faulty_before(schema);

@@ -111,7 +111,8 @@ impl Policy {
         let old = change.old.iter().filter(|_| difference.changed_options.is_none());
         for (_, entry) in self.candidates(change.new.iter().chain(old)) {
             session.check_for_interrupts();
-            if !entry.is_unconcerned(change, &difference) && entry.binds(session) {
+            let may_mind = change.touched || entry.looks_above();
+            if may_mind && !entry.is_unconcerned(change, &difference) && entry.binds(session) {
                 evaluate_rule(entry, change, sides, &mut violations);
             }
         }

@@ -93,7 +93,8 @@ impl Wording {
         // SAFETY: the text lives as long as the statement.
         let whole = unsafe { CStr::from_ptr(self.text) }.to_bytes();
         let own = self.own_part(whole);
-        if own.len() == whole.trim_ascii().len() && client_text::holds_no_secret(self.text) {
+        let alone = whole.trim_ascii();
+        if own == alone.strip_suffix(b";").unwrap_or(alone) && client_text::holds_no_secret(self.text) {
             return cut(own);
         }
         match redaction::with_stars(own) {
