@@ -37,7 +37,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "history::lines_of_the_timeline_cannot_be_forged", run: reverted::forged_lines },
     LiveTest { name: "history::another_object_is_not_touched", run: reverted::other_objects },
     LiveTest { name: "history::subtransactions_keep_their_order", run: reverted::subtransactions },
-    LiveTest { name: "history::a_long_one_is_read_by_its_indexes", run: reverted::a_long_history },
+    LiveTest { name: "history::a_long_one", run: reverted::a_long_history },
     LiveTest { name: "history::no_secret_is_in_it", run: reverted::secrets },
     LiveTest { name: "history::a_standby_reads_it_and_refuses_to_write", run: standby::hot_standby },
     LiveTest { name: "history::an_update_of_the_extension_keeps_it", run: upgraded::of_the_extension },

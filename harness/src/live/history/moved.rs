@@ -140,6 +140,20 @@ pub fn logical_replication(cluster: &Cluster) -> Result<()> {
          SELECT fdw_guard.install_pack('file_fdw'); INSERT INTO data VALUES (4)",
     )?;
     arrived(4)?;
+    // What is known of the past of secrets is written, changed and removed there, and means nothing here.
+    publisher.execute(
+        "INSERT INTO fdw_guard.rule (name, object_type, max_age) VALUES ('aged', 'user mapping', '1 day'); \
+         CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (password 'one'); \
+         CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'of all')",
+    )?;
+    publisher.execute("ALTER USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (SET password 'two')")?;
+    publisher.execute("DROP USER MAPPING FOR PUBLIC SERVER s; INSERT INTO data VALUES (5)")?;
+    arrived(5)?;
+    let kept = |database: &Database<'_>| -> Result<i64> {
+        Ok(database.connect()?.query_one("SELECT count(*) FROM fdw_guard.secret_row", &[])?.get(0))
+    };
+    ensure!(kept(&publisher)? > 0, "the publisher keeps nothing of its secrets");
+    same("secrets of the subscriber", kept(&subscriber)?, 0)?;
     // Only a superuser who has switched the trigger off can do this; the subscriber's history is not his.
     publisher.execute(
         "ALTER TABLE fdw_guard.history_row DISABLE TRIGGER USER; TRUNCATE fdw_guard.history_row; \

@@ -279,7 +279,7 @@ pub fn subtransactions(cluster: &Cluster) -> Result<()> {
     same("rows out of order", client.query_one(disorder, &[])?.get::<_, i64>(0), 0)
 }
 
-/// Rows of an object are found by an index, however many others there are.
+/// Rows of an object are found among many others, and by indexes where somebody has made them.
 pub fn a_long_history(cluster: &Cluster) -> Result<()> {
     let database = with_server(cluster, "history_long")?;
     let mut client = database.connect()?;
@@ -293,11 +293,24 @@ pub fn a_long_history(cluster: &Cluster) -> Result<()> {
          ALTER TABLE fdw_guard.history_row ENABLE ALWAYS TRIGGER keep_table; ANALYZE fdw_guard.history_row",
     )?;
     let id: String = client.query_one(&format!("SELECT {}::text", newest("option port", "s")), &[])?.get(0);
-    for (call, lines) in
-        [("timeline('server', 'r')", 9), (&*format!("revert_plan('{id}')"), 1), (&*format!("revert('{id}')"), 1)]
-    {
+    let calls = [
+        ("timeline('server', 'r')".to_owned(), 9),
+        (format!("revert_plan('{id}')"), 1),
+        (format!("revert('{id}')"), 1),
+    ];
+    for (call, lines) in &calls {
         let mut transaction = client.transaction()?;
-        same(call, transaction.query(&format!("SELECT fdw_guard.{call}"), &[])?.len(), lines)?;
+        same(call, transaction.query(&format!("SELECT fdw_guard.{call}"), &[])?.len(), *lines)?;
+        transaction.rollback()?;
+    }
+    client.batch_execute(
+        "CREATE INDEX ON fdw_guard.history_row (object); CREATE INDEX ON fdw_guard.history_row (object_type, identity); \
+         ANALYZE fdw_guard.history_row; ALTER SERVER r OPTIONS (ADD host 'x')",
+    )?;
+    for (call, lines) in &calls {
+        let more = usize::from(call.starts_with("timeline"));
+        let mut transaction = client.transaction()?;
+        same(call, transaction.query(&format!("SELECT fdw_guard.{call}"), &[])?.len(), lines + 2 * more)?;
         let scans = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'history_row'";
         same(&format!("scans of the whole table by {call}"), transaction.query_one(scans, &[])?.get::<_, i64>(0), 0)?;
         transaction.rollback()?;
