@@ -370,24 +370,32 @@ BEGIN ATOMIC
         FROM found f
     )
     SELECT line
-    FROM life l, LATERAL (VALUES
-        (1, CASE WHEN is_first THEN
-            concat(to_char(at, 'YYYY-MM-DD HH24:MI:SSOF'), '  ', acting_role,
-                   CASE WHEN session_role <> acting_role THEN ', logged in as ' || session_role END,
-                   ' from ' || client_addr, ' (' || NULLIF(application_name, '') || ')',
-                   ': ' || tag, ', overriding ' || overridden_rule, ' (' || override_reason || ')')
-        END),
-        (2, concat('    ',
-            CASE WHEN l.object_type <> timeline.object_type THEN 'column ' || l.identity || ' ' END,
-            CASE
-                WHEN attribute IS NULL AND change = 'create' THEN 'created'
-                WHEN attribute IS NULL THEN 'dropped'
-                WHEN change = 'add' THEN attribute || COALESCE(': ' || new, ' added')
-                WHEN change = 'drop' THEN attribute || ' dropped' || COALESCE(', was ' || old, '')
-                ELSE attribute || COALESCE(': ' || old || ' -> ' || new, ' set')
-            END))
-    ) AS lines(place, line)
-    WHERE line IS NOT NULL
+    FROM (
+        SELECT at, transaction_id, ord, place, line
+        FROM life l, LATERAL (VALUES
+            (1, CASE WHEN is_first THEN
+                concat(to_char(at, 'YYYY-MM-DD HH24:MI:SSOF'), '  ', acting_role,
+                       CASE WHEN session_role <> acting_role THEN ', logged in as ' || session_role END,
+                       ' from ' || client_addr, ' (' || NULLIF(application_name, '') || ')',
+                       ': ' || tag, ', overriding ' || overridden_rule, ' (' || override_reason || ')')
+            END),
+            (2, concat('    ',
+                CASE WHEN l.object_type <> timeline.object_type THEN 'column ' || l.identity || ' ' END,
+                CASE
+                    WHEN attribute IS NULL AND change = 'create' THEN 'created'
+                    WHEN attribute IS NULL THEN 'dropped'
+                    WHEN change = 'add' THEN attribute || COALESCE(': ' || new, ' added')
+                    WHEN change = 'drop' THEN attribute || ' dropped' || COALESCE(', was ' || old, '')
+                    ELSE attribute || COALESCE(': ' || old || ' -> ' || new, ' set')
+                END))
+        ) AS lines(place, line)
+        WHERE line IS NOT NULL
+        UNION ALL
+        -- Asked in any case, because it refuses what is no type of object.
+        SELECT NULL, NULL, NULL, NULL, NULL
+        FROM fdw_guard.object_now(timeline.object_type, timeline.identity) n
+        WHERE n.object IS NULL
+    ) told
     ORDER BY at, transaction_id, ord, place;
 END;
 COMMENT ON FUNCTION fdw_guard.timeline(text, text) IS 'the life of one object as readable text, through renames';
@@ -756,6 +764,10 @@ CREATE VIEW fdw_guard.guarded_wrappers AS
     FROM pg_catalog.pg_foreign_data_wrapper w, fdw_guard.delegate_of(w.oid) d;
 COMMENT ON VIEW fdw_guard.guarded_wrappers IS 'guarded wrappers: the delegate of each, and the functions that do the work';
 
+CREATE FUNCTION fdw_guard.wrapper_oid(name name) RETURNS oid
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_wrapper_oid';
+COMMENT ON FUNCTION fdw_guard.wrapper_oid(name) IS 'the wrapper of that name; an error with a suggestion where there is none';
+
 CREATE FUNCTION fdw_guard.link_delegate(ours regprocedure, theirs regprocedure) RETURNS void
     STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_link_delegate';
 COMMENT ON FUNCTION fdw_guard.link_delegate(regprocedure, regprocedure) IS 'makes a guarded wrapper''s function depend on the one that it calls';
@@ -816,12 +828,9 @@ CREATE FUNCTION fdw_guard.create_wrapper(name name, delegate name) RETURNS void
     STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    delegate_oid oid := (SELECT w.oid FROM pg_foreign_data_wrapper w WHERE w.fdwname = delegate);
+    delegate_oid constant oid := fdw_guard.wrapper_oid(delegate);
     made record;
 BEGIN
-    IF delegate_oid IS NULL THEN
-        RAISE undefined_object USING MESSAGE = format('foreign-data wrapper "%s" does not exist', delegate);
-    END IF;
     IF EXISTS (SELECT FROM fdw_guard.delegate_of(delegate_oid) d WHERE NOT d.in_place) THEN
         RAISE object_not_in_prerequisite_state USING
             MESSAGE = format('foreign-data wrapper "%s" is itself guarded', delegate),
@@ -847,10 +856,7 @@ BEGIN
            (SELECT format('%I.%I', n.nspname, p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = w.fdwhandler) AS handler,
            (SELECT format('%I.%I', n.nspname, p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = w.fdwvalidator) AS validator
     INTO wrapper
-    FROM pg_foreign_data_wrapper w WHERE w.fdwname = guard_wrapper.name;
-    IF NOT FOUND THEN
-        RAISE undefined_object USING MESSAGE = format('foreign-data wrapper "%s" does not exist', name);
-    END IF;
+    FROM pg_foreign_data_wrapper w WHERE w.oid = fdw_guard.wrapper_oid(guard_wrapper.name);
     IF EXISTS (SELECT FROM fdw_guard.delegate_of(wrapper.oid)) THEN
         RAISE object_not_in_prerequisite_state USING
             MESSAGE = format('foreign-data wrapper "%s" is already guarded', name);
@@ -878,10 +884,7 @@ DECLARE
 BEGIN
     SELECT w.oid, w.fdwhandler, w.fdwvalidator, d.* INTO wrapper
     FROM pg_foreign_data_wrapper w LEFT JOIN fdw_guard.delegate_of(w.oid) d ON true
-    WHERE w.fdwname = unguard_wrapper.name;
-    IF NOT FOUND THEN
-        RAISE undefined_object USING MESSAGE = format('foreign-data wrapper "%s" does not exist', name);
-    END IF;
+    WHERE w.oid = fdw_guard.wrapper_oid(unguard_wrapper.name);
     IF wrapper.in_place IS NULL THEN
         RAISE object_not_in_prerequisite_state USING
             MESSAGE = format('foreign-data wrapper "%s" is not guarded', name);
@@ -947,6 +950,7 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.policy_schema(),
     fdw_guard.status(),
     fdw_guard.delegate_of(oid),
+    fdw_guard.wrapper_oid(name),
     fdw_guard.may_see_history(text, bigint, oid),
     fdw_guard.undo(text, text, bigint, oid, smallint, text, text, text, text, boolean, boolean),
     fdw_guard.revert_plan(uuid),

@@ -16,14 +16,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// A rule that is not valid, when it is written or, if its check was switched off then, when it is needed.
-    #[error("rule \"{rule}\" is not valid")]
+    #[error("{} is not valid", if rule.is_empty() { "a rule without a name".to_owned() } else { format!("rule \"{rule}\"") })]
     InvalidRule { rule: String, fault: RuleError },
     /// The trigger function was called by hand, or by a trigger on another table.
     #[error("fdw_guard.check_rule() is the trigger function of table fdw_guard.rule and of nothing else")]
     NotATrigger,
     /// The right to write comes from a predefined role only.
     #[error("permission denied for table fdw_guard.rule")]
-    NoGrantOnRules { verb: &'static str },
+    NoGrantOnRules { verb: &'static str, writes_all_data: bool },
     /// Another trigger has changed the row after it was checked.
     #[error("rule \"{rule}\" says that it is trusted, and no superuser writes it")]
     NotTrusted { rule: String },

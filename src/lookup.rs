@@ -1,7 +1,7 @@
 //! What a caller names: the object, or an error that says what is not there and which name is near.
 
 use crate::ffi::function::Named;
-use crate::ffi::{catalog, names, scan};
+use crate::ffi::{catalog, delegates, names, scan};
 use crate::scene::{self, Class};
 use fdw_guard_policy::model::{ObjectState, ObjectType};
 use fdw_guard_policy::suggest::nearest;
@@ -51,12 +51,22 @@ pub fn server(name: &str) -> Result<Oid, Missing> {
     names::server(name).ok_or_else(|| Missing::Server { name: name.to_owned(), near: near(name, names::of_servers()) })
 }
 
+/// The wrapper of that name.
+pub fn wrapper(name: &str) -> Result<Oid, Missing> {
+    names::wrapper(name).ok_or_else(|| {
+        let known = delegates::wrappers().into_iter().map(|wrapper| wrapper.name).collect();
+        let object_type = ObjectType::ForeignDataWrapper;
+        Missing::Object { object_type, identity: name.to_owned(), near: near(name, known) }
+    })
+}
+
 /// The role of that name; [`PUBLIC`] for `public`.
 pub fn role(name: &str) -> Result<Oid, Missing> {
     if name == catalog::PUBLIC {
         return Ok(PUBLIC);
     }
-    names::role(name).ok_or_else(|| Missing::Role { name: name.to_owned(), near: near(name, names::of_roles()) })
+    names::role(name)
+        .ok_or_else(|| Missing::Role { name: name.to_owned(), near: near(name, names::of_roles_and_public()) })
 }
 
 /// The user mapping that was made for exactly that role.

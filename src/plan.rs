@@ -30,7 +30,7 @@ pub fn plan(text: Source<'_>, lock_timeout: Option<i32>) -> Result<Plan, Error> 
         Err(Stop::Ended(place, ended)) => {
             let command = place.map(|place| trial.command(place));
             let failure = failure(place, trial.end(ended))?;
-            Ok(Plan { failure: Some(Failure { command, ..failure }), ..plan })
+            Ok(Plan { failure: Some(Failure { command, is_plans_own: recorder.refused(), ..failure }), ..plan })
         }
     }
 }
@@ -88,7 +88,7 @@ fn failure(place: Option<usize>, caught: Caught) -> Result<Failure, Error> {
     }
     let Caught { message, detail, hint, position, .. } = caught;
     let seq = place.and_then(|place| i32::try_from(place + 1).ok());
-    Ok(Failure { seq, command: None, sqlstate, message, detail, hint, position })
+    Ok(Failure { seq, command: None, sqlstate, message, detail, hint, position, is_plans_own: false })
 }
 
 /// The class of errors by which a session is interrupted.

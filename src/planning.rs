@@ -42,6 +42,8 @@ struct Recording {
     kept: Kept,
     /// Those that statements of the plan have made.
     sequences: Vec<Oid>,
+    /// Whether the running statement was stopped because a plan cannot go on with it.
+    refused: bool,
 }
 
 thread_local! {
@@ -66,6 +68,7 @@ impl Recorder {
             unseen: Unseen::default(),
             kept: Kept::default(),
             sequences: Vec::new(),
+            refused: false,
         };
         RECORDING.replace(Some(recording));
         Ok(Self(()))
@@ -78,6 +81,11 @@ impl Recorder {
             recording.unseen = Unseen { written, ..Unseen::default() };
             recording.kept = Kept::default();
         });
+    }
+
+    /// Whether it is the plan that stopped the statement, and not PostgreSQL.
+    pub fn refused(&self) -> bool {
+        with(|recording| recording.refused).unwrap_or_default()
     }
 
     /// What the statement has come to.
@@ -115,7 +123,11 @@ pub fn owns_frame(depth: usize) -> bool {
 pub fn note_new_relation(relation: Oid, by_itself: bool) -> Result<(), Error> {
     if by_itself {
         let is_own = guard::depth().checked_sub(1).is_some_and(owns_frame);
-        return if is_own && catalog::is_new_table(relation) { Err(Error::PlanRewrites) } else { Ok(()) };
+        if !is_own || !catalog::is_new_table(relation) {
+            return Ok(());
+        }
+        with(|recording| recording.refused = true);
+        return Err(Error::PlanRewrites);
     }
     if catalog::is_new_sequence(relation) {
         with(|recording| recording.sequences.push(relation));

@@ -133,17 +133,20 @@ impl From<Error> for Report {
         let report = |sqlstate| Self::error(sqlstate, error.to_string());
         match &error {
             Error::InvalidRule { rule, fault } => Self {
-                constraint: Some(rule.clone()),
+                constraint: Some(rule.clone()).filter(|rule| !rule.is_empty()),
                 ..report(Code::ERRCODE_CHECK_VIOLATION)
-                    .with_detail(format!("{fault}."))
+                    .with_detail(if fault.field.is_empty() { capitalised(&format!("{fault}.")) } else { format!("{fault}.") })
                     .with_hint("SELECT fdw_guard.policy_schema() describes what a rule may say.")
             },
             Error::NotATrigger | Error::NotAHistoryTrigger | Error::NotASecretsTrigger => {
                 report(Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED)
             }
-            Error::NoGrantOnRules { verb } => report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
-                .with_detail("Membership in pg_write_all_data is not enough to write rules.")
-                .with_hint(format!("GRANT {verb} ON fdw_guard.rule to the role that writes rules.")),
+            Error::NoGrantOnRules { verb, writes_all_data } => Self {
+                detail: writes_all_data
+                    .then(|| "Membership in pg_write_all_data is not enough to write rules.".to_owned()),
+                ..report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE)
+                    .with_hint(format!("GRANT {verb} ON fdw_guard.rule to the role that writes rules."))
+            },
             Error::NotTrusted { rule } => {
                 Self { constraint: Some(rule.clone()), ..report(Code::ERRCODE_INSUFFICIENT_PRIVILEGE) }
             }
@@ -172,9 +175,14 @@ impl From<Error> for Report {
             }
             Error::NotPlannable { refusal, number, count, .. } => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
                 .with_detail(format!("{} {}", nth_statement(*number, *count), why_not_planned(*refusal)))
-                .with_hint("Nothing was run. A plan is made of what creates, alters or drops foreign-data wrappers, servers, user mappings and foreign tables."),
+                .with_hint(
+                    "Nothing was run. Plans are made of what creates, alters or drops foreign-data wrappers, servers, user \
+                     mappings, foreign tables and triggers on these, alters or drops a table above foreign ones, grants or \
+                     revokes rights on wrappers and servers, and of DROP OWNED and REASSIGN OWNED.",
+                ),
             Error::PlanRewrites => report(Code::ERRCODE_FEATURE_NOT_SUPPORTED)
-                .with_detail("The statement reaches a table that is not foreign, and would write its rows anew."),
+                .with_detail("The statement reaches a table that is not foreign, and would write its rows anew.")
+                .with_hint("BEGIN, the statement and ROLLBACK show what it does; they lock the table and write it anew."),
             Error::PlanWithinPlan | Error::PlanInParallel | Error::PlanAside => report(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
             Error::LockTimeout => report(Code::ERRCODE_INVALID_PARAMETER_VALUE)
                 .with_hint("It may be from 0, which waits without end, to 24 days."),
@@ -257,7 +265,8 @@ fn nth_statement(number: usize, count: usize) -> String {
 
 fn why_not_planned(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::NotSqlMed => "changes no foreign object.",
+        Refusal::NotSqlMed => "is none of those of which a plan can be made.",
+        Refusal::OtherGrant => "grants or revokes no right on a foreign-data wrapper or a server.",
         Refusal::ConnectsOut => "connects to another server, which no rollback undoes.",
         Refusal::CommitsInside => "commits inside itself, which no rollback undoes.",
     }

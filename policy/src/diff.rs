@@ -87,7 +87,17 @@ fn wanted(option: &str, json: &str) -> Result<Option<NewValue>, DesiredError> {
         Some(b'{' | b'[') => Err(DesiredError::Nested { option: escaped(option) }),
         Some(b'"') => Ok(serde_json::from_str(json).ok().map(NewValue)),
         _ if json == "null" => Ok(None),
-        _ => Ok(Some(NewValue(json.to_owned()))),
+        _ => Ok(Some(NewValue(shortest(json).to_owned()))),
+    }
+}
+
+/// A number without zeros behind the point that say nothing: `100.0` is what some drivers write for 100, which wrappers that
+/// ask for an integer do not read.
+fn shortest(word: &str) -> &str {
+    if word.contains('.') && !word.contains(['e', 'E']) {
+        word.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        word
     }
 }
 
@@ -254,10 +264,11 @@ mod tests {
     fn numbers_and_booleans_are_written_as_wrappers_read_them() {
         let found =
             changes(&[], r#"{"a": 1.50, "b": true, "c": "", "d": 12345678901234567890123, "e": "1\n\u00e9"}"#, true);
+        assert!(changes(&["n=100", "z=0"], r#"{"n": 100.00, "z": 0.0}"#, true).is_empty());
         let told = told(&found);
         assert_eq!(
             told,
-            ["a add - 1.50", "b add - true", "c add - ", "d add - 12345678901234567890123", "e add - 1\\né"]
+            ["a add - 1.5", "b add - true", "c add - ", "d add - 12345678901234567890123", "e add - 1\\né"]
         );
         assert_eq!(altering("A", &found[4..]).text, "A OPTIONS (ADD e '1\né')");
     }

@@ -181,7 +181,7 @@ mod tests {
             ("{\"rules\": [".to_owned(), "the text ends before the JSON value does"),
             ("[\"hunter2\"]".to_owned(), "the document must be a JSON object with the element \"rules\""),
             ("{\"rules\": [], \"hunter2\": 1}".to_owned(), "the document must be a JSON object"),
-            ("{\"rules\": [\"hunter2\"]}".to_owned(), "rule 1: name: a rule is a JSON object"),
+            ("{\"rules\": [\"hunter2\"]}".to_owned(), "rule 1: a rule is a JSON object"),
             (rule("\"hunter2\": 1"), "rule 1 must be a JSON object with the fields of a rule"),
             (rule("\"optoins\": 1"), "perhaps you meant \"options\""),
             (rule("\"options\": \"hunter2\""), "rule 1: options: expected a JSON Schema"),

@@ -69,7 +69,7 @@ pub struct Statement {
     pub findings: Vec<Finding>,
 }
 
-/// PostgreSQL's own error.
+/// An error, nearly always PostgreSQL's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The statement that fails, counted from one; None if the text cannot be read.
@@ -83,6 +83,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The character of the text at which the fault is, counted from one.
     pub position: Option<i32>,
+    /// It is not PostgreSQL that refuses the statement: no plan can be made of it.
+    pub is_plans_own: bool,
 }
 
 /// What would come of the statements of a text.
@@ -170,6 +172,14 @@ impl Plan {
             .map(|finding| finding.violation.rule.as_str())
             .collect();
         if let Some(failure) = &self.failure {
+            if failure.is_plans_own {
+                let of = if self.count > 1 {
+                    format!("statement {} of {}", tried + 1, self.count)
+                } else {
+                    "the statement".to_owned()
+                };
+                return format!("No plan can be made of {of}.{}", self.not_tried(tried + 1));
+            }
             let what =
                 failure.seq.map_or_else(|| "The text cannot be read".to_owned(), |_| self.which("fails", tried + 1));
             return format!("{what}: PostgreSQL refuses it ({}).{}", failure.sqlstate, self.not_tried(tried + 1));
@@ -502,11 +512,16 @@ mod tests {
             detail: None,
             hint: None,
             position: Some(7),
+            is_plans_own: false,
         };
         let failed = Plan { failure: Some(failure.clone()), ..of(vec![quiet()], 2) };
         assert_eq!(last(&failed), "Statement 2 of 2 fails: PostgreSQL refuses it (42704).");
         let shown = ["2. DROP SERVER", "  ! error 42704 at character 7: server \"x\" does not exist"];
         assert!(failed.lines().windows(2).any(|lines| lines == shown), "{:#?}", failed.lines());
+        let own = Some(Failure { is_plans_own: true, ..failure.clone() });
+        let refused = Plan { failure: own.clone(), ..of(vec![quiet()], 3) };
+        assert_eq!(last(&refused), "No plan can be made of statement 2 of 3. What follows was not tried.");
+        assert_eq!(last(&Plan { failure: own, ..of(Vec::new(), 1) }), "No plan can be made of the statement.");
         let unread = Plan { failure: Some(Failure { seq: None, command: None, ..failure }), ..Plan::default() };
         assert_eq!(last(&unread), "The text cannot be read: PostgreSQL refuses it (42704).");
     }

@@ -147,6 +147,7 @@ pub(crate) const MOST_FORMER_VALUES: usize = 100;
 /// What is wrong with a rule. No value that a schema holds is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct RuleError {
+    /// Empty where it is wrong as a whole.
     pub field: &'static str,
     /// Where in the field's schema, as a JSON pointer.
     pub pointer: Option<String>,
@@ -155,6 +156,9 @@ pub struct RuleError {
 
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() {
+            return f.write_str(&self.message);
+        }
         write!(f, "{}", self.field)?;
         if let Some(pointer) = self.pointer.as_deref().filter(|pointer| !pointer.is_empty()) {
             write!(f, ", at {pointer}")?;
@@ -166,6 +170,11 @@ impl fmt::Display for RuleError {
 impl RuleError {
     pub(crate) fn new(field: &'static str, message: impl Into<String>) -> Self {
         Self { field, pointer: None, message: message.into() }
+    }
+
+    /// Of the rule itself, and of none of its fields.
+    fn of_whole(message: impl Into<String>) -> Self {
+        Self::new("", message)
     }
 
     pub(crate) fn of_schema(field: &'static str, error: SchemaError) -> Self {
@@ -228,7 +237,7 @@ impl Rule {
     /// Reads a rule from a JSON object whose fields are the rule's. A null is a field left out.
     pub fn from_value(value: Value) -> Result<Self, RuleError> {
         let Value::Object(mut fields) = value else {
-            return Err(RuleError::new("name", "a rule is a JSON object"));
+            return Err(RuleError::of_whole("a rule is a JSON object"));
         };
         fields.retain(|_, value| !value.is_null());
         for (name, value) in &fields {
@@ -387,7 +396,7 @@ fn compile(field: &'static str, text: Option<&str>, shape: Shape) -> Result<Opti
 
 fn check_field(name: &str, value: &Value) -> Result<(), RuleError> {
     let Some(row) = field::find(name) else {
-        return Err(RuleError::new("name", unknown_field(name)));
+        return Err(RuleError::of_whole(unknown_field(name)));
     };
     if let Some(expected) = row.kind.mismatch(value) {
         return Err(RuleError::new(row.name, format!("expected {expected}")));
@@ -451,7 +460,7 @@ mod tests {
         assert_eq!(Rule::parse(&row.to_string()).unwrap(), Rule::from_value(element).unwrap());
         let fault = |text: &str| Rule::parse(text).map_err(|(name, fault)| (name, fault.to_string())).unwrap_err();
         assert_eq!(fault("{\"a\": 1, \"a\": 1}").1, "rule: duplicate key at line 1, column 12");
-        assert_eq!(fault("[]").1, "name: a rule is a JSON object");
+        assert_eq!(fault("[]").1, "a rule is a JSON object");
         assert_eq!(fault("{\"name\": \"x\"}"), ("x".to_owned(), "object_type: the field is required".to_owned()));
     }
 

@@ -42,6 +42,7 @@ sql_functions! {
     call: fdw_guard_status, pg_finfo_fdw_guard_status => status::status;
     call: fdw_guard_violations, pg_finfo_fdw_guard_violations => violations::violations;
     call: fdw_guard_delegate_of, pg_finfo_fdw_guard_delegate_of => delegates::delegate_of;
+    call: fdw_guard_wrapper_oid, pg_finfo_fdw_guard_wrapper_oid => delegates::wrapper_oid;
     call: fdw_guard_link_delegate, pg_finfo_fdw_guard_link_delegate => delegates::link_delegate;
     call: fdw_guard_renew_tables, pg_finfo_fdw_guard_renew_tables => delegates::renew_tables;
     pass: fdw_guard_handler, pg_finfo_fdw_guard_handler => entry::handler;

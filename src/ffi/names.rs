@@ -1,5 +1,6 @@
 //! Objects by the names that a caller gives, and the names that there are.
 
+use crate::ffi::catalog;
 use crate::ffi::delegates;
 use crate::ffi::function::{self, Value};
 use crate::ffi::scan::CatalogScan;
@@ -11,6 +12,13 @@ use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
 pub fn server(name: &str) -> Option<Oid> {
     // SAFETY: to_server_name gives a C string; with missing_ok an unknown server is InvalidOid.
     let oid = unsafe { pg_sys::get_foreign_server_oid(text::to_server_name(name), true) };
+    (oid != Oid::INVALID).then_some(oid)
+}
+
+/// The wrapper of that name.
+pub fn wrapper(name: &str) -> Option<Oid> {
+    // SAFETY: to_server_name gives a C string; with missing_ok an unknown wrapper is InvalidOid.
+    let oid = unsafe { pg_sys::get_foreign_data_wrapper_oid(text::to_server_name(name), true) };
     (oid != Oid::INVALID).then_some(oid)
 }
 
@@ -109,4 +117,9 @@ pub fn of_roles() -> Vec<String> {
         names.push(tuple::name(&form.rolname));
     });
     names
+}
+
+/// The same, and the word that names all of them, which may stand wherever a mapping's role does.
+pub fn of_roles_and_public() -> Vec<String> {
+    of_roles().into_iter().chain([catalog::PUBLIC.to_owned()]).collect()
 }

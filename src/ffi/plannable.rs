@@ -11,6 +11,8 @@ use std::ffi::{c_char, c_int};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
     NotSqlMed,
+    /// It is GRANT or REVOKE of something else.
+    OtherGrant,
     /// It reaches out to another server.
     ConnectsOut,
     /// It commits inside itself.
@@ -62,6 +64,7 @@ impl Reach {
                 NodeTag::T_ImportForeignSchemaStmt => Some(Refusal::ConnectsOut),
                 NodeTag::T_AlterTableStmt if detaches_concurrently(tree.cast()) => Some(Refusal::CommitsInside),
                 _ if self.is_of_sql_med(tree) => None,
+                NodeTag::T_GrantStmt => Some(Refusal::OtherGrant),
                 _ => Some(Refusal::NotSqlMed),
             }
         }

@@ -218,7 +218,8 @@ fn check_right(table: Oid, operation: u32) -> Result<(), Error> {
         _ => (pg_sys::ACL_TRUNCATE, "TRUNCATE"),
     };
     let granted = rights::has_grant_on_table(table, right);
-    if granted { Ok(()) } else { Err(Error::NoGrantOnRules { verb }) }
+    let writes_all_data = || rights::is_member_of(Oid::from_u32(pg_sys::ROLE_PG_WRITE_ALL_DATA));
+    if granted { Ok(()) } else { Err(Error::NoGrantOnRules { verb, writes_all_data: writes_all_data() }) }
 }
 
 impl Written {

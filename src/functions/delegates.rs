@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::ffi::delegates::{self, Wrapper};
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::server;
+use crate::lookup;
 use std::collections::HashSet;
 
 /// The delegate of one wrapper: name, whether it was guarded in place, handler, validator; no row if it is not guarded.
@@ -17,6 +18,11 @@ pub fn delegate_of(call: &Call) -> Result<Answer<'_>, Error> {
             Value::function(delegate.functions.validator),
         ]
     })))
+}
+
+/// The wrapper of that name.
+pub fn wrapper_oid(call: &Call) -> Result<Answer<'_>, Error> {
+    Ok(Answer::One(Value::Oid(lookup::wrapper(&call.name(0).unwrap_or_default())?)))
 }
 
 /// Makes a function of ours depend on the function that it calls.

@@ -17,7 +17,7 @@ pub fn explain_plan(call: &Call) -> Result<Answer<'_>, Error> {
 
 fn planned(call: &Call) -> Result<Plan, Error> {
     let lock_timeout = call.milliseconds(1).map(lock_timeout).transpose()?;
-    call.source(0).map_or_else(|| Ok(Plan::default()), |text| plan::plan(text, lock_timeout))
+    plan::plan(call.source(0).ok_or(Error::NullArgument { name: "sql" })?, lock_timeout)
 }
 
 /// As PostgreSQL's setting of that name takes it.

@@ -104,7 +104,7 @@ type Named = (&'static str, &'static str, fn() -> Vec<String>);
 const NAMED: &[Named] = &[
     ("wrapper", "foreign-data wrapper", names::of_wrappers),
     ("server", "server", names::of_servers),
-    ("role", "role", roles_and_public),
+    ("role", "role", names::of_roles_and_public),
 ];
 
 /// A name without wildcards that nothing has, and the one that may have been meant.
@@ -115,8 +115,4 @@ fn missing_name(rule: &Rule) -> Option<(String, Option<String>)> {
         let name = literal.iter().all(|name| !known.contains(name)).then(|| literal.first()).flatten()?;
         Some((format!("There is no {what} \"{}\".", name.escape_debug()), near(what, name, known)))
     })
-}
-
-fn roles_and_public() -> Vec<String> {
-    names::of_roles().into_iter().chain([catalog::PUBLIC.to_owned()]).collect()
 }

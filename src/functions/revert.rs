@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::history;
 use crate::revert::Recorded;
+use fdw_guard_policy::history::RULE;
 use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::undo::{self, UndoError};
 
@@ -41,9 +42,15 @@ pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
     Ok(Answer::One(Value::TextArray(statements)))
 }
 
-/// The object of that type that has that identity now, as rows of the history name it; no row if there is none.
+/// The object of that type that has that identity now, as rows of the history name it; no row if there is none, as for a
+/// rule, which is no object.
 pub fn object_now(call: &Call) -> Result<Answer<'_>, Error> {
-    let object_type = ObjectType::from_name(&call.text(0).unwrap_or_default());
+    let name = call.text(0).unwrap_or_default();
+    let object_type = ObjectType::from_name(&name);
+    if object_type.is_none() && name != RULE {
+        let known = ObjectType::ALL.iter().map(|object_type| object_type.name()).chain([RULE]).collect();
+        return Err(Error::UnknownObjectType { name, known });
+    }
     let found = object_type.and_then(|object_type| {
         let identity = call.text(1).unwrap_or_default();
         let system_identifier = history::system_identifier();

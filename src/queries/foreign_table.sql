@@ -23,7 +23,7 @@ SELECT json_build_object(
             'columns', (
                 SELECT json_agg(json_build_object(
                     'name', a.attname, 'default', pg_get_expr(d.adbin, d.adrelid), 'is_generated', a.attgenerated <> '',
-                    'not_null', a.attnotnull)
+                    'not_null', a.attnotnull, 'storage', a.attstorage)
                     ORDER BY a.attnum)
                 FROM pg_catalog.pg_attribute a
                 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -63,7 +63,8 @@ SELECT json_build_object(
             'statistics', NULLIF(a.attstattarget, -1),
             -- Debian's PostgreSQL 15 writes one of them into every column by itself.
             'attribute_options', (SELECT json_agg(o) FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_attver=%'),
-            'storage', NULLIF(a.attstorage, t.typstorage),
+            'storage', a.attstorage,
+            'type_storage', t.typstorage,
             'compression', a.attcompression,
             'comment', col_description(c.oid, a.attnum),
             'labels', (SELECT json_agg(json_build_object('provider', l.provider, 'label', l.label) ORDER BY l.provider)

@@ -58,6 +58,7 @@ SELECT fdw_guard.get_ddl('shop.parent'::regclass);
 SELECT fdw_guard.get_ddl('foreign-data wrapper', 'postgresfdw');
 SELECT fdw_guard.get_ddl('foreign table column', 'shop.goods.price');
 SELECT fdw_guard.get_ddl('foreign tabel', 'shop.goods');
+SELECT fdw_guard.user_mapping_options('PUBLIC', 'Far, away');
 SELECT fdw_guard.get_ddl('x', 'y');
 
 SET client_min_messages = error;

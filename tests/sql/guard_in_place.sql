@@ -78,6 +78,8 @@ DROP FUNCTION own_check CASCADE;
 SELECT fdw_guard.guard_wrapper('file_fdw');
 SELECT fdw_guard.guard_wrapper('no_such_wrapper');
 SELECT fdw_guard.unguard_wrapper('no_such_wrapper');
+SELECT fdw_guard.guard_wrapper('file_fwd');
+SELECT fdw_guard.unguard_wrapper('file_fdv');
 SELECT fdw_guard.unguard_wrapper('other_files');
 CREATE FOREIGN DATA WRAPPER bare;
 SELECT fdw_guard.unguard_wrapper('bare');

@@ -45,6 +45,7 @@ DROP FOREIGN TABLE l;
 -- What cannot be.
 SELECT fdw_guard.create_wrapper('twice', 'guarded files');
 SELECT fdw_guard.create_wrapper('none', 'no_such_wrapper');
+SELECT fdw_guard.create_wrapper('none', 'guarded_postgres_fwd');
 SELECT fdw_guard.create_wrapper('guarded_dblink', 'dblink_fdw');
 -- Its functions may have been left behind by one of that name.
 DROP FOREIGN DATA WRAPPER guarded_dblink CASCADE;

@@ -99,6 +99,8 @@ SELECT * FROM fdw_guard.timeline('server', 'nobody');
 -- And back. The plan says what would be done.
 \set VERBOSITY default
 \set SHOW_CONTEXT never
+SELECT * FROM fdw_guard.timeline('servr', 's2');
+SELECT count(*) > 0 FROM fdw_guard.timeline('rule', 'ports');
 CREATE FUNCTION last(attribute text, identity text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
     SELECT h.id FROM fdw_guard.history h
     WHERE h.attribute IS NOT DISTINCT FROM last.attribute AND h.identity = COALESCE(last.identity, h.identity)

@@ -44,6 +44,10 @@ SELECT fdw_guard.explain_plan('DROP SERVER far CASCADE; COMMIT');
 SELECT fdw_guard.explain_plan('IMPORT FOREIGN SCHEMA s FROM SERVER far INTO public');
 SELECT fdw_guard.explain_plan('ALTER TABLE p DETACH PARTITION orders CONCURRENTLY');
 SELECT fdw_guard.explain_plan('DROP SERVER far CASCADE', '-1s');
+SELECT fdw_guard.explain_plan('COMMENT ON SERVER far IS NULL');
+SELECT fdw_guard.explain_plan('GRANT SELECT ON orders TO plan_owner');
+SELECT fdw_guard.explain_plan(NULL);
+SELECT * FROM fdw_guard.plan(NULL);
 
 -- Nothing was done.
 SELECT server, options FROM fdw_guard.servers WHERE server = 'far';

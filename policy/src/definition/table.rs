@@ -36,6 +36,7 @@ struct ParentColumn {
     default: Option<String>,
     is_generated: bool,
     not_null: bool,
+    storage: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,8 +56,9 @@ struct Column {
     is_local: bool,
     statistics: Option<i32>,
     attribute_options: Option<Vec<String>>,
-    /// Where it is not that of the type.
+    /// The letter of pg_attribute, and that of pg_type.
     storage: Option<String>,
+    type_storage: Option<String>,
     compression: String,
     comment: Option<String>,
     labels: Option<Vec<Label>>,
@@ -153,7 +155,7 @@ impl Table {
             [] => Descent::None,
             _ if self.bound.is_some() => Descent::Attached,
             _ if self.order_if_created() == self.columns().iter().map(|column| &column.name).collect::<Vec<_>>()
-                && self.columns().iter().all(|column| column.is_local || self.is_plainly_inherited(column)) =>
+                && self.columns().iter().all(|column| self.can_be_created(column)) =>
             {
                 Descent::Created
             }
@@ -179,11 +181,12 @@ impl Table {
         columns.filter(|inherited| inherited.name == column.name)
     }
 
-    /// Whether the parents agree on the column's default; where they do not, CREATE is refused.
-    fn is_plainly_inherited(&self, column: &Column) -> bool {
+    /// Whether the parents agree on the column's storage, and on its default unless it has one of its own; where they do not,
+    /// CREATE is refused.
+    fn can_be_created(&self, column: &Column) -> bool {
         let mut inherited = self.in_parents(column);
-        let first = inherited.next().map(|inherited| &inherited.default);
-        first.is_some_and(|first| inherited.all(|other| other.default == *first))
+        let Some(first) = inherited.next() else { return column.is_local };
+        inherited.all(|other| other.storage == first.storage && (column.is_local || other.default == first.default))
     }
 }
 
@@ -355,7 +358,8 @@ impl Writer<'_> {
         if !self.is_written(column) {
             self.alter_inherited(column);
         }
-        if let Some(storage) = column.storage.as_deref().and_then(storage) {
+        let is_other = self.storage_when_made(column) != column.storage.as_ref();
+        if let Some(storage) = column.storage.as_deref().filter(|_| is_other).and_then(storage) {
             self.alter(column, &format!("SET STORAGE {storage}"));
         }
         if let Some(target) = column.statistics {
@@ -366,6 +370,12 @@ impl Writer<'_> {
         if !options.is_empty() {
             self.alter(column, &format!("SET ({})", options.join(", ")));
         }
+    }
+
+    /// INHERITS of CREATE gives a column its parent's storage too.
+    fn storage_when_made<'a>(&'a self, column: &'a Column) -> Option<&'a String> {
+        let inherited = self.table.in_parents(column).next().filter(|_| self.descent == Descent::Created);
+        inherited.map_or(column.type_storage.as_ref(), |inherited| inherited.storage.as_ref())
     }
 
     fn alter_inherited(&mut self, column: &Column) {

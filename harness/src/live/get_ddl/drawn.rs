@@ -169,6 +169,7 @@ fn inherited(random: &mut Random, name: &str, own: &str, parents: &str, on_serve
         format!("{alter} p1_text SET NOT NULL"),
         format!("{alter} p1_text OPTIONS (ADD a 'b')"),
         format!("{alter} p1_id SET STATISTICS 12"),
+        format!("{alter} p1_text SET STORAGE EXTENDED"),
         format!("{alter} p1_id DROP DEFAULT"),
         format!("COMMENT ON COLUMN {name}.p1_id IS 'inherited'"),
         format!("COMMENT ON CONSTRAINT p1_check ON {name} IS 'inherited'"),

@@ -15,6 +15,7 @@ CREATE TABLE shop.p1 (
     CONSTRAINT p1_check CHECK (shop.positive(p1_id)),
     CONSTRAINT p1_alone CHECK (p1_id < 1000) NO INHERIT
 );
+ALTER TABLE shop.p1 ALTER COLUMN p1_text SET STORAGE EXTERNAL;
 CREATE TABLE "Odd Schema".p2 (
     p1_id integer DEFAULT 7,
     "P2 X" numeric,

@@ -287,6 +287,9 @@ fn it_rewrites_no_table(cluster: &Cluster) -> Result<()> {
         let rows = told(&mut client, sql)?;
         same(sql, rows.len(), 1)?;
         contains(&rows.concat(), "error -: 0A000: plan() does not rewrite tables")?;
+        let explained = client.query("SELECT fdw_guard.explain_plan($1)", &[&sql])?;
+        let last: Option<&str> = explained.last().map(|row| row.get(0));
+        same(sql, last, Some("No plan can be made of the statement."))?;
     }
     same("the sequence", client.query_one("SELECT is_called FROM moved", &[])?.get(0), false)?;
     let rows = told(&mut client, "ALTER TABLE parent ADD COLUMN d integer DEFAULT 7")?;
