@@ -188,7 +188,12 @@ BEGIN ATOMIC
     WITH removed AS (
         DELETE FROM fdw_guard.rule r WHERE r.pack OPERATOR(pg_catalog.=) uninstall_pack.name RETURNING 1
     )
-    SELECT pg_catalog.count(*) FROM removed;
+    -- Who wrote another name is told so; a pack that another version had is removed as long as it has rules.
+    SELECT CASE
+        WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 THEN pg_catalog.count(*)
+        ELSE (SELECT pg_catalog.count(*) FROM fdw_guard.pack_rules(uninstall_pack.name) r WHERE r.name IS NULL)
+    END
+    FROM removed;
 END;
 COMMENT ON FUNCTION fdw_guard.uninstall_pack(text) IS 'removes the rules of a pack; returns how many';
 

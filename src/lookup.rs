@@ -136,15 +136,35 @@ pub fn object(object_type: ObjectType, identity: &str) -> Result<Oid, Missing> {
     let by_identity = known().find(|(_, state)| state.identity() == identity);
     let found = by_identity.or_else(|| known().find(|(_, state)| called(state) == identity));
     found.map(|(oid, _)| oid).ok_or_else(|| {
+        if let Some(name) = other_relation(object_type, identity) {
+            return Missing::NotAForeignTable { name };
+        }
         let of_that_name = known().find(|(_, state)| state.name() == identity).map(|(_, state)| called(&state));
         let near = of_that_name.or_else(|| near(identity, known().map(|(_, state)| called(&state)).collect()));
         Missing::Object { object_type, identity: identity.to_owned(), near }
     })
 }
 
+/// The name of a relation that is called so, and is none of the foreign tables that were asked for.
+fn other_relation(object_type: ObjectType, identity: &str) -> Option<String> {
+    let relation = (object_type == ObjectType::ForeignTable).then(|| names::relation_named(identity)).flatten()?;
+    if catalog::is_foreign_table(relation) { None } else { names::of_relation(relation) }
+}
+
 /// Whether the name alone says which one is meant.
 fn is_named(class: Class) -> bool {
     matches!(class, Class::Wrapper | Class::Server)
+}
+
+/// That nothing has any of the names, and the one that may have been meant.
+pub fn none_is_there(what: &str, names: &[String], known: fn() -> Vec<String>) -> Option<(String, Option<String>)> {
+    let first = names.first()?;
+    let known = known();
+    if names.iter().any(|name| known.contains(name)) {
+        return None;
+    }
+    let near = near(first, known).map(|near| format!("Perhaps you meant the {what} \"{near}\"."));
+    Some((format!("There is no {what} \"{}\".", first.escape_debug()), near))
 }
 
 fn near(name: &str, known: Vec<String>) -> Option<String> {

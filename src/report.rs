@@ -10,6 +10,7 @@ use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
 use fdw_guard_policy::diff::DesiredError;
 use fdw_guard_policy::effective::Origin;
+use fdw_guard_policy::health::Finding;
 use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::suggest::nearest;
@@ -317,6 +318,31 @@ fn how_to_own(error: &Error) -> Option<String> {
 fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// The patterns of `rotate_secret` fit nothing; `unknown` says why and what may have been meant.
+pub fn no_mapping_matches(unknown: Option<(String, Option<String>)>) -> Report {
+    let (detail, hint) = unknown.unzip();
+    Report { detail, hint: hint.flatten(), ..notice("no user mapping matches".to_owned()) }
+}
+
+/// A rule that is tried can find nothing, or whatever it is about violates it.
+pub fn finding_on_trial(rule: &str, finding: &Finding) -> Report {
+    let verb = if finding.kind.name() == "never satisfied" { " is" } else { "" };
+    Report {
+        detail: Some(finding.detail.clone()),
+        hint: finding.hint.clone(),
+        ..notice(format!("rule \"{rule}\"{verb} {}", finding.kind.name()))
+    }
+}
+
+/// Nothing stands that could violate the rule that is asked about, for that reason.
+pub fn nothing_violates(rule: &str, why: &str) -> Report {
+    notice(format!("rule \"{rule}\" {why}"))
+}
+
+fn notice(message: String) -> Report {
+    Report::new(Level::Notice, Code::ERRCODE_SUCCESSFUL_COMPLETION, message)
 }
 
 /// No user mapping that matches has the option.

@@ -252,7 +252,8 @@ fn measured(limit: &Value, value: &Value) -> Option<(u64, u64)> {
     Some((limit.as_u64()?, value.as_str()?.chars().count() as u64))
 }
 
-fn compared(limit: &Value, value: &Value) -> Option<(f64, f64)> {
+/// Both numbers, if doubles hold them as they stand.
+pub(crate) fn compared(limit: &Value, value: &Value) -> Option<(f64, f64)> {
     Some((exact(limit)?, exact(value)?))
 }
 

@@ -122,6 +122,19 @@ impl Policy {
             .collect()
     }
 
+    /// What the rule at that place says of itself, whether it is in force or not.
+    pub fn health_of(&self, position: usize) -> Vec<Finding> {
+        let said = self.entries().get(position).map(|entry| self.of_rule(entry)).unwrap_or_default();
+        said.into_iter().map(|(kind, detail, hint)| Finding { position, kind, detail, hint }).collect()
+    }
+
+    /// Every rule that is not switched off but for other databases than the session's, with its place in the policy.
+    pub fn elsewhere(&self, session: &dyn Session) -> Vec<(usize, &Rule)> {
+        let numbered = self.entries().iter().enumerate();
+        let is_elsewhere = |entry: &Entry| entry.rule.mode != Mode::Off && !entry.is_for_database(session.database());
+        numbered.filter(|(_, entry)| is_elsewhere(entry)).map(|(position, entry)| (position, &entry.rule)).collect()
+    }
+
     fn of_rule(&self, entry: &Entry) -> Vec<Said> {
         let rule = &entry.rule;
         let invalid = rule.check(self.catalogue()).err().or_else(|| entry.compiled().err().cloned());
@@ -156,8 +169,25 @@ fn never_matches(entry: &Entry) -> Vec<Said> {
         let detail = format!("The patterns of \"{field}\" exclude every name that they include.");
         (Kind::NeverMatches, detail, None)
     });
-    of_patterns.chain(never_applies(&entry.rule)).collect()
+    of_patterns.chain(never_applies(&entry.rule)).chain(binds_nobody(&entry.rule)).collect()
 }
+
+/// A rule of whose roles every member is excepted.
+fn binds_nobody(rule: &Rule) -> Option<Said> {
+    let is_excepted = |role: &String| rule.except_roles.contains(role);
+    let why = if rule.except_roles.iter().any(|role| role == EVERYBODY) {
+        "\"except_roles\" has \"public\", which is everybody"
+    } else if !rule.roles.is_empty() && rule.roles.iter().all(is_excepted) {
+        "every role of \"roles\" is in \"except_roles\" too"
+    } else {
+        return None;
+    };
+    let hint = Some("What violates it shows in violations(), and is never refused.".to_owned());
+    Some((Kind::NeverMatches, format!("The rule binds nobody: {why}."), hint))
+}
+
+/// The role of which everybody is a member.
+const EVERYBODY: &str = "public";
 
 /// A condition that no object of the rule's type satisfies.
 fn never_applies(rule: &Rule) -> Option<Said> {
@@ -267,6 +297,27 @@ mod tests {
         assert_eq!(kinds(on_mappings), ["never matches"]);
         let deeper = json!({"type": "object", "required": ["server"], "properties": {"server": {"required": ["name"], "properties": {"name": {"enum": ["x", "y"], "pattern": "z"}}}}});
         assert_eq!(kinds(json!({"options": {"required": ["host"]}, "condition": deeper})), ["never matches"]);
+    }
+
+    #[test]
+    fn a_rule_that_binds_nobody_is_found() {
+        let with = |roles: Value, except: Value| {
+            kinds(json!({"options": {"required": ["host"]}, "roles": roles, "except_roles": except}))
+        };
+        assert_eq!(with(json!(["a"]), json!(["b", "a"])), ["never matches"]);
+        assert_eq!(with(json!(null), json!(["public"])), ["never matches"]);
+        assert!(with(json!(["a", "c"]), json!(["a"])).is_empty() && with(json!(null), json!(["a"])).is_empty());
+    }
+
+    #[test]
+    fn a_rule_for_other_databases_is_known_to_be_elsewhere() {
+        let fields = |database: &str, mode: &str| json!({"forms": ["DROP"], "database": [database], "mode": mode});
+        let rules = [fields("other", "deny"), fields("other", "off"), fields("*", "deny")];
+        let policy = Policy::new(rules.iter().map(rule).collect(), SecretOptions::default());
+        let positions =
+            |rules: Vec<(usize, &Rule)>| rules.into_iter().map(|(position, _)| position).collect::<Vec<_>>();
+        assert_eq!(positions(policy.elsewhere(&Ordinary)), [0]);
+        assert_eq!(positions(policy.in_force(&Ordinary)), [2]);
     }
 
     #[test]

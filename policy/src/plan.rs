@@ -273,13 +273,18 @@ fn row_of_finding(seq: Option<i32>, finding: &Finding) -> Row {
         attribute: violation.option.as_ref().map(|option| AttributeChange::name_of_option(option)),
         verdict: Some(finding.verdict),
         rule: Some(violation.rule.clone()),
-        detail: Some(finding.detail()),
+        detail: Some(in_a_column(&finding.detail())),
         ..Row::default()
     }
 }
 
 fn row_of_failure(failure: &Failure) -> Row {
-    Row { seq: failure.seq, verdict: Some(Verdict::Error), detail: Some(failure.to_string()), ..Row::default() }
+    Row {
+        seq: failure.seq,
+        verdict: Some(Verdict::Error),
+        detail: Some(in_a_column(&failure.to_string())),
+        ..Row::default()
+    }
 }
 
 /// A message as psql shows one.
@@ -297,16 +302,22 @@ struct Lines(Vec<String>);
 /// Two less than psql's line in a terminal of 120 columns.
 const WIDTH: usize = 116;
 
+/// Of what stands in a column beside others.
+const DETAIL_WIDTH: usize = 60;
+
 impl Lines {
     /// Adds a text, indented that many times; lines that go on are indented further.
     fn add(&mut self, indent: usize, text: &str) {
+        self.fold("  ".repeat(indent), &"  ".repeat(indent + 2), WIDTH, text);
+    }
+
+    fn fold(&mut self, start: String, further: &str, width: usize, text: &str) {
         for line in text.lines() {
-            let mut current = "  ".repeat(indent);
-            let start = current.chars().count();
+            let (mut current, start) = (start.clone(), start.chars().count());
             for word in line.split(' ') {
                 let length = current.chars().count();
-                if length > start + 4 && length + 1 + word.chars().count() > WIDTH {
-                    self.0.push(std::mem::replace(&mut current, "  ".repeat(indent + 2)));
+                if length > start + 4 && length + 1 + word.chars().count() > width {
+                    self.0.push(std::mem::replace(&mut current, further.to_owned()));
                 } else if length > start {
                     current.push(' ');
                 }
@@ -315,6 +326,13 @@ impl Lines {
             self.0.push(current);
         }
     }
+}
+
+/// The text in lines that leave room for other columns, broken between words.
+fn in_a_column(text: &str) -> String {
+    let mut lines = Lines::default();
+    lines.fold(String::new(), "  ", DETAIL_WIDTH, text);
+    lines.0.join("\n")
 }
 
 impl Statement {
@@ -562,5 +580,12 @@ mod tests {
         let lines = of(vec![statement(Vec::new(), findings)], 1).lines();
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{lines:#?}");
         assert_eq!(lines.join(" ").matches("word").count(), 60);
+        let long =
+            Violation { detail: "word ".repeat(60), hint: Some("Do so.".to_owned()), ..violation("r", Mode::Deny) };
+        let rows = of(vec![statement(Vec::new(), vec![Finding::standing(long)])], 1).rows();
+        let detail = rows[0].detail.clone().unwrap();
+        assert!(detail.lines().all(|line| line.chars().count() <= DETAIL_WIDTH), "{detail}");
+        assert_eq!(detail.matches("word").count(), 60);
+        assert!(detail.ends_with("\nHINT:  Do so."), "{detail}");
     }
 }

@@ -499,7 +499,7 @@ mod tests {
     #[test]
     fn each_fault_names_its_field() {
         let cases = [
-            (json!([]), "name", "JSON object"),
+            (json!([]), "", "JSON object"),
             (json!({"object_type": "server"}), "name", "required"),
             (json!({"name": "r"}), "object_type", "required"),
             (with(json!({"name": " "})), "name", "empty"),
@@ -507,7 +507,7 @@ mod tests {
             (with(json!({"name": 5})), "name", "a string"),
             (with(json!({"object_type": "servr"})), "object_type", "perhaps you meant \"server\""),
             (with(json!({"mode": "denny"})), "mode", "perhaps you meant \"deny\""),
-            (with(json!({"optoins": {}})), "name", "perhaps you meant \"options\""),
+            (with(json!({"optoins": {}})), "", "perhaps you meant \"options\""),
             (with(json!({"server": "foo"})), "server", "array of strings"),
             (with(json!({"server": []})), "server", "{*}"),
             (with(json!({"server": ["a.b"]})), "server", "dot"),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::contradiction::compared;
 use crate::entry::{Compiled, Entry};
 use crate::matcher::Matcher;
 use crate::reading::ValueType;
@@ -97,7 +98,9 @@ impl<'e> Body<'e> {
             others.named.keys().all(|path| type_of(own, path) == type_of(others, path))
         };
         let demands = self.demands.as_ref().zip(other.demands.as_ref());
-        reads_alike && demands.is_some_and(|(own, others)| others.is_subset(own))
+        reads_alike
+            && demands
+                .is_some_and(|(own, others)| others.iter().all(|demand| own.contains(demand) || follows(demand, own)))
     }
 
     /// Whether only what an object is can violate it, and no change of it.
@@ -180,6 +183,38 @@ fn demands_on(name: &str, schema: &Value) -> Vec<String> {
     demands
 }
 
+/// Whether a demand on one option's value follows from a stricter one on the same: a nearer limit, or fewer values.
+fn follows(demand: &str, from: &BTreeSet<String>) -> bool {
+    let Some((option, keyword, value)) = demand_on_value(demand) else { return false };
+    from.iter().filter_map(|own| demand_on_value(own)).any(|(of, stricter, own)| {
+        of == option
+            && match (keyword.as_str(), stricter.as_str()) {
+                ("maximum" | "exclusiveMaximum", "exclusiveMaximum") | ("maximum", "maximum") => {
+                    compared(&own, &value).is_some_and(|(own, value)| own <= value)
+                }
+                ("exclusiveMaximum", "maximum") => compared(&own, &value).is_some_and(|(own, value)| own < value),
+                ("minimum" | "exclusiveMinimum", "exclusiveMinimum") | ("minimum", "minimum") => {
+                    compared(&own, &value).is_some_and(|(own, value)| own >= value)
+                }
+                ("exclusiveMinimum", "minimum") => compared(&own, &value).is_some_and(|(own, value)| own > value),
+                ("maxLength", "maxLength") => own.as_u64().zip(value.as_u64()).is_some_and(|(own, value)| own <= value),
+                ("minLength", "minLength") => own.as_u64().zip(value.as_u64()).is_some_and(|(own, value)| own >= value),
+                ("enum", "enum") => value
+                    .as_array()
+                    .zip(own.as_array())
+                    .is_some_and(|(all, few)| few.iter().all(|one| all.contains(one))),
+                ("enum", "const") => value.as_array().is_some_and(|all| all.contains(&own)),
+                _ => false,
+            }
+    })
+}
+
+/// The option, the keyword and its value.
+fn demand_on_value(demand: &str) -> Option<(String, String, Value)> {
+    let (kind, option, keyword, value): (String, String, String, Value) = serde_json::from_str(demand).ok()?;
+    (kind == "properties").then_some((option, keyword, value))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -215,6 +250,8 @@ mod tests {
             rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             rule
         };
+        let number = |data_type: &str, keyword: &str, limit: u64| json!({"options": {"properties": {"a": {"type": data_type, keyword: limit}}}});
+        let values = |values: &[&str]| json!({"options": {"properties": {"a": {"enum": values}}}});
         let whole = Some(Shadow::Whole);
         let states = Some(Shadow::OfStates);
         let cases = [
@@ -245,6 +282,19 @@ mod tests {
                 json!({"options": {"properties": {"a": {"type": "number", "minimum": 2}}}}),
                 None,
             ),
+            (number("integer", "maximum", 10), number("integer", "maximum", 20), states),
+            (number("integer", "maximum", 20), number("integer", "maximum", 10), None),
+            (number("integer", "maximum", 10), number("number", "maximum", 20), None),
+            (number("number", "exclusiveMinimum", 3), number("number", "minimum", 3), states),
+            (number("number", "minimum", 3), number("number", "exclusiveMinimum", 3), None),
+            (number("number", "minimum", 4), number("number", "exclusiveMinimum", 3), states),
+            (number("number", "minimum", 4), number("number", "maximum", 5), None),
+            (number("string", "maxLength", 3), number("string", "maxLength", 4), states),
+            (number("string", "minLength", 3), number("string", "minLength", 4), None),
+            (values(&["x", "y"]), values(&["x", "y", "z"]), states),
+            (values(&["x", "y", "z"]), values(&["x", "y"]), None),
+            (json!({"options": {"properties": {"a": {"const": "x"}}}}), values(&["x", "y"]), states),
+            (json!({"options": {"properties": {"b": {"const": "x"}}}}), values(&["x", "y"]), None),
             (
                 json!({"options": {"properties": {"a": true}, "additionalProperties": false}}),
                 json!({"options": {"additionalProperties": false}}),
@@ -276,6 +326,15 @@ mod tests {
             json!({"properties": {"a": {"enum": ["x", "y"]}}}),
             json!({"properties": {"a": {"enum": ["x", "y"], "minLength": 1}}, "required": ["b"]}),
             json!({"properties": {"a": {"type": "integer"}}}),
+            json!({"properties": {"a": {"enum": ["x"]}}}),
+            json!({"properties": {"a": {"const": "y"}}}),
+            json!({"properties": {"a": {"type": "integer", "maximum": 12}}}),
+            json!({"properties": {"a": {"type": "integer", "maximum": 11}}}),
+            json!({"properties": {"a": {"type": "integer", "exclusiveMaximum": 12}}}),
+            json!({"properties": {"a": {"type": "integer", "minimum": 12, "maximum": 13}}}),
+            json!({"properties": {"a": {"type": "integer", "exclusiveMinimum": 12}}}),
+            json!({"properties": {"a": {"maxLength": 1}}}),
+            json!({"properties": {"a": {"maxLength": 0}}}),
             json!({"properties": {"a": {"readOnly": true}}}),
             json!({"dependentRequired": {"a": ["b"]}}),
             json!({"dependentRequired": {"a": ["b"]}, "required": ["b"]}),

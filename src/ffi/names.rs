@@ -123,3 +123,14 @@ pub fn of_roles() -> Vec<String> {
 pub fn of_roles_and_public() -> Vec<String> {
     of_roles().into_iter().chain([catalog::PUBLIC.to_owned()]).collect()
 }
+
+/// Every database's name.
+pub fn of_databases() -> Vec<String> {
+    let mut names = Vec::new();
+    CatalogScan::of_catalog(pg_sys::DatabaseRelationId).for_each(|tuple| {
+        // SAFETY: a tuple of pg_database.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>() };
+        names.push(tuple::name(&form.datname));
+    });
+    names
+}

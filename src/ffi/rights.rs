@@ -73,6 +73,13 @@ pub fn has_grant_on_table(table: Oid, right: u32) -> bool {
     }
 }
 
+/// Whether the current role has SELECT on the table.
+pub fn may_select(table: Oid) -> bool {
+    let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
+    // SAFETY: looks grants up.
+    unsafe { pg_sys::pg_class_aclcheck(table, session::current_role(), right) == pg_sys::AclResult::ACLCHECK_OK }
+}
+
 fn has_privileges_of(member: Oid, role: Oid) -> bool {
     // SAFETY: looks the memberships of a role up.
     unsafe { pg_sys::has_privs_of_role(member, role) }

@@ -201,6 +201,11 @@ pub fn event(call: &Call) -> Result<Event, Error> {
     }
 }
 
+/// Whether the caller may read the table of rules.
+pub fn may_read() -> bool {
+    table().is_some_and(rights::may_select)
+}
+
 /// Refuses whoever could not write a rule, and says whether the rules that the caller writes are trusted.
 pub fn right_to_write() -> Result<bool, Error> {
     if let Some(table) = table() {

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::session::{self, Actor};
 use crate::ffi::{catalog, names, server};
+use crate::lookup;
 use crate::policy_file;
 use crate::policy_in_force;
 use crate::walk::{Route, Walk};
@@ -23,9 +24,12 @@ pub fn policy_check(_call: &Call) -> Result<Answer<'_>, Error> {
         findings.extend(unknown_roles(position, rule));
     }
     findings.extend(matching_nothing(&policy, &actor, &findings));
+    let of_file = policy_file::rules().len();
+    // The policy file is every database's; who writes a rule into this one's table means this one.
+    let elsewhere = policy.elsewhere(&actor).into_iter().filter(|(position, _)| *position >= of_file);
+    findings.extend(elsewhere.map(|(position, rule)| not_here(position, rule)));
     findings.sort_by_key(|finding| (finding.position, finding.kind));
     let rules: Vec<Rule> = policy.rules().cloned().collect();
-    let of_file = policy_file::rules().len();
     Ok(Answer::rows(findings.into_iter().filter_map(move |finding| {
         let source = if finding.position < of_file { "policy file" } else { "table" };
         Some(row(rules.get(finding.position)?, source, finding))
@@ -63,12 +67,25 @@ fn near(what: &str, name: &str, known: Vec<String>) -> Option<String> {
     Some(format!("Perhaps you meant the {what} \"{near}\"."))
 }
 
+/// A rule that is in force in no database, or in others only.
+pub fn not_here(position: usize, rule: &Rule) -> Finding {
+    let missing = lookup::none_is_there("database", &literal_names(rule, "database"), names::of_databases);
+    let (missing, hint) = missing.unzip();
+    let detail = missing.unwrap_or_else(|| "The patterns of \"database\" do not fit this database.".to_owned());
+    Finding { position, kind: Kind::MatchesNothing, detail, hint: hint.flatten() }
+}
+
 /// The rules in force whose patterns fit no object that there is. Of one that can fit none that is known already.
 fn matching_nothing(policy: &Policy, actor: &Actor, known: &[Finding]) -> Vec<Finding> {
     let hopeless: BTreeSet<usize> =
         known.iter().filter(|finding| finding.kind == Kind::NeverMatches).map(|finding| finding.position).collect();
     let in_force = policy.in_force(actor).into_iter().filter(|(position, _)| !hopeless.contains(position));
-    let mut unmatched: BTreeMap<usize, &Rule> = in_force.collect();
+    unmatched(policy, actor, in_force.collect())
+}
+
+/// Those of the rules, all of them in force, whose patterns fit no object that there is.
+pub fn unmatched(policy: &Policy, actor: &Actor, rules: BTreeMap<usize, &Rule>) -> Vec<Finding> {
+    let mut unmatched = rules;
     for object_type in ObjectType::ALL {
         match_all(policy, actor, object_type, &mut unmatched);
     }
@@ -109,10 +126,5 @@ const NAMED: &[Named] = &[
 
 /// A name without wildcards that nothing has, and the one that may have been meant.
 fn missing_name(rule: &Rule) -> Option<(String, Option<String>)> {
-    NAMED.iter().find_map(|(field, what, known)| {
-        let literal = literal_names(rule, field);
-        let known = if literal.is_empty() { return None } else { known() };
-        let name = literal.iter().all(|name| !known.contains(name)).then(|| literal.first()).flatten()?;
-        Some((format!("There is no {what} \"{}\".", name.escape_debug()), near(what, name, known)))
-    })
+    NAMED.iter().find_map(|(field, what, known)| lookup::none_is_there(what, &literal_names(rule, field), *known))
 }

@@ -4,6 +4,7 @@ use crate::change::rotate::{self, Mapping, Rotated};
 use crate::change::{self, Done, Target};
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
+use crate::ffi::names;
 use crate::ffi::raise::Failure;
 use crate::{lookup, report};
 use fdw_guard_policy::diff::{Desired, OptionChange};
@@ -46,10 +47,15 @@ pub fn rotate_secret(call: &Call) -> Result<Answer<'_>, Failure> {
     let option = given(call.text(0), "option")?;
     let desired = Desired::one(&option, given(call.text(1), "value")?).map_err(Error::from)?;
     let servers = pattern(call, 2, "server_pattern")?;
-    let mappings = rotate::mappings(&servers, &pattern(call, 3, "role_pattern")?)?;
+    let roles = pattern(call, 3, "role_pattern")?;
+    let mappings = rotate::mappings(&servers, &roles)?;
     let rotated = rotate::rotate(&mappings, &option, &desired)?;
     if rotated.is_empty() {
-        call.notice(report::nothing_to_rotate(&option, near(&option, &mappings)));
+        call.notice(if mappings.is_empty() {
+            report::no_mapping_matches(unknown_name(&servers, &roles))
+        } else {
+            report::nothing_to_rotate(&option, near(&option, &mappings))
+        });
     }
     Ok(Answer::rows(rotated.into_iter().map(row_of_rotated)))
 }
@@ -79,6 +85,14 @@ fn row_of_rotated(rotated: Rotated) -> Vec<Value> {
 fn pattern(call: &Call, place: usize, argument: &'static str) -> Result<PatternList, Error> {
     let text = given(call.text(place), argument)?;
     PatternList::parse(&[text]).map_err(|fault| Error::Pattern { argument, fault })
+}
+
+/// A name without wildcards that no server or no role has.
+fn unknown_name(servers: &PatternList, roles: &PatternList) -> Option<(String, Option<String>)> {
+    let missing = |what, patterns: &PatternList, known| {
+        lookup::none_is_there(what, &patterns.literal_names().unwrap_or_default(), known)
+    };
+    missing("server", servers, names::of_servers).or_else(|| missing("role", roles, names::of_roles_and_public))
 }
 
 /// The option that may have been meant, of those that the mappings have.

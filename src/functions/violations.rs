@@ -2,20 +2,22 @@
 
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
+use crate::ffi::raise::Report;
 use crate::ffi::rights;
 use crate::ffi::rules as table;
 use crate::ffi::secrets::Place;
 use crate::ffi::session::{self, Actor};
-use crate::functions::rules;
+use crate::functions::{policy_check, rules};
 use crate::lookup;
 use crate::policy_in_force;
 use crate::report;
 use crate::scene::Class;
 use crate::secrets::Memories;
 use crate::walk::{Route, Walk};
+use fdw_guard_policy::health::{Finding, Kind};
 use fdw_guard_policy::model::{ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
-use fdw_guard_policy::rule::Rule;
+use fdw_guard_policy::rule::{Mode, Rule};
 use fdw_guard_policy::standing::Asked;
 use fdw_guard_policy::suggest::nearest;
 use fdw_guard_policy::violation::{self, Violation};
@@ -35,6 +37,7 @@ pub fn violations(call: &Call) -> Result<Answer<'_>, Error> {
     let object_types = question.object_types(call.text(2).as_deref())?;
     let mut walk = Walk::new(Route { object_types, server }, "fdw_guard.violations");
     let actor = Actor::new(session::current_role());
+    question.why_nothing(&actor).into_iter().for_each(|notice| call.notice(notice));
     let mut hidden = 0;
     let next = move || {
         let step = walk.step(
@@ -67,7 +70,9 @@ impl Question {
     fn about_rules_in_force(rule_name: Option<String>) -> Result<Self, Error> {
         let policy = policy_in_force::policy()?;
         if let Some(name) = rule_name.as_ref().filter(|name| !policy.knows(name)) {
-            let near = nearest(name, policy.rules().map(|rule| rule.name.as_str())).map(str::to_owned);
+            // Who may not read the rules is not told what there is.
+            let known = policy.rules().map(|rule| rule.name.as_str()).filter(|_| table::may_read());
+            let near = nearest(name, known).map(str::to_owned);
             return Err(Error::UnknownRule { name: name.clone(), near });
         }
         Ok(Self { policy, is_trial: false, rule_name })
@@ -85,6 +90,43 @@ impl Question {
             ));
         }
         violations
+    }
+
+    /// Why no violation may be found of the one rule that is asked about, although all is not well.
+    fn why_nothing(&self, actor: &Actor) -> Vec<Report> {
+        let of_trial = self.is_trial.then(|| self.policy.rules().count().saturating_sub(1));
+        let asked = |position: usize, rule: &Rule| match &self.rule_name {
+            Some(name) => rule.name == *name,
+            None => Some(position) == of_trial,
+        };
+        let about = self.policy.rules().enumerate().filter(|(position, rule)| asked(*position, rule));
+        let mut reasons = Vec::new();
+        for (position, rule) in about {
+            reasons.extend(self.why_nothing_of(position, rule, actor));
+        }
+        reasons
+    }
+
+    fn why_nothing_of(&self, position: usize, rule: &Rule, actor: &Actor) -> Vec<Report> {
+        if rule.mode == Mode::Off && !self.is_trial {
+            return vec![report::nothing_violates(&rule.name, "is off")];
+        }
+        if self.policy.elsewhere(actor).iter().any(|(other, _)| *other == position) {
+            return vec![report::finding_on_trial(&rule.name, &policy_check::not_here(position, rule))];
+        }
+        if rule.options.is_none() && rule.max_age.is_none() {
+            return vec![report::nothing_violates(&rule.name, "is about changes, which do not stand")];
+        }
+        if !self.is_trial {
+            return Vec::new();
+        }
+        let said = self.policy.health_of(position).into_iter();
+        let mut findings: Vec<Finding> =
+            said.filter(|finding| [Kind::NeverMatches, Kind::NeverSatisfied].contains(&finding.kind)).collect();
+        if findings.is_empty() && rule.mode != Mode::Off {
+            findings.extend(policy_check::unmatched(&self.policy, actor, [(position, rule)].into()));
+        }
+        findings.iter().map(|finding| report::finding_on_trial(&rule.name, finding)).collect()
     }
 
     fn asked(&self) -> Asked<'_> {

@@ -54,6 +54,7 @@ SELECT fdw_guard.get_ddl('foreign table', 'shop.good');
 SELECT fdw_guard.get_ddl('foreign table', 'goods');
 SELECT fdw_guard.get_ddl('user mapping', 'alice');
 SELECT fdw_guard.get_ddl('foreign table', 'shop.parent');
+SELECT fdw_guard.get_ddl('foreign table', 'pg_class');
 SELECT fdw_guard.get_ddl('shop.parent'::regclass);
 SELECT fdw_guard.get_ddl('foreign-data wrapper', 'postgresfdw');
 SELECT fdw_guard.get_ddl('foreign table column', 'shop.goods.price');

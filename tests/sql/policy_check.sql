@@ -42,7 +42,16 @@ SELECT * FROM fdw_guard.policy_check();
 
 UPDATE fdw_guard.rule SET except_roles = '{keepr,public}';
 SELECT * FROM fdw_guard.policy_check();
-UPDATE fdw_guard.rule SET except_roles = NULL;
+UPDATE fdw_guard.rule SET roles = '{keeper}', except_roles = '{keeper}';
+SELECT * FROM fdw_guard.policy_check();
+UPDATE fdw_guard.rule SET roles = NULL, except_roles = NULL;
+SELECT * FROM fdw_guard.policy_check();
+
+UPDATE fdw_guard.rule SET database = '{regresion}';
+SELECT * FROM fdw_guard.policy_check();
+UPDATE fdw_guard.rule SET database = '{template?}';
+SELECT * FROM fdw_guard.policy_check();
+UPDATE fdw_guard.rule SET database = DEFAULT;
 SELECT * FROM fdw_guard.policy_check();
 
 INSERT INTO fdw_guard.rule (name, object_type, wrapper, server, options, condition, mode)
@@ -78,6 +87,12 @@ DELETE FROM fdw_guard.rule;
 -- The packs are in good health.
 SELECT sum(fdw_guard.install_pack(name)) > 0 AS installed FROM fdw_guard.packs;
 SELECT rule, finding, detail FROM fdw_guard.policy_check() WHERE finding <> 'matches nothing';
+
+-- Of a pack that there is nothing is left to remove; of another that is said.
+SELECT fdw_guard.uninstall_pack('file_fdw') > 0 AS removed, fdw_guard.uninstall_pack('file_fdw') AS again;
+SELECT fdw_guard.uninstall_pack('file_fwd');
+UPDATE fdw_guard.rule SET pack = 'of a former version' WHERE pack = 'postgres_fdw';
+SELECT fdw_guard.uninstall_pack('of a former version') > 0 AS removed;
 
 -- It is for those who may see the rules.
 SET ROLE watcher;

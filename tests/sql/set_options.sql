@@ -52,6 +52,8 @@ SELECT * FROM fdw_guard.rotate_secret('password', 'CANARY5');
 SELECT * FROM fdw_guard.rotate_secret('password', 'CANARY6', role_pattern => '"Bob"');
 SELECT * FROM fdw_guard.rotate_secret('password', 'CANARY7', '!far');
 SELECT * FROM fdw_guard.rotate_secret('pasword', 'CANARY8', 'f*');
+SELECT * FROM fdw_guard.rotate_secret('password', 'CANARY8', 'fra');
+SELECT * FROM fdw_guard.rotate_secret('password', 'CANARY8', role_pattern => 'alcie');
 SELECT usename, umoptions FROM pg_user_mappings ORDER BY usename COLLATE "C";
 
 -- What is wrong is named.

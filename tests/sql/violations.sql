@@ -66,6 +66,20 @@ SELECT * FROM fdw_guard.violations(rule => '{"name": "x", "name": "y"}');
 SELECT * FROM fdw_guard.violations(rule => '[]');
 SELECT * FROM fdw_guard.violations(rule => '{"name": "x", "object_type": "server", "forms": ["DROP"]}', rule_name => 'a_tls');
 SELECT count(*) FROM fdw_guard.violations(rule => '{"name": "x", "object_type": "server", "options": {"properties": {"sslmode": {"const": "require"}}}}');
+-- Where nothing is found although all may not be well, a notice says why.
+SELECT count(*) FROM fdw_guard.violations(rule => '{"name": "x", "object_type": "server", "server": ["stok"], "options": {"required": ["dbname"]}}');
+SELECT count(*) FROM fdw_guard.violations(rule => '{"name": "x", "object_type": "server", "server": ["s*", "!*"], "options": {"required": ["dbname"]}}');
+SELECT count(*) FROM fdw_guard.violations(rule => '{"name": "x", "object_type": "server", "options": {"required": ["dbname"], "maxProperties": 0}}');
+SELECT count(*) FROM fdw_guard.violations(rule => '{"name": "x", "object_type": "server", "database": ["regresion"], "options": {"required": ["dbname"]}}');
+SELECT count(*) FROM fdw_guard.violations(rule => '{"name": "x", "object_type": "server", "forms": ["DROP"]}');
+BEGIN;
+UPDATE fdw_guard.rule SET database = '{template1}' WHERE name = 'a_tls';
+SELECT count(*) FROM fdw_guard.violations(rule_name => 'a_tls');
+ROLLBACK;
+-- Names of rules are told to those who may read rules.
+SET ROLE author;
+SELECT * FROM fdw_guard.violations(rule_name => 'b_sise');
+RESET ROLE;
 -- Trying a rule is for those who may write one, and no way to a secret.
 SET ROLE author;
 SELECT * FROM fdw_guard.violations(rule => '{"name": "x", "object_type": "server", "options": {"required": ["dbname"]}}');
