@@ -43,10 +43,14 @@ mod tests {
             public,
             [
                 "column_options",
+                "column_options",
                 "delegate_of",
+                "effective_options",
                 "effective_options",
                 "explain_plan",
                 "foreign_table_options",
+                "foreign_table_options",
+                "get_ddl",
                 "get_ddl",
                 "get_ddl",
                 "may_see_history",
@@ -58,18 +62,22 @@ mod tests {
                 "rotate_secret",
                 "server_options",
                 "set_column_options",
+                "set_column_options",
+                "set_foreign_table_options",
                 "set_foreign_table_options",
                 "set_server_options",
                 "set_user_mapping_options",
                 "shown_options",
                 "status",
                 "table_state",
+                "table_state",
                 "timeline",
                 "undo",
                 "user_mapping_options",
                 "violations",
                 "visible_options",
-                "visible_options_object"
+                "visible_options_object",
+                "wrapper_oid"
             ]
         );
         let public = names(

@@ -99,6 +99,24 @@ fn a_sequence_of_serial_comes_before_its_table_and_is_owned_afterwards() {
     );
 }
 
+#[test]
+fn a_storage_is_told_where_it_is_not_the_one_that_the_column_is_made_with() {
+    let situation = table("t", &[]);
+    let told_of = |parent: Option<&str>, storage: &str| {
+        let column = json!({"number": 1, "name": "n", "type": "text", "generated": "", "identity": "", "not_null": false,
+            "is_local": parent.is_none(), "compression": "", "storage": storage, "type_storage": "x"});
+        let of_parent = json!([{"name": "n", "is_generated": false, "not_null": false, "storage": parent}]);
+        let parents = parent.map(|_| json!([{"name": "public.p", "columns": of_parent}]));
+        let document = json!({"owner": "keeper", "columns": [column], "parents": parents});
+        told(&situation, |known| foreign_table(known, &[], &serde_json::from_value(document).unwrap()))
+    };
+    let storage = |ddl: String| ddl.split_once("SET STORAGE ").map(|(_, after)| after[..8].to_owned());
+    assert_eq!(storage(told_of(None, "x")), None);
+    assert_eq!(storage(told_of(None, "e")).as_deref(), Some("EXTERNAL"));
+    assert_eq!(storage(told_of(Some("e"), "e")), None);
+    assert_eq!(storage(told_of(Some("e"), "x")).as_deref(), Some("EXTENDED"));
+}
+
 fn grant(grantee: Option<&str>, grantor: &str, right: &str, grantable: bool) -> Grant {
     let grant = json!({"grantee": grantee, "grantor": grantor, "right": right, "grantable": grantable});
     serde_json::from_value(grant).unwrap()

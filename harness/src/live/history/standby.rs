@@ -63,6 +63,7 @@ const CALLS: &[(&str, &str)] = &[
     ("violations()", ""),
     ("visible_options('pg_foreign_server', 1, 0)", ""),
     ("visible_options_object('pg_foreign_server', 1, 0)", ""),
+    ("wrapper_oid('plain')", ""),
 ];
 
 pub fn hot_standby(cluster: &Cluster) -> Result<()> {
