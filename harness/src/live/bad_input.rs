@@ -349,7 +349,9 @@ fn no_function_minds_a_null(cluster: &Cluster) -> Result<()> {
             // What json_build_object says of a key that is null, until 15 and since 16.
             "add_rule" => &[Some("22023"), Some("22004")],
             // Of what is changed nobody is to think that there was nothing to do.
-            "rotate_secret"
+            "explain_plan"
+            | "plan"
+            | "rotate_secret"
             | "set_column_options"
             | "set_foreign_table_options"
             | "set_server_options"
