@@ -45,17 +45,24 @@ pub fn entries(change: &ObjectChange, forms: &BTreeSet<Form>) -> Vec<Entry> {
         Kind::Set => (None, None),
     };
     let whole = whole.map(|word| entry(form_of_all, None, word, None, None));
-    let attributes = change.attributes.iter().filter(|part| !is_told_by_column(part)).map(|part| {
+    let attributes = change.attributes.iter().filter(|part| !is_told_by_column(part, change)).map(|part| {
         let form = form_of_all.or_else(|| form_of(change.object_type, part, forms));
         entry(form, Some(part.attribute.clone()), part.kind.name(), part.old.clone(), part.new.clone())
     });
     whole.into_iter().chain(attributes).collect()
 }
 
-/// From 18 on NOT NULL is a constraint too, which comes and goes with what its column says.
-fn is_told_by_column(part: &AttributeChange) -> bool {
-    let text = part.new.as_ref().or(part.old.as_ref()).and_then(Shown::text).unwrap_or_default();
-    part.kind != Kind::Set && part.attribute.starts_with("constraint ") && text.starts_with(NOT_NULL)
+/// From 18 on NOT NULL is a constraint too, which comes and goes with what its column says, unless it gets another name.
+fn is_told_by_column(part: &AttributeChange, change: &ObjectChange) -> bool {
+    let Some(text) = not_null_of(part) else { return false };
+    !change.attributes.iter().any(|other| other.kind != part.kind && not_null_of(other) == Some(text))
+}
+
+/// What a NOT NULL constraint says that comes or goes.
+fn not_null_of(part: &AttributeChange) -> Option<&str> {
+    let text = part.new.as_ref().or(part.old.as_ref()).and_then(Shown::text)?;
+    let is_constraint = part.kind != Kind::Set && part.attribute.starts_with("constraint ");
+    (is_constraint && text.starts_with(NOT_NULL)).then_some(text)
 }
 
 /// A column may come with its table or be added to it.
@@ -240,8 +247,15 @@ mod tests {
     #[test]
     fn what_is_not_null_is_told_by_its_column() {
         let came = ("constraint c", Kind::Add, None, Some("NOT NULL a"));
-        let went = ("constraint c", Kind::Drop, Some("NOT NULL a"), None);
+        let went = ("constraint d", Kind::Drop, Some("NOT NULL b"), None);
         assert_eq!(told(&change(Kind::Set, &[came, went]), &[]), []);
+    }
+
+    #[test]
+    fn what_is_not_null_under_another_name_is_told() {
+        let came = ("constraint d", Kind::Add, None, Some("NOT NULL a"));
+        let went = ("constraint c", Kind::Drop, Some("NOT NULL a"), None);
+        assert_eq!(told(&change(Kind::Set, &[came, went]), &[]).len(), 2);
     }
 
     type Case = (&'static str, Kind, Option<&'static str>, Option<&'static str>, &'static [Form], Option<Form>);
