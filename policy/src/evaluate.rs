@@ -6,7 +6,7 @@ use crate::entry::{Compiled, Entry};
 use crate::explain::{self, Explainer};
 use crate::fault::Fault;
 use crate::form::Form;
-use crate::model::{OptionValue, Situation};
+use crate::model::{ObjectType, OptionValue, Situation};
 use crate::rule::Rule;
 use crate::schema::CompiledSchema;
 use crate::view::View;
@@ -41,6 +41,14 @@ pub struct Change {
     pub touched: bool,
     /// Whether he who makes it may not see the options that were there, so that no value is told.
     pub unseen: bool,
+}
+
+impl Change {
+    /// Whether the object of that type, or the one above it, gets another name.
+    fn renames(&self, object_type: ObjectType) -> bool {
+        let name = |situation: &Situation| situation.part(object_type).map(|part| part.name().to_owned());
+        self.old.as_ref().zip(self.new.as_ref()).is_some_and(|(old, new)| name(old) != name(new))
+    }
 }
 
 /// What a change leaves as it is.
@@ -135,14 +143,18 @@ impl Judge<'_> {
         }
     }
 
-    /// Whoever may not change something may not take it out of the rule's patterns either, to change it there.
+    /// Whoever may not change something may not take it out of the rule's patterns either, to change it there. Of a server
+    /// or a wrapper every rule minds that, as its name stands for all that is below it.
     fn leaving(&self, violations: &mut Vec<Violation>) {
         let both = self.change.old.is_some() && self.change.new.is_some();
         if !both || self.fits_now || self.change.forms.iter().any(|form| self.rule().forms.contains(form)) {
             return;
         }
         let freezes = |schema: &CompiledSchema| schema.survey().annotations.values().any(|said| said.read_only);
-        let binds = !self.rule().forms.is_empty() || self.compiled.options.as_ref().is_some_and(freezes);
+        let binds = !self.rule().forms.is_empty()
+            || self.compiled.options.as_ref().is_some_and(freezes)
+            || self.change.renames(ObjectType::Server)
+            || self.change.renames(ObjectType::ForeignDataWrapper);
         if let Some(before) = self.governed_before().filter(|_| binds) {
             violations.push(explain::leaving(self.rule(), before));
         }
@@ -227,7 +239,6 @@ mod tests {
 
     use super::*;
     use crate::form::forms_between;
-    use crate::model::ObjectType;
     use crate::policy::Policy;
     use crate::secret::SecretOptions;
     use crate::testing::{Ordinary, mapping, server, state};

@@ -71,7 +71,7 @@ pub(crate) fn governed_form(rule: &Rule, form: Form, view: &View<'_>) -> Violati
 /// The object would get a name that the rule's patterns do not fit.
 pub(crate) fn leaving(rule: &Rule, view: &View<'_>) -> Violation {
     let sentence = format!("rule \"{}\" would no longer bind {}", rule.name, describe(view.situation));
-    let detail = "A rename must not take anything out of the patterns of a rule that forbids its change.".to_owned();
+    let detail = "A rename must not take anything out of the patterns of a rule that binds it.".to_owned();
     violation(rule, view, ViolationKind::GovernedForm, sentence, detail)
 }
 

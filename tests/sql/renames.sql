@@ -35,6 +35,44 @@ ALTER SCHEMA audit RENAME TO harmless;
 ALTER SCHEMA harmless RENAME TO audit;
 UPDATE fdw_guard.rule SET except_roles = NULL;
 
+-- Nor out of a rule about options, by the name of a server or a wrapper: whatever stands below it goes with it.
+DELETE FROM fdw_guard.rule;
+INSERT INTO fdw_guard.rule (name, object_type, server, options) VALUES
+    ('hosts', 'server', '{prod_*}', '{"properties": {"host": {"type": "string", "enum": ["good"]}}}'),
+    ('tokens', 'user mapping', '{prod_*}', '{"required": ["token"]}');
+INSERT INTO fdw_guard.rule (name, object_type, wrapper, options) VALUES
+    ('names', 'foreign table', '{prod_*}', '{"required": ["name"]}');
+INSERT INTO fdw_guard.rule (name, object_type, relation, options) VALUES
+    ('audited', 'foreign table', '{audit.*}', '{"required": ["name"]}');
+GRANT USAGE ON FOREIGN DATA WRAPPER prod_wrapper TO renames_bob;
+ALTER SERVER prod_server OWNER TO renames_bob;
+SET ROLE renames_bob;
+ALTER SERVER prod_server OPTIONS (ADD host 'evil');
+ALTER SERVER prod_server RENAME TO test_server;
+RESET ROLE;
+ALTER FOREIGN DATA WRAPPER prod_wrapper RENAME TO test_wrapper;
+-- The names of tables, schemas and roles stand for themselves alone.
+ALTER SCHEMA audit RENAME TO harmless;
+ALTER SCHEMA harmless RENAME TO audit;
+-- Within the patterns, and where no pattern is left, names may change.
+ALTER SERVER prod_server RENAME TO prod_server2;
+ALTER SERVER prod_server2 RENAME TO prod_server;
+CREATE SERVER other_server FOREIGN DATA WRAPPER prod_wrapper OPTIONS (host 'evil');
+CREATE FOREIGN TABLE other (a int) SERVER other_server OPTIONS (name 'x');
+ALTER SERVER other_server RENAME TO another_server;
+DROP SERVER another_server CASCADE;
+CREATE FOREIGN DATA WRAPPER other_wrapper;
+ALTER FOREIGN DATA WRAPPER other_wrapper RENAME TO another_wrapper;
+DROP FOREIGN DATA WRAPPER another_wrapper;
+-- So may they for whom the rules do not bind; others are warned if that is all that the rules do.
+UPDATE fdw_guard.rule SET except_roles = '{postgres}';
+ALTER SERVER prod_server RENAME TO test_server;
+ALTER SERVER test_server RENAME TO prod_server;
+UPDATE fdw_guard.rule SET except_roles = NULL, mode = 'warn';
+ALTER SERVER prod_server RENAME TO test_server;
+UPDATE fdw_guard.rule SET mode = 'off';
+ALTER SERVER test_server RENAME TO prod_server;
+
 -- Other changes of a role or a schema are no business of theirs, whatever stood there before.
 DELETE FROM fdw_guard.rule;
 INSERT INTO fdw_guard.rule (name, object_type, strict, options) VALUES

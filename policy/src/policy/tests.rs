@@ -186,7 +186,8 @@ fn a_violation_under_another_condition_was_none() {
     }))]);
     let found = violations(&production, Some(server("dev", &[])), Some(server("prod1", &[])));
     assert_eq!(options(&found), ["sslmode"], "the rename brings the server under the rule");
-    assert!(violations(&production, Some(server("prod1", &[])), Some(server("dev", &[]))).is_empty());
+    let left = violations(&production, Some(server("prod1", &[])), Some(server("dev", &[])));
+    assert_eq!(left[0].sentence, "rule \"r\" would no longer bind server \"prod1\"");
     assert!(violations(&production, Some(server("prod1", &[])), Some(server("prod2", &[]))).is_empty());
 }
 
@@ -638,7 +639,7 @@ mod properties {
 }
 
 #[test]
-fn a_rename_takes_nothing_out_of_a_rule_that_forbids_its_change() {
+fn a_rename_takes_no_server_out_of_a_rule_that_binds_it() {
     let named = |name: &str| server(name, &[("host", "h")]);
     let message = |rule: Rule, old: &str, new: &str| {
         let found = violations(&policy([rule]), Some(named(old)), Some(named(new)));
@@ -655,8 +656,9 @@ fn a_rename_takes_nothing_out_of_a_rule_that_forbids_its_change() {
     let left = ["rule \"r\" would no longer bind server \"prod1\""];
     assert_eq!(message(forms(), "prod1", "test"), left);
     assert_eq!(message(read_only(), "prod1", "test"), left);
+    assert_eq!(message(values(), "prod1", "test"), left);
     for (rule, old, new) in [
-        (values(), "prod1", "test"),
+        (values(), "prod1", "prod2"),
         (forms(), "prod1", "prod2"),
         (forms(), "test", "prod1"),
         (on(json!({"forms": ["VERSION"], "condition": {"required": ["user_mapping"]}})), "prod1", "test"),
