@@ -11,6 +11,16 @@ const DEAR: &str = "SET LOCAL constraint_exclusion = on; SELECT count(*) FROM wa
 
 pub const EFFECTS: &[Effect] = &[
     Effect {
+        form: "VALIDATE CONSTRAINT",
+        states: "a NOT NULL constraint is assumed by the planner from then on, and not verified",
+        since: 18,
+        given: "ALTER FOREIGN TABLE ware ADD CONSTRAINT named NOT NULL name NOT VALID",
+        change: "ALTER FOREIGN TABLE ware VALIDATE CONSTRAINT named",
+        query: NULLS,
+        seen: Both("1", "0"),
+        ..EFFECT
+    },
+    Effect {
         form: "SET NOT NULL",
         states: "is assumed by the planner, and not verified",
         change: "ALTER FOREIGN TABLE ware ALTER name SET NOT NULL",
