@@ -35,6 +35,29 @@ INSERT INTO fdw_guard.rule (name, object_type, wrapper, options) VALUES
 ALTER FOREIGN DATA WRAPPER w OPTIONS (SET zone 'outer');
 ALTER FOREIGN DATA WRAPPER w RENAME TO strict_w;
 
+-- The server's version and owner, the wrapper's handler.
+DELETE FROM fdw_guard.rule;
+CREATE ROLE dependents_owner SUPERUSER;
+INSERT INTO fdw_guard.rule (name, object_type, condition, options) VALUES
+    ('of_version', 'user mapping',
+     '{"properties": {"server": {"properties": {"version": {"const": "2"}}, "required": ["version"]}}, "required": ["server"]}',
+     '{"properties": {"password": false}}'),
+    ('of_owner', 'foreign table',
+     '{"properties": {"server": {"properties": {"owner": {"const": "dependents_owner"}}, "required": ["owner"]}}, "required": ["server"]}',
+     '{"properties": {"batch_size": false}}'),
+    ('of_handler', 'user mapping',
+     '{"properties": {"wrapper": {"properties": {"handler": {"const": "postgres_fdw_handler"}}, "required": ["handler"]}}, "required": ["wrapper"]}',
+     '{"properties": {"user": false}}');
+CREATE EXTENSION postgres_fdw;
+ALTER SERVER prod_db VERSION '1';
+ALTER SERVER prod_db VERSION '2';
+ALTER SERVER prod_db OWNER TO dependents_owner;
+SET client_min_messages = error;
+ALTER FOREIGN DATA WRAPPER w HANDLER postgres_fdw_handler;
+SET client_min_messages = warning;
+DROP EXTENSION postgres_fdw;
+DROP ROLE dependents_owner;
+
 -- A table that moves to a schema, or into the pattern by its name.
 CREATE SCHEMA reporting;
 INSERT INTO fdw_guard.rule (name, object_type, relation, options) VALUES
