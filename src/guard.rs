@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::ffi::hooks::{Access, Catalog};
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::Report;
-use crate::ffi::statement::{Foretold, Named, NamedForm, Said, Wording};
-use crate::ffi::{catalog, inside, scan, server, session};
+use crate::ffi::statement::{Foretold, Named, NamedForm, Said, Whose, Wording};
+use crate::ffi::{catalog, inside, scan, server, session, version};
 use crate::history::{self, Account};
 use crate::judge;
 use crate::planning;
@@ -20,7 +20,7 @@ use crate::secrets;
 use crate::settings::{self, CheckMode, Enforcement};
 use crate::touched::{How, Key, Subtransaction, Touch, Touched};
 use fdw_guard_policy::form::Form;
-use fdw_guard_policy::model::{Attributes, ObjectType};
+use fdw_guard_policy::model::{Attribute, Attributes, ObjectType};
 use fdw_guard_policy::plan::Finding;
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::rule::Mode;
@@ -36,8 +36,8 @@ struct Frame {
     touched: Touched,
     named: Option<Named>,
     wording: Option<Wording>,
-    /// What was judged before the statement ran, and is not to be judged again.
-    foretold: Option<(Class, Oid)>,
+    /// Of what something was judged before the statement ran.
+    foretold: Vec<(Class, Oid)>,
     /// The options that it gives a value.
     written: BTreeSet<String>,
     /// The grants on wrappers and servers before it, where it may change them and a rule minds.
@@ -57,9 +57,9 @@ impl Open {
         self.frames.last_mut().map_or(&mut self.waiting, |frame| &mut frame.touched)
     }
 
-    /// Whether the object has been judged before the running statement began.
+    /// Whether something of the object has been judged before the running statement began.
     fn foretells(&self, key: Key) -> bool {
-        self.frames.last().is_some_and(|frame| frame.foretold == Some((key.class, key.oid)))
+        self.frames.last().is_some_and(|frame| frame.foretold.contains(&(key.class, key.oid)))
     }
 
     /// Everything that was touched in this transaction and is not done with yet.
@@ -100,37 +100,60 @@ pub fn foretell(change: Option<Foretold>, wording: Wording) -> Vec<Report> {
         return Vec::new();
     }
     let Some(change) = change else { return Vec::new() };
-    let ((class, oid), form) = (object_of(change), form_of(change));
-    if class == Class::Relation && !catalog::is_foreign_table(oid) {
+    let mut touched = Touched::default();
+    for (class, oid, forms) in told_before(change) {
+        let key = Key { class, oid, actor: session::current_role() };
+        let mut touch = Touch::of(key, scene_from_outside(class, oid));
+        touch.name(forms);
+        touched.add(touch);
+    }
+    if touched.is_empty() {
         return Vec::new();
     }
-    let key = Key { class, oid, actor: session::current_role() };
-    let scene = scene_from_outside(class, oid);
-    let mut touched = Touched::default();
-    let mut touch = Touch::of(key, scene);
-    touch.name(vec![NamedForm { form, column: None }]);
-    touched.add(touch);
     conclude(violations(&touched), &touched, Some(wording), |_| Ok(()))
 }
 
-fn object_of(change: Foretold) -> (Class, Oid) {
+/// What is told of a change before it is made: the objects that it is done to, and by which forms. Of what a detached
+/// partition undergoes, that is the part that is done when half of the statement stands already.
+fn told_before(change: Foretold) -> Vec<(Class, Oid, Vec<NamedForm>)> {
     match change {
-        Foretold::Import(server) => (Class::Server, server),
-        Foretold::Detach(relation) => (Class::Relation, relation),
+        Foretold::Import(server) => {
+            vec![(Class::Server, server, vec![NamedForm::of_object(Form::ImportForeignSchema)])]
+        }
+        Foretold::Detach(partition) if catalog::is_foreign_table(partition) => {
+            let mut forms = vec![NamedForm::of_object(Form::NoInherit)];
+            forms.extend(identity_given_up_by(partition));
+            vec![(Class::Relation, partition, forms)]
+        }
+        Foretold::Detach(partition) => inside::foreign_heirs(partition)
+            .map(|heir| (Class::Relation, heir, forms_below(heir, partition)))
+            .filter(|(_, _, forms)| !forms.is_empty())
+            .collect(),
     }
 }
 
-fn form_of(change: Foretold) -> Form {
-    match change {
-        Foretold::Import(_) => Form::ImportForeignSchema,
-        Foretold::Detach(_) => Form::NoInherit,
+/// The forms by which a foreign table changes that stands below a partition which is detached.
+fn forms_below(heir: Oid, partition: Oid) -> Vec<NamedForm> {
+    let loses_trigger = inside::has_trigger_from_above(heir, partition);
+    let triggers = loses_trigger.then(|| NamedForm::of_object(Form::Other));
+    triggers.into_iter().chain(identity_given_up_by(heir)).collect()
+}
+
+/// Identity columns are those of the partitioned table, where partitions share them.
+fn identity_given_up_by(partition: Oid) -> Vec<NamedForm> {
+    if !version::partitions_share_identity() {
+        return Vec::new();
     }
+    let columns = scene(Class::Relation, partition).map(|scene| scene.columns).unwrap_or_default();
+    let identity = columns.iter().filter(|(_, column)| column.attribute(Attribute::Identity).is_some());
+    identity.map(|(_, column)| NamedForm { form: Form::Other, column: Some(column.name().to_owned()) }).collect()
 }
 
 /// A watched statement begins.
 pub fn open_frame(said: Said, wording: Wording) {
     let grants = if said.may_grant && (planning::is_on() || grants_count()) { grants() } else { Vec::new() };
-    let foretold = said.foretold.map(object_of);
+    let foretold = said.foretold.map(told_before).unwrap_or_default();
+    let foretold = foretold.into_iter().map(|(class, oid, _)| (class, oid)).collect();
     let (named, written) = (said.named, said.written);
     let frame = Frame { touched: Touched::default(), named, wording: Some(wording), foretold, written, grants };
     with_open(|open| open.frames.push(frame));
@@ -192,14 +215,19 @@ pub fn planned_commit() -> Result<Vec<Finding>, Error> {
 
 /// Adds the forms that the statement names. What it has not touched is as it was.
 fn add_named(touched: &mut Touched, named: Option<Named>) {
-    let Some(named) = named.filter(|_| a_rule_may_look_inside()) else { return };
-    let Some(relation) = named.relation.find().filter(|oid| catalog::is_foreign_table(*oid)) else { return };
+    let Some(Named { whose, forms }) = named else { return };
+    let relation = match whose {
+        Whose::Touched(class) => return touched.name(class, &forms),
+        Whose::Relation(relation) if a_rule_may_look_inside() => relation.find(),
+        Whose::Relation(_) => None,
+    };
+    let Some(relation) = relation.filter(|oid| catalog::is_foreign_table(*oid)) else { return };
     let key = Key { class: Class::Relation, oid: relation, actor: session::current_role() };
     match touched.find(key) {
-        Some(touch) => touch.name(named.forms),
+        Some(touch) => touch.name(forms),
         None => {
             let mut touch = Touch::of(key, scene_from_outside(key.class, key.oid));
-            touch.name(named.forms);
+            touch.name(forms);
             touched.add(touch);
         }
     }
@@ -416,7 +444,7 @@ pub fn note_unfinished_table() {
 fn note(class: Class, oid: Oid, how: How) {
     let key = Key { class, oid, actor: session::current_role() };
     let foretold = with_open(|open| open.foretells(key));
-    let is_known = (foretold && !history::records()) || with_open(|open| open.note_again(key, how));
+    let is_known = with_open(|open| open.note_again(key, how));
     let is_new = how == How::Made;
     if is_known || !concerns(class, oid, is_new) {
         return;

@@ -52,8 +52,7 @@ pub fn judge(touched: &Touched) -> Result<Verdicts, Error> {
     }
     let is_planned = planning::is_on();
     let mut judge = Judge { policy: &policy, touched, is_planned, actors: Vec::new(), verdicts: Verdicts::default() };
-    let judged = touched.iter().filter(|touch| !touch.foretold);
-    let changed: Vec<Changed> = judged.filter_map(|touch| judge.touch(touch)).collect();
+    let changed: Vec<Changed> = touched.iter().filter_map(|touch| judge.touch(touch)).collect();
     judge.below(&changed);
     Ok(judge.verdicts)
 }
@@ -82,13 +81,16 @@ impl Judge<'_> {
         let inside_before = if knows_inside { old } else { new };
         let columns = if inside_counts { paired_columns(inside_before, new) } else { Columns::new() };
         let mut forms = form::forms_between(object_of(old), object_of(new));
-        let column_forms = forms_of_columns(touch, &forms, &columns);
+        let mut column_forms = forms_of_columns(touch, &forms, &columns);
         if old.is_some() && new.is_some() {
             forms.extend(column_forms.values().flat_map(form::for_table));
             let inside = inside_before.zip(new).map(|(old, new)| forms_inside(touch, &forms, old, new));
             forms.extend(inside.unwrap_or_default());
         }
-        let named = named_without_trace(touch, &forms);
+        if touch.foretold && !keep_untold(&mut forms, &mut column_forms) {
+            return None;
+        }
+        let named = named_without_trace(touch, &forms, old.is_some() && new.is_some());
         forms.extend(named_for_table(&named));
         let mut change = Change { old: situation_of(old), new: situation_of(new), forms, touched: true, unseen: false };
         self.evaluate(touch.key, &mut change);
@@ -303,11 +305,25 @@ fn forms_of_columns(touch: &Touch, of_table: &BTreeSet<Form>, columns: &Columns)
     forms
 }
 
-/// The forms that the statement names and that left no trace. Where it changed something, the catalogs say better what that
-/// was: SET DEFAULT NULL drops the default.
-fn named_without_trace<'t>(touch: &'t Touch, traces: &BTreeSet<Form>) -> Vec<&'t NamedForm> {
-    let left_none = |named: &&NamedForm| traces.is_empty() || named.form == Form::SetWithoutOids;
-    touch.named().filter(left_none).collect()
+/// The forms that were judged before the statement ran, of whatever it was of which some were.
+pub const FORETOLD: [Form; 3] = [Form::ImportForeignSchema, Form::NoInherit, Form::Other];
+
+/// Leaves out what was foretold; says whether anything else is left.
+fn keep_untold(of_table: &mut BTreeSet<Form>, of_columns: &mut FormsOfColumns) -> bool {
+    let all: Vec<&mut BTreeSet<Form>> = of_columns.values_mut().chain([of_table]).collect();
+    let mut left = false;
+    for forms in all {
+        forms.retain(|form| !FORETOLD.contains(form));
+        left |= !forms.is_empty();
+    }
+    left
+}
+
+/// The forms that the statement names and that left no trace. Where it changed something, the catalogs say better what
+/// some of them were: SET DEFAULT NULL drops the default.
+fn named_without_trace<'t>(touch: &'t Touch, traces: &BTreeSet<Form>, is_altered: bool) -> Vec<&'t NamedForm> {
+    let counts = |named: &&NamedForm| traces.is_empty() || is_altered && named.form.is_what_it_says();
+    touch.named().filter(counts).collect()
 }
 
 /// The OPTIONS of a column are not the table's.

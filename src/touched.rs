@@ -51,7 +51,7 @@ pub struct Touch {
     pub written: BTreeMap<String, Subtransaction>,
     /// The transaction that wrote its options before, where that matters.
     pub writer: Option<u32>,
-    /// It was judged before the statement ran, and is recorded only.
+    /// Of what the statement does to it [`judge::FORETOLD`](crate::judge::FORETOLD) was judged before it ran.
     pub foretold: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
     pub subtransaction: Subtransaction,
@@ -207,13 +207,22 @@ impl Touched {
         }
     }
 
+    /// What of it was altered in that class comes from a statement that names these forms.
+    pub fn name(&mut self, class: Class, forms: &[NamedForm]) {
+        self.altered().filter(|touch| touch.key.class == class).for_each(|touch| touch.name(forms.to_vec()));
+    }
+
     /// All of it comes from a statement that gives these options a value.
     pub fn write(&mut self, options: &BTreeSet<String>) {
         if !options.is_empty() {
             let here = session::subtransaction();
-            let altered = self.touches.iter_mut().filter(|touch| !touch.aside && touch.columns.contains_key(&0));
-            altered.for_each(|touch| touch.written.extend(options.iter().map(|option| (option.clone(), here))));
+            let written = || options.iter().map(|option| (option.clone(), here));
+            self.altered().for_each(|touch| touch.written.extend(written()));
         }
+    }
+
+    fn altered(&mut self) -> impl Iterator<Item = &mut Touch> {
+        self.touches.iter_mut().filter(|touch| !touch.aside && touch.columns.contains_key(&0))
     }
 
     pub fn absorb(&mut self, later: Self) {

@@ -136,6 +136,16 @@ impl Form {
         self.row().is_some_and(|row| row.object_types.contains(&object_type))
     }
 
+    /// Whether a statement that names the form does just that, if it does anything by it: of others the catalogs know
+    /// better.
+    pub fn is_what_it_says(self) -> bool {
+        use Form::{Handler, NoHandler, NoValidator, Options, OwnerTo, SetSchema, SetWithoutOids, Validator, Version};
+        matches!(
+            self,
+            Options | OwnerTo | SetSchema | Version | Handler | NoHandler | Validator | NoValidator | SetWithoutOids
+        )
+    }
+
     fn row(self) -> Option<&'static FormRow> {
         FORMS.iter().find(|row| row.form == self)
     }

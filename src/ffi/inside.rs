@@ -8,7 +8,7 @@ use fdw_guard_policy::model::{Attribute, Attributes};
 use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier as Cache};
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
-use std::ptr;
+use std::{iter, ptr};
 
 /// pg_attrdef with its indexes by table and by oid, and pg_inherits with those by child and by parent, as pg_attrdef.h and
 /// pg_inherits.h number them.
@@ -137,15 +137,44 @@ pub fn children(table: Oid) -> Vec<String> {
     children
 }
 
-/// Whether a foreign table stands below the table, at whatever depth.
-pub fn has_foreign_heir(table: Oid) -> bool {
+/// The foreign tables that stand below the table, at whatever depth.
+pub fn foreign_heirs(table: Oid) -> impl Iterator<Item = Oid> {
     let (mut known, mut open) = (HashSet::from([table]), vec![table]);
-    while let Some(table) = open.pop() {
-        let heirs = heirs(table);
-        if heirs.iter().any(|heir| catalog::is_foreign_table(*heir)) {
-            return true;
+    let generations = iter::from_fn(move || {
+        let heirs: Vec<Oid> = heirs(open.pop()?).into_iter().filter(|heir| known.insert(*heir)).collect();
+        open.extend(&heirs);
+        Some(heirs)
+    });
+    generations.flatten().filter(|heir| catalog::is_foreign_table(*heir))
+}
+
+/// Whether the table has a trigger that came down to it from above that ancestor, or the table itself.
+pub fn has_trigger_from_above(table: Oid, ancestor: Oid) -> bool {
+    let mut triggers = Vec::new();
+    // SAFETY: the index is that of pg_trigger's tgrelid and tgname.
+    let mut scan = unsafe {
+        CatalogScan::by_index(pg_sys::TriggerRelationId, TRIGGERS_BY_TABLE, [(c"tgrelid", table)], ptr::null_mut())
+    };
+    scan.for_each_row(|row| {
+        if !row.boolean(c"tgisinternal") {
+            triggers.push(row.oid(c"oid"));
         }
-        open.extend(heirs.into_iter().filter(|heir| known.insert(*heir)));
+    });
+    triggers.into_iter().any(|trigger| comes_from_above(trigger, ancestor))
+}
+
+fn comes_from_above(trigger: Oid, ancestor: Oid) -> bool {
+    let mut next = Some(trigger);
+    while let Some(trigger) = next.filter(|oid| *oid != Oid::INVALID) {
+        let read = |row: &Row| (row.oid(c"tgrelid"), row.oid(c"tgparentid"));
+        // SAFETY: the index is that of pg_trigger's oid.
+        let found = unsafe { scan::row_of_oid(pg_sys::TriggerRelationId, TRIGGERS_BY_OID, trigger, read) };
+        if let Some((table, parent)) = found
+            && table == ancestor
+        {
+            return parent != Oid::INVALID;
+        }
+        next = found.map(|(_, parent)| parent);
     }
     false
 }

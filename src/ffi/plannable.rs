@@ -169,7 +169,7 @@ impl Reach {
     fn is_foreign_or_missing(&self, relation: Option<Oid>) -> bool {
         relation.is_none_or(|relation| {
             catalog::is_foreign_table(relation)
-                || inside::has_foreign_heir(relation)
+                || inside::foreign_heirs(relation).next().is_some()
                 || self.parents.contains(&relation)
         })
     }

@@ -2,6 +2,7 @@
 
 use crate::ffi::{client_text, text, version};
 use crate::redaction;
+use crate::scene::Class;
 use fdw_guard_policy::form::Form;
 use pgrx::pg_sys::{self, AlterTableType, NodeTag, ObjectType, Oid};
 use std::collections::BTreeSet;
@@ -121,11 +122,20 @@ fn cut(statement: &[u8]) -> String {
     }
 }
 
-/// The forms that an ALTER TABLE names: one that changes nothing leaves no trace.
+/// The forms that a statement names: one that changes nothing leaves no trace.
 #[derive(Debug)]
 pub struct Named {
-    pub relation: RelationName,
+    pub whose: Whose,
     pub forms: Vec<NamedForm>,
+}
+
+/// To which object a statement does what it names.
+#[derive(Debug)]
+pub enum Whose {
+    /// The relation of that name, which it need not touch.
+    Relation(RelationName),
+    /// What it touches of that class.
+    Touched(Class),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -133,6 +143,13 @@ pub struct NamedForm {
     pub form: Form,
     /// The column, where the form is about one.
     pub column: Option<String>,
+}
+
+impl NamedForm {
+    /// A form of an object itself.
+    pub fn of_object(form: Form) -> Self {
+        Self { form, column: None }
+    }
 }
 
 /// A relation as a statement names it.
@@ -195,6 +212,8 @@ pub unsafe fn says_more(tree: *const pg_sys::Node) -> bool {
             | NodeTag::T_AlterUserMappingStmt
             | NodeTag::T_AlterForeignServerStmt
             | NodeTag::T_AlterFdwStmt
+            | NodeTag::T_AlterOwnerStmt
+            | NodeTag::T_AlterObjectSchemaStmt
     )
 }
 
@@ -220,20 +239,59 @@ pub unsafe fn said(tree: *mut pg_sys::Node) -> Said {
             }
             NodeTag::T_DropOwnedStmt => Said { may_grant: true, ..Said::default() },
             NodeTag::T_AlterUserMappingStmt => {
-                let options = (*tree.cast::<pg_sys::AlterUserMappingStmt>()).options;
-                Said { written: written(options).collect(), ..Said::default() }
+                altered(Class::UserMapping, None, (*tree.cast::<pg_sys::AlterUserMappingStmt>()).options)
             }
             NodeTag::T_AlterForeignServerStmt => {
-                let options = (*tree.cast::<pg_sys::AlterForeignServerStmt>()).options;
-                Said { written: written(options).collect(), ..Said::default() }
+                let server = &*tree.cast::<pg_sys::AlterForeignServerStmt>();
+                altered(Class::Server, server.has_version.then_some(Form::Version), server.options)
             }
             NodeTag::T_AlterFdwStmt => {
-                let options = (*tree.cast::<pg_sys::AlterFdwStmt>()).options;
-                Said { written: written(options).collect(), ..Said::default() }
+                let wrapper = &*tree.cast::<pg_sys::AlterFdwStmt>();
+                altered(Class::Wrapper, forms_of_functions(wrapper.func_options), wrapper.options)
             }
+            NodeTag::T_AlterOwnerStmt => match (*tree.cast::<pg_sys::AlterOwnerStmt>()).objectType {
+                ObjectType::OBJECT_FDW => altered(Class::Wrapper, [Form::OwnerTo], ptr::null()),
+                ObjectType::OBJECT_FOREIGN_SERVER => altered(Class::Server, [Form::OwnerTo], ptr::null()),
+                _ => Said::default(),
+            },
+            NodeTag::T_AlterObjectSchemaStmt => match (*tree.cast::<pg_sys::AlterObjectSchemaStmt>()).objectType {
+                ObjectType::OBJECT_TABLE | ObjectType::OBJECT_FOREIGN_TABLE => {
+                    altered(Class::Relation, [Form::SetSchema], ptr::null())
+                }
+                _ => Said::default(),
+            },
             _ => Said::default(),
         }
     }
+}
+
+/// What a statement says that alters the one object of that class that it touches, by these forms and by OPTIONS if it has
+/// any.
+///
+/// # Safety
+/// The list of options is null or that of a valid parse tree.
+unsafe fn altered(class: Class, forms: impl IntoIterator<Item = Form>, options: *const pg_sys::List) -> Said {
+    let of_options = (!options.is_null()).then_some(Form::Options);
+    let forms = forms.into_iter().chain(of_options).map(NamedForm::of_object).collect();
+    // SAFETY: the caller's promise.
+    let written = unsafe { written(options) }.collect();
+    Said { named: Some(Named { whose: Whose::Touched(class), forms }), written, ..Said::default() }
+}
+
+/// HANDLER and VALIDATOR and their opposites.
+///
+/// # Safety
+/// The list is null or that of a valid parse tree, which outlives the answer.
+unsafe fn forms_of_functions(functions: *const pg_sys::List) -> impl Iterator<Item = Form> {
+    // SAFETY: the caller's promise; each element has a name, the one word or the other.
+    let functions =
+        unsafe { elements(functions).map(|it| (CStr::from_ptr(it.defname) == c"handler", it.arg.is_null())) };
+    functions.map(|function| match function {
+        (true, false) => Form::Handler,
+        (true, true) => Form::NoHandler,
+        (false, false) => Form::Validator,
+        (false, true) => Form::NoValidator,
+    })
 }
 
 /// The options of the table itself that ALTER TABLE gives a value.
@@ -254,13 +312,20 @@ unsafe fn written_to_table(statement: *const pg_sys::AlterTableStmt) -> BTreeSet
 /// # Safety
 /// The list is that of a valid parse tree, which outlives the answer.
 unsafe fn written(options: *const pg_sys::List) -> impl Iterator<Item = String> {
-    // SAFETY: the caller's promise; each element is a DefElem with a name.
+    // SAFETY: the caller's promise; each element has a name.
     unsafe {
-        let count = if options.is_null() { 0 } else { (*options).length };
-        (0..count).filter_map(move |place| {
-            let option = &*pg_sys::list_nth(options, place).cast::<pg_sys::DefElem>();
-            (option.defaction != pg_sys::DefElemAction::DEFELEM_DROP).then(|| text::from_server(option.defname))
-        })
+        let given = elements(options).filter(|option| option.defaction != pg_sys::DefElemAction::DEFELEM_DROP);
+        given.map(|option| text::from_server(option.defname))
+    }
+}
+
+/// # Safety
+/// The list is null or one of DefElems of a valid parse tree, which outlives the answer.
+unsafe fn elements<'a>(list: *const pg_sys::List) -> impl Iterator<Item = &'a pg_sys::DefElem> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let count = if list.is_null() { 0 } else { (*list).length };
+        (0..count).map(move |place| &*pg_sys::list_nth(list, place).cast::<pg_sys::DefElem>())
     }
 }
 
@@ -270,7 +335,8 @@ unsafe fn named(statement: *mut pg_sys::AlterTableStmt) -> Option<Named> {
     // SAFETY: the caller's promise.
     unsafe {
         let forms: Vec<NamedForm> = commands(statement).into_iter().filter_map(|command| named_form(command)).collect();
-        (!forms.is_empty()).then(|| Named { relation: RelationName::of((*statement).relation), forms })
+        let relation = || Whose::Relation(RelationName::of((*statement).relation));
+        (!forms.is_empty()).then(|| Named { whose: relation(), forms })
     }
 }
 

@@ -29,6 +29,11 @@ pub fn is_set_expression(command: pg_sys::AlterTableType::Type) -> bool {
 }
 
 /// Whether a constraint, a row of pg_constraint, is enforced; before 18 each is.
+/// Whether a partition's identity columns are those of the table above.
+pub const fn partitions_share_identity() -> bool {
+    !cfg!(any(feature = "pg15", feature = "pg16"))
+}
+
 #[cfg(not(feature = "pg18"))]
 pub fn is_enforced(_: &Row) -> bool {
     true

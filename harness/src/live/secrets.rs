@@ -7,7 +7,7 @@ use postgres::Client;
 use super::{LiveTest, contains, same};
 use crate::cluster::Cluster;
 use crate::command;
-use crate::database::Database;
+use crate::database::{Database, SUPERUSER};
 use crate::fields::expect_error;
 use crate::settings::Settings;
 
@@ -23,6 +23,7 @@ pub const TESTS: &[LiveTest] = &[
         run: without_the_extension,
     },
     LiveTest { name: "secrets::rules_that_ask_for_nothing_cost_no_look_at_the_table", run: no_look },
+    LiveTest { name: "secrets::a_rule_about_forms_is_no_oracle", run: no_oracle },
 ];
 
 /// A mapping whose secret has been changed once under rules that ask for its past.
@@ -269,4 +270,47 @@ pub fn no_look(cluster: &Cluster) -> Result<()> {
         ensure!(count > 0, "the table was not read");
     }
     must_refuse(&mut client, "b", "The value is one of the last 100 that the option had.")
+}
+
+/// A server's owner may alter mappings that he may not see. Whatever he guesses, a rule on OPTIONS says the same.
+pub fn no_oracle(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("secrets_oracle")?;
+    let (mut client, notices) = database.connect_noting(SUPERUSER)?;
+    client.batch_execute(
+        "CREATE ROLE secrets_guesser; CREATE FOREIGN DATA WRAPPER plain; \
+         GRANT USAGE ON FOREIGN DATA WRAPPER plain TO secrets_guesser; CREATE SERVER s FOREIGN DATA WRAPPER plain; \
+         ALTER SERVER s OWNER TO secrets_guesser; \
+         CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (password 'hunter1'); \
+         INSERT INTO fdw_guard.rule (name, object_type, forms) VALUES ('stay', 'user mapping', '{OPTIONS}')",
+    )?;
+    let [guess, right] = ["hunter2", "hunter1"].map(|value| set(value).replace("CURRENT_USER", SUPERUSER));
+    client.batch_execute("SET ROLE secrets_guesser")?;
+    same("error", expect_error(&mut client, &guess)?, expect_error(&mut client, &right)?)?;
+    let mut planned = |sql: &str| -> Result<Vec<String>> {
+        let rows = client.query("SELECT p::text FROM fdw_guard.plan($1) p", &[&sql])?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    };
+    let plan = planned(&guess)?;
+    ensure!(plan.iter().any(|row| row.contains("stay")), "no verdict in {plan:?}");
+    same("plan", planned(&right)?, plan)?;
+    client.batch_execute("RESET ROLE; UPDATE fdw_guard.rule SET mode = 'warn'")?;
+    let mut warned = |sql: &str| -> Result<Vec<String>> {
+        client.batch_execute("BEGIN; SET LOCAL ROLE secrets_guesser")?;
+        notices.take();
+        client.batch_execute(sql)?;
+        let warnings = notices.take().iter().map(ToString::to_string).collect();
+        client.batch_execute("ROLLBACK")?;
+        Ok(warnings)
+    };
+    let warnings = warned(&guess)?;
+    ensure!(warnings.iter().any(|warning| warning.contains("stay")), "no warning but {warnings:?}");
+    same("warnings", warned(&right)?, warnings)?;
+    // Nothing has changed, so that nothing is told.
+    let rows = "SELECT count(*) FROM fdw_guard.history WHERE object_type = 'user mapping'";
+    let before: i64 = client.query_one(rows, &[])?.get(0);
+    client.batch_execute(&right)?;
+    same("rows of the history", client.query_one(rows, &[])?.get::<_, i64>(0), before)?;
+    drop(client);
+    drop(database);
+    cluster.database("secrets_guessed")?.execute("DROP ROLE secrets_guesser")
 }

@@ -13,7 +13,7 @@ use crate::cluster::Cluster;
 const STATE: &str = include_str!("recorded.sql");
 
 /// Why `revert` refuses, by what the error says: our reasons, and PostgreSQL's own. Whatever else it says is a fault.
-const REASONS: [&str; 16] = [
+const REASONS: [&str; 18] = [
     "what was dropped is gone, with its secrets",
     "PostgreSQL cannot take the validation of a constraint back",
     "values of secrets are not kept",
@@ -25,12 +25,14 @@ const REASONS: [&str; 16] = [
     "is marked NOT NULL in parent table",
     "from a column of a partition",
     "contains an identity column",
+    "to a column of a partition",
     "requires it",
     "is an internal or a child trigger",
     // What it needs is gone.
     "relation \"public.numbers\" does not exist",
     "type \"public.mood\" does not exist",
     "column \"a\" does not exist",
+    "column \"c\" of relation \"t\" does not exist",
     "() does not exist",
 ];
 
@@ -85,7 +87,8 @@ fn go(client: &mut Client, row: &Row, way: &Way) -> Result<bool> {
         return Ok(false);
     }
     let is_recorded = left.iter().any(|left| tells(row, left.form.as_deref()));
-    ensure!(is_recorded, "no row has the form, but {:?}", left.iter().map(|left| &left.form).collect::<Vec<_>>());
+    let forms = || left.iter().map(|left| &left.form).collect::<Vec<_>>();
+    ensure!(is_recorded != way.in_vain, "a row has the form, or none, against what the table says: {:?}", forms());
     let refused = undo(client, way, left)?;
     let is_known = |why: &String| REASONS.iter().chain(&MORE_REASONS).any(|known| why.contains(known));
     ensure!(refused.iter().all(is_known), "{refused:?}");

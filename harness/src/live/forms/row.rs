@@ -45,6 +45,8 @@ pub struct Way {
     pub majors: std::ops::RangeInclusive<u32>,
     /// Whether it changes anything that the catalogs show.
     pub changes: bool,
+    /// Whether it is something else of the statement that changes, and the form is named only.
+    pub in_vain: bool,
     /// For a statement that runs in no transaction block: what removes all that it and `before` made.
     pub removal: Option<&'static str>,
 }
@@ -59,6 +61,7 @@ pub fn way(statement: impl Into<String>) -> Way {
         also: &[],
         majors: FIRST_MAJOR..=u32::MAX,
         changes: true,
+        in_vain: false,
         removal: None,
     }
 }
@@ -91,6 +94,12 @@ impl Way {
 
     pub fn changing_nothing(mut self) -> Self {
         self.changes = false;
+        self
+    }
+
+    /// What the statement changes is not what the form is about.
+    pub fn in_vain(mut self) -> Self {
+        self.in_vain = true;
         self
     }
 

@@ -1,11 +1,16 @@
 //! Columns of foreign tables. What is done to a column is done to its table, so that most rows serve both.
 
+use super::foreign_table;
 use crate::live::forms::row::{COLUMN, HEIR, ObjectType, PARTITION, Row, Way, action, row, way};
 
 /// A type that takes the columns that have it along when it is dropped.
 const TYPED: &str = "CREATE SCHEMA typing; CREATE TYPE typing.mood AS ENUM ('fine'); \
      ALTER TYPE typing.mood OWNER TO forms_owner; ALTER FOREIGN TABLE t ADD COLUMN mood typing.mood";
 const DOMAIN: &str = "CREATE DOMAIN positive AS integer; ALTER FOREIGN TABLE t ADD COLUMN mood positive";
+
+/// A foreign table below a table of a composite type.
+const OF_TYPE: &str = "CREATE TYPE composite AS (a integer, c text); CREATE TABLE parent OF composite; \
+     CREATE FOREIGN TABLE child () INHERITS (parent) SERVER s";
 
 /// Two collations of one name.
 const SAME_NAME: &str = "CREATE COLLATION elsewhere.\"C\" FROM \"POSIX\"; \
@@ -24,6 +29,7 @@ pub fn more_additions() -> Vec<Way> {
         way("ALTER FOREIGN TABLE t ADD COLUMN d text OPTIONS (x '1') COLLATE \"C\" NOT NULL DEFAULT 'x'").of("t"),
         by_parent(HEIR),
         by_parent(PARTITION),
+        way("ALTER TYPE composite ADD ATTRIBUTE d integer CASCADE").after(OF_TYPE).of("child"),
     ];
     ways.into_iter().map(|way| way.column("d")).collect()
 }
@@ -39,6 +45,7 @@ pub fn more_drops() -> Vec<Way> {
         way("ALTER FOREIGN TABLE t DROP COLUMN c").of("t").after("ALTER FOREIGN TABLE t DROP COLUMN a"),
         by_parent(HEIR),
         by_parent(PARTITION),
+        way("ALTER TYPE composite DROP ATTRIBUTE c CASCADE").after(OF_TYPE).of("child"),
         by_type("DROP TYPE typing.mood CASCADE"),
         by_type("DROP SCHEMA typing CASCADE"),
         by_type("DROP OWNED BY forms_owner CASCADE"),
@@ -81,6 +88,8 @@ fn names_and_types(object_type: ObjectType) -> Vec<Row> {
             way("ALTER TABLE t RENAME COLUMN c TO c2"),
             way("ALTER VIEW t RENAME COLUMN c TO c2"),
             way("ALTER MATERIALIZED VIEW t RENAME COLUMN c TO c2"),
+            way("ALTER TYPE t RENAME ATTRIBUTE c TO c2"),
+            way("ALTER TYPE composite RENAME ATTRIBUTE c TO c2 CASCADE").after(OF_TYPE).of("child"),
         ],
     )
     .by_parent("RENAME COLUMN c TO c2", "");
@@ -93,7 +102,10 @@ fn names_and_types(object_type: ObjectType) -> Vec<Row> {
             way("ALTER FOREIGN TABLE t ALTER COLUMN c TYPE text COLLATE \"C\""),
         ])
         .by_parent("ALTER COLUMN c TYPE varchar(10)", "")
-        .and([way("ALTER TABLE parent ALTER COLUMN c TYPE text COLLATE elsewhere.\"C\"").after(SAME_NAME).of("child")]);
+        .and([
+            way("ALTER TABLE parent ALTER COLUMN c TYPE text COLLATE elsewhere.\"C\"").after(SAME_NAME).of("child"),
+            way("ALTER TYPE composite ALTER ATTRIBUTE c TYPE varchar(10) CASCADE").after(OF_TYPE).of("child"),
+        ]);
     let rename = if is_column { rename.found_by("column_name", "c2").leaves("column_name", "c") } else { rename };
     vec![rename, set_data_type]
 }
@@ -139,6 +151,7 @@ fn not_null(object_type: ObjectType) -> Vec<Row> {
                 way("ALTER FOREIGN TABLE t ADD CONSTRAINT filled NOT NULL c").since(18),
                 way("ALTER TABLE t ADD NOT NULL c").since(18),
                 way("ALTER FOREIGN TABLE t ADD CONSTRAINT filled NOT NULL c NOT VALID").since(18),
+                way("ALTER FOREIGN TABLE t ADD CONSTRAINT filled NOT NULL c NO INHERIT").since(18),
                 way("ALTER TABLE parent ADD PRIMARY KEY (c)").after(HEIR).of("child"),
                 way("ALTER TABLE parent ADD CONSTRAINT filled NOT NULL c").after(PARTITION).of("child").since(18),
             ])
@@ -182,6 +195,9 @@ fn storage(object_type: ObjectType) -> Vec<Row> {
             .and([way("ALTER FOREIGN TABLE t ALTER c RESET (n_distinct, n_distinct_inherited)").after(has_option)]),
         action(object_type, "SET STORAGE", "ALTER COLUMN c SET STORAGE EXTERNAL")
             .repeated()
+            .and([way("ALTER FOREIGN TABLE t ALTER c SET STORAGE DEFAULT")
+                .after("ALTER FOREIGN TABLE t ALTER c SET STORAGE EXTERNAL")
+                .since(16)])
             .by_parent("ALTER COLUMN c SET STORAGE EXTERNAL", ""),
     ]
 }
@@ -191,6 +207,13 @@ fn options() -> Row {
         way("ALTER FOREIGN TABLE t ALTER c OPTIONS (x '1')"),
         way("ALTER FOREIGN TABLE t ALTER c OPTIONS (SET x '2')").after("ALTER FOREIGN TABLE t ALTER c OPTIONS (x '1')"),
         way("ALTER FOREIGN TABLE t ALTER c OPTIONS (DROP x)").after("ALTER FOREIGN TABLE t ALTER c OPTIONS (x '1')"),
+        way("ALTER FOREIGN TABLE t ALTER c OPTIONS (SET x '1')")
+            .after("ALTER FOREIGN TABLE t ALTER c OPTIONS (x '1')")
+            .changing_nothing(),
+        way("ALTER FOREIGN TABLE t ALTER c OPTIONS (SET x '1'), ADD COLUMN d integer")
+            .after("ALTER FOREIGN TABLE t ALTER c OPTIONS (x '1')")
+            .also(&["CREATE"])
+            .in_vain(),
     ])
 }
 
@@ -234,5 +257,10 @@ pub fn other(object_type: ObjectType) -> Row {
     if object_type != COLUMN {
         return row;
     }
-    row.found_only_by(&[("relation", "t"), ("server", "s"), ("wrapper", "w"), ("column_name", "a")])
+    row.and(foreign_table::identity_detached()).found_only_by(&[
+        ("relation", "t"),
+        ("server", "s"),
+        ("wrapper", "w"),
+        ("column_name", "a"),
+    ])
 }

@@ -1,7 +1,7 @@
 //! Foreign tables.
 
 use super::column;
-use crate::live::forms::row::{HEIR, PARTITION, Row, TABLE, action, row, way};
+use crate::live::forms::row::{HEIR, PARTITION, Row, TABLE, Way, action, row, way};
 
 const OWNED: &str = "ALTER FOREIGN TABLE t OWNER TO forms_owner";
 const SERVER_OWNED: &str = "GRANT USAGE ON FOREIGN DATA WRAPPER w TO forms_owner; ALTER SERVER s OWNER TO forms_owner";
@@ -91,6 +91,8 @@ fn attributes() -> Vec<Row> {
                 way("ALTER FOREIGN TABLE t OPTIONS (DROP a)"),
                 way("ALTER FOREIGN TABLE IF EXISTS ONLY t OPTIONS (SET a '2')"),
                 way("ALTER FOREIGN TABLE t ADD COLUMN d integer, OPTIONS (SET a '2')").also(&["ADD COLUMN"]),
+                way("ALTER FOREIGN TABLE t ADD COLUMN d integer, OPTIONS (SET a '1')").in_vain().also(&["ADD COLUMN"]),
+                way("ALTER FOREIGN TABLE t OPTIONS (SET a '1')").changing_nothing(),
             ],
         ),
         row(
@@ -102,6 +104,7 @@ fn attributes() -> Vec<Row> {
                 way("ALTER FOREIGN TABLE IF EXISTS t OWNER TO forms_owner"),
                 way("ALTER FOREIGN TABLE t OWNER TO CURRENT_ROLE").after(OWNED),
                 way("REASSIGN OWNED BY forms_owner TO postgres").after(OWNED),
+                way("ALTER FOREIGN TABLE t OWNER TO CURRENT_USER").changing_nothing(),
             ],
         ),
         row(
@@ -124,6 +127,8 @@ fn attributes() -> Vec<Row> {
                 way("ALTER FOREIGN TABLE t SET SCHEMA elsewhere"),
                 way("ALTER FOREIGN TABLE IF EXISTS t SET SCHEMA elsewhere"),
                 way("ALTER TABLE t SET SCHEMA elsewhere"),
+                way("ALTER FOREIGN TABLE t SET SCHEMA public").changing_nothing(),
+                way("ALTER TABLE IF EXISTS t SET SCHEMA public").changing_nothing(),
                 way("ALTER EXTENSION fdw_forms_empty SET SCHEMA elsewhere")
                     .after("CREATE EXTENSION fdw_forms_empty; ALTER EXTENSION fdw_forms_empty ADD FOREIGN TABLE t"),
             ],
@@ -151,16 +156,25 @@ fn constraints() -> Vec<Row> {
                     .also(&["VALIDATE CONSTRAINT"]),
                 way("ALTER FOREIGN TABLE t ADD CONSTRAINT positive CHECK (a > 0) NOT ENFORCED").since(18),
                 way("ALTER FOREIGN TABLE t ADD COLUMN d integer CHECK (d > 0)").also(&["ADD COLUMN"]),
+                detached_concurrently("child", PARTITION).also(&["NO INHERIT"]),
+                detached_concurrently("sub", PARTITION_BELOW),
             ])
             .by_parent("ADD CONSTRAINT positive CHECK (a > 0)", ""),
         action(TABLE, "VALIDATE CONSTRAINT", "VALIDATE CONSTRAINT positive")
             .after(NOT_VALID)
             .repeated()
-            .by_parents(
+            .by_parent(
                 "VALIDATE CONSTRAINT positive",
                 "ALTER TABLE parent ADD CONSTRAINT positive CHECK (a > 0) NOT VALID",
-                &[HEIR],
             )
+            .and([HEIR, PARTITION].into_iter().flat_map(|parent| {
+                ["VALIDATE CONSTRAINT filled", "ALTER COLUMN c SET NOT NULL"].map(|action| {
+                    way(format!("ALTER TABLE parent {action}"))
+                        .after(format!("{parent}; ALTER TABLE parent ADD CONSTRAINT filled NOT NULL c NOT VALID"))
+                        .of("child")
+                        .since(18)
+                })
+            }))
             .and([
                 way("ALTER FOREIGN TABLE t VALIDATE CONSTRAINT filled").after(NOT_NULL_NOT_VALID).since(18),
                 way("ALTER FOREIGN TABLE t ALTER COLUMN c SET NOT NULL")
@@ -196,7 +210,10 @@ fn triggers() -> Vec<Row> {
         ["ALL", "USER"].map(|which| way(format!("ALTER FOREIGN TABLE t {verb} {which}")).after(before))
     };
     vec![
-        switched("DISABLE TRIGGER", "DISABLE TRIGGER", TRIGGER, PARENT_TRIGGER).and(many("DISABLE TRIGGER", TRIGGER)),
+        switched("DISABLE TRIGGER", "DISABLE TRIGGER", TRIGGER, PARENT_TRIGGER)
+            .and(many("DISABLE TRIGGER", TRIGGER))
+            .by_parents("DISABLE TRIGGER ALL", PARENT_TRIGGER, &[PARTITION])
+            .by_parents("DISABLE TRIGGER USER", PARENT_TRIGGER, &[PARTITION]),
         switched("ENABLE TRIGGER", "ENABLE TRIGGER", &disabled, &parent_disabled)
             .and(many("ENABLE TRIGGER", &disabled))
             .and([way("ALTER FOREIGN TABLE t ENABLE TRIGGER fires")
@@ -215,16 +232,37 @@ const HALF_DETACHED: &str = "CREATE TABLE parent (a integer, c text) PARTITION B
 const IDENTITY_ABOVE: &str = "CREATE TABLE parent (a integer GENERATED ALWAYS AS IDENTITY, c text) PARTITION BY LIST (a); \
      CREATE FOREIGN TABLE child PARTITION OF parent FOR VALUES IN (1) SERVER s";
 
+/// A foreign table that is a partition of a partition.
+const PARTITION_BELOW: &str = "CREATE TABLE parent (a integer, c text) PARTITION BY LIST (a); \
+     CREATE TABLE sub PARTITION OF parent FOR VALUES IN (1) PARTITION BY LIST (c); \
+     CREATE FOREIGN TABLE child PARTITION OF sub FOR VALUES IN ('x') SERVER s";
+
+/// The same where the table at the top has an identity column.
+const IDENTITY_FAR_ABOVE: &str = "CREATE TABLE parent (a integer GENERATED ALWAYS AS IDENTITY, c text) PARTITION BY LIST (a); \
+     CREATE TABLE sub PARTITION OF parent FOR VALUES IN (1) PARTITION BY LIST (c); \
+     CREATE FOREIGN TABLE child PARTITION OF sub FOR VALUES IN ('x') SERVER s";
+
+/// DETACH PARTITION … CONCURRENTLY, which adds a CHECK on what the partition holds.
+fn detached_concurrently(partition: &str, before: impl Into<String>) -> Way {
+    way(format!("ALTER TABLE parent DETACH PARTITION {partition} CONCURRENTLY"))
+        .after(before)
+        .of("child")
+        .alone("DROP TABLE parent CASCADE; DROP FOREIGN TABLE IF EXISTS child; DROP TABLE IF EXISTS sub")
+}
+
+/// The loss of a parent's identity column.
+pub fn identity_detached() -> [Way; 2] {
+    [("child", IDENTITY_ABOVE), ("sub", IDENTITY_FAR_ABOVE)]
+        .map(|(partition, before)| detached_concurrently(partition, before).column("a").since(17))
+}
+
 fn parents() -> Vec<Row> {
     let partition = format!("{PARTITIONED}; ALTER TABLE parent ATTACH PARTITION t FOR VALUES IN (1)");
-    let detach_removal = "DROP TABLE parent CASCADE; DROP FOREIGN TABLE IF EXISTS child";
     vec![
         action(TABLE, "INHERIT", "INHERIT parent").after(PARENT).and([
             way("ALTER TABLE parent ATTACH PARTITION t FOR VALUES IN (1)").after(PARTITIONED),
             way("ALTER TABLE parent ATTACH PARTITION t DEFAULT").after(PARTITIONED),
-            way("ALTER TABLE parent ATTACH PARTITION t DEFAULT")
-                .after(format!("{PARTITIONED}; {PARENT_TRIGGER}"))
-                .also(&["OTHER"]),
+            way("ALTER TABLE parent ATTACH PARTITION t DEFAULT").after(format!("{PARTITIONED}; {PARENT_TRIGGER}")),
         ]),
         action(TABLE, "NO INHERIT", "NO INHERIT parent")
             .after(&format!("{PARENT}; ALTER FOREIGN TABLE t INHERIT parent"))
@@ -232,18 +270,17 @@ fn parents() -> Vec<Row> {
                 way("ALTER TABLE parent DETACH PARTITION t").after(partition),
                 way("ALTER TABLE parent DETACH PARTITION child")
                     .after(format!("{PARTITION}; {PARENT_TRIGGER}"))
-                    .of("child")
-                    .also(&["OTHER"]),
+                    .of("child"),
                 way("ALTER TABLE parent DETACH PARTITION child")
                     .after(IDENTITY_ABOVE)
                     .of("child")
                     .also(&["OTHER"])
                     .since(17),
                 way("ALTER TABLE parent DETACH PARTITION child FINALIZE").after(HALF_DETACHED).of("child"),
-                way("ALTER TABLE parent DETACH PARTITION child CONCURRENTLY")
-                    .after(PARTITION)
-                    .of("child")
-                    .alone(detach_removal),
+                detached_concurrently("child", PARTITION).also(&["ADD table_constraint"]),
+                detached_concurrently("child", format!("{PARTITION}; {PARENT_TRIGGER}"))
+                    .also(&["ADD table_constraint"]),
+                detached_concurrently("child", IDENTITY_ABOVE).also(&["ADD table_constraint", "OTHER"]).since(17),
             ]),
     ]
 }
@@ -263,7 +300,20 @@ fn without_oids() -> Row {
 }
 
 fn other() -> Row {
-    column::other(TABLE).and([
+    column::other(TABLE).and(identity_detached().map(|way| way.also(&["NO INHERIT", "ADD table_constraint"]))).and([
+        detached_concurrently("sub", format!("{PARTITION_BELOW}; {PARENT_TRIGGER}")).also(&["ADD table_constraint"]),
+        way("ALTER TABLE parent DETACH PARTITION sub")
+            .after(format!("{PARTITION_BELOW}; {PARENT_TRIGGER}"))
+            .of("child"),
+        way("ALTER TABLE parent ATTACH PARTITION sub FOR VALUES IN (1)")
+            .after(format!("{PARTITION_BELOW}; ALTER TABLE parent DETACH PARTITION sub; {PARENT_TRIGGER}"))
+            .of("child"),
+        way("ALTER FOREIGN TABLE t DROP COLUMN c CASCADE")
+            .after("CREATE TRIGGER fires BEFORE UPDATE OF c ON t FOR EACH ROW EXECUTE FUNCTION fires()")
+            .also(&["DROP COLUMN"]),
+        way("ALTER TABLE t RENAME CONSTRAINT filled TO filled2")
+            .after("ALTER FOREIGN TABLE t ADD CONSTRAINT filled NOT NULL c")
+            .since(18),
         way(TRIGGER),
         way(PARENT_TRIGGER).after(PARTITION).of("child"),
         way("CREATE OR REPLACE TRIGGER fires AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION fires()").after(TRIGGER),

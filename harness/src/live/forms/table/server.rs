@@ -59,6 +59,8 @@ fn attributes() -> Vec<Row> {
                 way("ALTER SERVER s OPTIONS (SET a '2')"),
                 way("ALTER SERVER s OPTIONS (DROP a)"),
                 way("ALTER SERVER s VERSION '2' OPTIONS (SET a '2')").also(&["VERSION"]),
+                way("ALTER SERVER s VERSION '2' OPTIONS (SET a '1')").in_vain().also(&["VERSION"]),
+                way("ALTER SERVER s OPTIONS (SET a '1')").changing_nothing(),
             ],
         ),
         row(
@@ -68,6 +70,8 @@ fn attributes() -> Vec<Row> {
                 way("ALTER SERVER s VERSION '2'"),
                 way("ALTER SERVER s VERSION NULL"),
                 way("ALTER SERVER s VERSION '2' OPTIONS (DROP a)").also(&["OPTIONS"]),
+                way("ALTER SERVER s VERSION '1' OPTIONS (DROP a)").in_vain().also(&["OPTIONS"]),
+                way("ALTER SERVER s VERSION '1'").changing_nothing(),
             ],
         ),
         row(
@@ -78,6 +82,7 @@ fn attributes() -> Vec<Row> {
                 way("ALTER SERVER s OWNER TO forms_owner").after(GRANTED),
                 way("ALTER SERVER s OWNER TO SESSION_USER").after(OWNED),
                 way("REASSIGN OWNED BY forms_owner TO postgres").after(OWNED),
+                way("ALTER SERVER s OWNER TO CURRENT_ROLE").changing_nothing(),
             ],
         ),
         row(SERVER, "RENAME TO", [way("ALTER SERVER s RENAME TO s2")]).found_by("server", "s2").leaves("server", "s"),

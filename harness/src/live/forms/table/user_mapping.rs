@@ -38,6 +38,7 @@ fn options() -> Row {
             way("ALTER USER MAPPING FOR forms_mapped SERVER s OPTIONS (b '2')"),
             way("ALTER USER MAPPING FOR forms_mapped SERVER s OPTIONS (SET a '2')"),
             way("ALTER USER MAPPING FOR forms_mapped SERVER s OPTIONS (DROP a)"),
+            way("ALTER USER MAPPING FOR forms_mapped SERVER s OPTIONS (SET a '1')").changing_nothing(),
         ],
     )
     .and(on_each("ALTER USER MAPPING FOR", "OPTIONS (SET a '2')"))

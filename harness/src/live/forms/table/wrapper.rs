@@ -64,6 +64,7 @@ fn functions() -> Vec<Row> {
                 way("ALTER FOREIGN DATA WRAPPER w HANDLER postgres_fdw_handler OPTIONS (ADD b '2')").also(&["OPTIONS"]),
                 way("ALTER FOREIGN DATA WRAPPER w HANDLER handlers.own")
                     .after(format!("{WITH_OWN_HANDLER}; {WITH_HANDLER}")),
+                way(WITH_HANDLER).after(WITH_HANDLER).changing_nothing(),
             ],
         ),
         row(
@@ -75,15 +76,20 @@ fn functions() -> Vec<Row> {
                     .also(&["VALIDATOR", "OPTIONS"]),
             ],
         )
-        .after(WITH_HANDLER),
+        .after(WITH_HANDLER)
+        .and([way("ALTER FOREIGN DATA WRAPPER w NO HANDLER").changing_nothing()]),
         row(
             WRAPPER,
             "VALIDATOR",
             [
                 way("ALTER FOREIGN DATA WRAPPER w VALIDATOR postgresql_fdw_validator").after(WITHOUT_OPTIONS),
                 way("ALTER FOREIGN DATA WRAPPER w NO HANDLER VALIDATOR postgresql_fdw_validator")
-                    .after(WITHOUT_OPTIONS),
+                    .after(WITHOUT_OPTIONS)
+                    .also(&["NO HANDLER"]),
                 way("ALTER FOREIGN DATA WRAPPER w VALIDATOR postgres_fdw_validator").after(WITH_VALIDATOR),
+                way("ALTER FOREIGN DATA WRAPPER w VALIDATOR postgresql_fdw_validator")
+                    .after(WITH_VALIDATOR)
+                    .changing_nothing(),
                 way("ALTER FOREIGN DATA WRAPPER w VALIDATOR elsewhere.postgres_fdw_validator").after(
                     "CREATE FUNCTION elsewhere.postgres_fdw_validator(text[], oid) RETURNS void LANGUAGE sql AS ''; \
                      ALTER FOREIGN DATA WRAPPER w VALIDATOR postgres_fdw_validator OPTIONS (DROP a)",
@@ -100,7 +106,10 @@ fn functions() -> Vec<Row> {
             ],
         )
         .after(WITH_VALIDATOR)
-        .and([way("ALTER FOREIGN DATA WRAPPER postgres_fdw NO VALIDATOR").of("postgres_fdw")]),
+        .and([
+            way("ALTER FOREIGN DATA WRAPPER postgres_fdw NO VALIDATOR").of("postgres_fdw"),
+            way("ALTER FOREIGN DATA WRAPPER w NO VALIDATOR").changing_nothing(),
+        ]),
     ]
 }
 
@@ -116,6 +125,10 @@ fn attributes() -> Vec<Row> {
                 way("ALTER FOREIGN DATA WRAPPER w OPTIONS (b '2')"),
                 way("ALTER FOREIGN DATA WRAPPER w OPTIONS (SET a '2')"),
                 way("ALTER FOREIGN DATA WRAPPER w OPTIONS (DROP a)"),
+                way("ALTER FOREIGN DATA WRAPPER w OPTIONS (SET a '1')").changing_nothing(),
+                way("ALTER FOREIGN DATA WRAPPER w NO VALIDATOR OPTIONS (SET a '1')")
+                    .changing_nothing()
+                    .also(&["NO VALIDATOR"]),
             ],
         ),
         row(
@@ -126,6 +139,7 @@ fn attributes() -> Vec<Row> {
                 way("ALTER FOREIGN DATA WRAPPER w OWNER TO forms_super").after(GRANTED),
                 way("ALTER FOREIGN DATA WRAPPER w OWNER TO CURRENT_USER").after(OWNED),
                 way("REASSIGN OWNED BY forms_super TO postgres").after(OWNED),
+                way("ALTER FOREIGN DATA WRAPPER w OWNER TO CURRENT_USER").changing_nothing(),
             ],
         ),
         row(WRAPPER, "RENAME TO", [way("ALTER FOREIGN DATA WRAPPER w RENAME TO w2")])
