@@ -16,7 +16,7 @@ use crate::project;
 pub const MAJORS: [u32; 4] = [15, 16, 17, 18];
 
 /// What is held of each form of each type of object, in the order in which the matrix shows it.
-pub const CHECKS: [(&str, &str); 11] = [
+pub const CHECKS: [(&str, &str); 15] = [
     ("deny", "by every way: error `42501`, the rule's name as constraint name, the object's name; nothing has changed"),
     ("warn", "a warning that says the same; the statement stands"),
     ("audit", "a line in the server log that says the same, and nothing else"),
@@ -35,7 +35,23 @@ pub const CHECKS: [(&str, &str); 11] = [
     ("table_state", "by every way to a form of a table or a column: `table_state` shows the change"),
     ("deferred", "the same refusal before commit"),
     (WITHOUT_RULES, "by every way, right or wrong: every field of every message and the catalogs are PostgreSQL's own"),
+    (
+        EFFECTS,
+        "each thing that the page `ALTER FOREIGN TABLE` states of the form is seen through a guarded wrapper over `postgres_fdw`",
+    ),
+    (EFFECTS_ON_FILES, "the same through a guarded wrapper over `file_fdw`"),
+    (
+        RIGHTS,
+        "who lacks the right that the pages state is refused, and who gets it is not, with a guarded wrapper over `postgres_fdw`",
+    ),
+    (RIGHTS_ON_FILES, "the same with a guarded wrapper over `file_fdw`"),
 ];
+
+/// The checks of what the pages state, which have something to try of the forms of those pages alone.
+pub const EFFECTS: &str = "effects";
+pub const EFFECTS_ON_FILES: &str = "effects files";
+pub const RIGHTS: &str = "rights";
+pub const RIGHTS_ON_FILES: &str = "rights files";
 
 /// The check that compares two servers.
 pub const WITHOUT_RULES: &str = "without rules";
@@ -124,7 +140,7 @@ pub fn leave_list(forms: &Forms) -> Result<()> {
 pub fn print() -> Result<bool> {
     let list = root().join(LIST);
     if !list.exists() {
-        bail!("no results: run make test FILTER=forms:: with each version of PostgreSQL");
+        bail!("no results: run make test with each version of PostgreSQL");
     }
     let forms = parse_list(&fs::read_to_string(list)?);
     let results = MAJORS.iter().map(|major| Ok((*major, Results::read(*major)?))).collect::<Result<_>>()?;

@@ -12,10 +12,13 @@ mod worlds;
 use anyhow::{Context, Result, bail};
 use postgres::{Client, SimpleQueryMessage};
 
+use super::forms::row::TABLE;
+use super::forms::{Trial, leave};
 use super::{LiveTest, same};
 use crate::cluster::Cluster;
 use crate::database::{Database, Notices, SUPERUSER};
 use crate::fields::DbFields;
+use crate::forms::{EFFECTS, EFFECTS_ON_FILES};
 pub use worlds::{files, remote};
 
 pub const TESTS: &[LiveTest] = &[
@@ -233,12 +236,18 @@ fn rows(messages: &[SimpleQueryMessage]) -> Vec<String> {
 fn on_remote(cluster: &Cluster, wrapper: &str, guard: &str) -> Result<()> {
     let (database, _remote) = remote(cluster, wrapper)?;
     database.execute(guard)?;
+    if wrapper == "guarded_postgres_fdw" {
+        return leave(cluster, &mut database.connect()?, EFFECTS, trials(&database, Delegate::Postgres)?);
+    }
     show_all(&database, Delegate::Postgres)
 }
 
 fn on_files(cluster: &Cluster, wrapper: &str, guard: &str) -> Result<()> {
     let database = files(cluster, wrapper)?;
     database.execute(guard)?;
+    if wrapper == "guarded_file_fdw" {
+        return leave(cluster, &mut database.connect()?, EFFECTS_ON_FILES, trials(&database, Delegate::File)?);
+    }
     show_all(&database, Delegate::File)
 }
 
@@ -246,7 +255,7 @@ fn on_files(cluster: &Cluster, wrapper: &str, guard: &str) -> Result<()> {
 fn show_all(database: &Database<'_>, delegate: Delegate) -> Result<()> {
     let failures: Vec<_> = trials(database, delegate)?
         .into_iter()
-        .filter_map(|(_, trial)| trial.err())
+        .filter_map(|(_, _, trial)| trial.err())
         .map(|error| format!("{error:#}"))
         .collect();
     if !failures.is_empty() {
@@ -256,10 +265,10 @@ fn show_all(database: &Database<'_>, delegate: Delegate) -> Result<()> {
 }
 
 /// The forms whose effects can be seen through a wrapper over `delegate`, and whether they are: a form has several.
-pub fn trials(database: &Database<'_>, delegate: Delegate) -> Result<Vec<(&'static str, Result<()>)>> {
+pub fn trials(database: &Database<'_>, delegate: Delegate) -> Result<Vec<Trial>> {
     let mut session = Session::of(database)?;
     let seen = effects().filter(|effect| effect.is_of(database.major()) && effect.through(delegate).is_ok());
-    Ok(seen.map(|effect| (effect.form, effect.show(&mut session, delegate))).collect())
+    Ok(seen.map(|effect| (effect.form, TABLE, effect.show(&mut session, delegate))).collect())
 }
 
 #[cfg(test)]

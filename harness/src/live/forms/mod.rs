@@ -40,7 +40,7 @@ pub const TESTS: &[LiveTest] = &[
 fn of(cluster: &Cluster, object_type: ObjectType) -> Result<()> {
     let stage = Stage::make(cluster, "forms", true)?;
     let forms = forms_of_product(&mut stage.connect()?)?;
-    let mut recorder = recorder(&stage, cluster, object_type)?;
+    let mut recorder = recorder(&mut stage.connect()?, cluster, object_type)?;
     let mut tester = Tester::new(stage, major_of(cluster), forms);
     let mut rows = table::rows();
     rows.retain(|row| row.object_type == object_type && tester.can_be_named(row));
@@ -70,11 +70,29 @@ pub(super) fn major_of(cluster: &Cluster) -> u32 {
     cluster.sandbox().mirror.installation.major
 }
 
-fn recorder(stage: &Stage<'_>, cluster: &Cluster, test: &str) -> Result<Recorder> {
+fn recorder(client: &mut Client, cluster: &Cluster, test: &str) -> Result<Recorder> {
     let now = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'";
-    let now: String = stage.connect()?.query_one(now, &[])?.get(0);
+    let now: String = client.query_one(now, &[])?.get(0);
     let installation = &cluster.sandbox().mirror.installation;
     Recorder::new(installation.major, test, &format!("PostgreSQL {}", installation.number()), &now)
+}
+
+/// What came of one thing that was tried, of a form of a type of object.
+pub(super) type Trial = (&'static str, ObjectType, Result<()>);
+
+/// Leaves what came of a check by another test than those of this module. Of forms that were not tried there was nothing
+/// to try.
+pub(super) fn leave(cluster: &Cluster, client: &mut Client, check: &str, mut trials: Vec<Trial>) -> Result<()> {
+    let mut recorder = recorder(client, cluster, check)?;
+    for (form, object_type) in forms_of_product(client)? {
+        let (own, others): (Vec<_>, Vec<_>) =
+            trials.into_iter().partition(|(tried, of, _)| *tried == form && *of == object_type);
+        trials = others;
+        recorder.note(&form, &object_type, check, own.into_iter().map(|(_, _, outcome)| outcome).collect());
+    }
+    let unknown: Vec<_> = trials.iter().map(|(form, object_type, _)| (form, object_type)).collect();
+    ensure!(unknown.is_empty(), "tried, and no forms: {unknown:?}");
+    recorder.finish()
 }
 
 /// The forms that rules on each type of object can name: those that a rule is not refused for.

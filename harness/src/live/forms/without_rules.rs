@@ -15,7 +15,7 @@ pub fn nothing_changes(cluster: &Cluster) -> Result<()> {
     let plain = cluster.another("plain-forms", &Settings::plain())?;
     let bare = Stage::make(&plain, "forms", false)?;
     let guarded = Stage::make(cluster, "forms", true)?;
-    let mut recorder = recorder(&guarded, cluster, "without_rules")?;
+    let mut recorder = recorder(&mut guarded.connect()?, cluster, "without_rules")?;
     let mut pair = Pair { guarded, bare, compared: BTreeMap::new() };
     for row in table::rows() {
         let ways = row.ways.iter().filter(|way| way.majors.contains(&major_of(cluster)));
