@@ -30,11 +30,13 @@ pub enum Carrier {
     NoEventTriggers,
     /// The script of an extension.
     ExtensionScript,
+    /// The script that updates one.
+    UpdateScript,
 }
 
 impl Carrier {
     /// All but the plain one.
-    pub const OTHERS: [Self; 8] = [
+    pub const OTHERS: [Self; 9] = [
         Self::Several,
         Self::Prepared,
         Self::DoBlock,
@@ -43,6 +45,7 @@ impl Carrier {
         Self::ReplicaRole,
         Self::NoEventTriggers,
         Self::ExtensionScript,
+        Self::UpdateScript,
     ];
 
     /// Whether this version of PostgreSQL has it.
@@ -70,8 +73,14 @@ impl Carrier {
                 Ready { setup: "SET LOCAL event_triggers = off".to_owned(), ..run(statement.to_owned()) }
             }
             Self::ExtensionScript => {
-                extensions.carry(statement)?;
+                extensions.carry("1", statement)?;
                 run(format!("CREATE EXTENSION {CARRYING}"))
+            }
+            Self::UpdateScript => {
+                extensions.carry("1", "SELECT 1")?;
+                extensions.carry("1--2", statement)?;
+                let setup = format!("CREATE EXTENSION {CARRYING}");
+                Ready { setup, ..run(format!("ALTER EXTENSION {CARRYING} UPDATE TO '2'")) }
             }
         })
     }
@@ -145,28 +154,30 @@ impl Extensions {
         let extensions = Self { directory: extension_directory(cluster) };
         for name in [CARRYING, EMPTY] {
             write_readable(&extensions.control(name), "default_version = '1'\nrelocatable = true\n")?;
-            write_readable(&extensions.script(name), "SELECT 1;\n")?;
+            write_readable(&extensions.script(name, "1"), "SELECT 1;\n")?;
         }
         Ok(extensions)
     }
 
-    fn carry(&self, statement: &str) -> Result<()> {
-        write_readable(&self.script(CARRYING), &format!("{statement};\n"))
+    fn carry(&self, version: &str, statement: &str) -> Result<()> {
+        write_readable(&self.script(CARRYING, version), &format!("{statement};\n"))
     }
 
     fn control(&self, name: &str) -> PathBuf {
         self.directory.join(format!("{name}.control"))
     }
 
-    fn script(&self, name: &str) -> PathBuf {
-        self.directory.join(format!("{name}--1.sql"))
+    fn script(&self, name: &str, version: &str) -> PathBuf {
+        self.directory.join(format!("{name}--{version}.sql"))
     }
 }
 
 impl Drop for Extensions {
     fn drop(&mut self) {
-        for path in [CARRYING, EMPTY].map(|name| [self.control(name), self.script(name)]).as_flattened() {
-            remove(path);
+        for name in [CARRYING, EMPTY] {
+            [self.control(name), self.script(name, "1"), self.script(name, "1--2")]
+                .iter()
+                .for_each(|path| remove(path));
         }
     }
 }
