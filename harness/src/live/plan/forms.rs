@@ -32,11 +32,12 @@ type Change = (String, String, String, String, Option<String>, Option<String>);
 
 /// Ways that a plan refuses, by how their statements begin: they change no foreign object by themselves, reach out to
 /// another server, or cannot be undone.
-const REFUSED: [&str; 16] = [
+const REFUSED: [&str; 17] = [
     "ALTER EXTENSION",
     "ALTER ROLE",
     "ALTER SCHEMA",
     "ALTER SEQUENCE",
+    "ALTER TYPE",
     "CREATE EXTENSION",
     "CREATE OR REPLACE",
     "CREATE SCHEMA",
