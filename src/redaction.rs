@@ -126,7 +126,9 @@ fn find(text: &[u8], reading: Reading) -> Result<Found, OutOfMemory> {
         match reading {
             Reading::As(kind) => redactor.find(text, kind),
             Reading::Patiently(kind) => Redactor::new(names, strings()).find(text, kind),
-            Reading::Broken(position) => redactor.find_broken(text, position, &characters::of_database()),
+            Reading::Broken(position) => {
+                redactor.find_broken(text, Kind::Statement, position, &characters::of_database())
+            }
         }
     };
     OF_RULES.with_borrow(|of_rules| match of_rules {

@@ -94,8 +94,14 @@ impl Redactor<'_> {
 
     /// Finds what must not be shown of a statement that PostgreSQL could read up to a character only, counted from 1 as an
     /// error message counts: what stands there and behind it, but for a word or a sign that is no secret otherwise.
-    pub fn find_broken(&self, text: &[u8], position: usize, characters: &Characters) -> Result<Found, OutOfMemory> {
-        let mut found = self.find(text, Kind::Statement)?;
+    pub fn find_broken(
+        &self,
+        text: &[u8],
+        kind: Kind,
+        position: usize,
+        characters: &Characters,
+    ) -> Result<Found, OutOfMemory> {
+        let mut found = self.find(text, kind)?;
         if found.halt.is_some() || !prefilter::may_speak_of_options(text) {
             return Ok(found);
         }
@@ -153,6 +159,7 @@ pub struct Found {
     hidden: Vec<Place>,
     secrets: Secrets,
     is_pieced: bool,
+    takes_parameters: bool,
     halt: Option<Halt>,
 }
 
@@ -163,7 +170,7 @@ impl Found {
         let mut hidden = Vec::new();
         hidden.try_reserve(1).map_err(|_| OutOfMemory)?;
         hidden.push((0, text.len()));
-        Ok(Self { hidden, secrets, is_pieced: true, halt: Some(halt) })
+        Ok(Self { hidden, secrets, is_pieced: true, takes_parameters: true, halt: Some(halt) })
     }
 
     fn hide_from(&mut self, place: usize, text: &[u8]) -> Result<(), OutOfMemory> {
@@ -212,6 +219,12 @@ impl Found {
     /// Whether the text puts statements together from pieces, each of which may be a secret.
     pub fn is_pieced(&self) -> bool {
         self.is_pieced
+    }
+
+    /// Whether the text calls a function of ours with a secret that does not stand in it: where the text is prepared,
+    /// another one has the secret.
+    pub fn takes_parameters(&self) -> bool {
+        self.takes_parameters
     }
 
     /// Whether the token is hidden, or a part of it, that begins at a character of the text, counted from 1 as an error

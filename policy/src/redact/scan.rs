@@ -12,6 +12,9 @@ use super::statement::{Keyword, Statement};
 use super::{Found, Kind, OutOfMemory, Place, Redactor, Secrets};
 use crate::model::ObjectType;
 
+/// Bytes of the shortest number that is looked for elsewhere: shorter ones stand everywhere.
+const LEAST_NUMBER: usize = 4;
+
 /// How deep statements are read that stand in literals of statements; what stands deeper is hidden whole.
 const DEEPEST: u8 = 8;
 
@@ -33,6 +36,7 @@ pub fn scan(redactor: Redactor<'_>, meter: &Meter, text: &[u8], kind: Kind) -> R
         is_unpaired: false,
         is_cut_list: false,
         is_preparing: false,
+        takes_parameters: false,
     };
     if kind == Kind::Arguments {
         scan.literals = Literals::Hidden;
@@ -44,7 +48,8 @@ pub fn scan(redactor: Redactor<'_>, meter: &Meter, text: &[u8], kind: Kind) -> R
         scan.literals = Literals::HiddenUnlessRead;
         scan.level(&outermost)?;
     }
-    Ok(Found { hidden: scan.hidden, secrets: scan.secrets, is_pieced: scan.is_pieced, halt: None })
+    let Scan { hidden, secrets, is_pieced, takes_parameters, .. } = scan;
+    Ok(Found { hidden, secrets, is_pieced, takes_parameters, halt: None })
 }
 
 /// What is done with literals that are neither the value of an option nor an argument of ours.
@@ -115,6 +120,8 @@ struct Scan<'a> {
     is_cut_list: bool,
     /// A statement is prepared, which another one may execute.
     is_preparing: bool,
+    /// A function of ours takes a secret that does not stand there.
+    takes_parameters: bool,
 }
 
 /// How a list of options ends.
@@ -162,6 +169,12 @@ impl Scan<'_> {
                     first_literal = first_literal.or(Some(token.start));
                     let is_told = before.is_some_and(|before| self.is_telling(level, &before, &lexer));
                     self.literal(level, &token, &lexer, statement.is_of_mapping || is_told)?;
+                }
+                Class::Number => {
+                    statement.take(Keyword::Other);
+                    if self.literals != Literals::Shown && is_piece(level, before.as_ref(), &token) {
+                        self.hide_number(level, &token, self.literals == Literals::Hidden)?;
+                    }
                 }
                 _ => statement.take(Keyword::Other),
             }
@@ -298,6 +311,14 @@ impl Scan<'_> {
         self.secrets.add(&bytes_of(level.text, token, lexer)?)
     }
 
+    /// Hides a number, which is a value without quotes.
+    fn hide_number(&mut self, level: &Level<'_>, token: &Token, is_secret: bool) -> Result<(), OutOfMemory> {
+        let place = (token.start, token.end);
+        self.hide(level, place)?;
+        let number = level.slice(place);
+        if is_secret && number.len() >= LEAST_NUMBER { self.secrets.add(number) } else { Ok(()) }
+    }
+
     /// Whether a name tells that what follows is a secret.
     fn is_telling(&self, level: &Level<'_>, token: &Token, lexer: &Lexer<'_>) -> bool {
         matches!(token.class, Class::Word | Class::Name { .. })
@@ -334,7 +355,7 @@ impl Scan<'_> {
             let is_dropped = level.slice((token.start, token.end)).eq_ignore_ascii_case(b"drop");
             let is_certain = || !statement.objects().is_empty() || self.is_telling(level, &name, lexer);
             if !is_dropped && lacks_value(lexer) && is_certain() {
-                return Ok(End::Broken(name.end));
+                return Ok(End::Broken(if has_dollar(level, &name) { name.start } else { name.end }));
             }
             let is_secret = name.is_symbol(b'%') || self.is_secret(level, &name, lexer, statement)?;
             if let Some(end) = self.value(level, lexer, &name, is_secret)? {
@@ -352,11 +373,13 @@ impl Scan<'_> {
         is_secret: bool,
     ) -> Result<Option<End>, OutOfMemory> {
         let Some(value) = behind(level, lexer, name, next_of_list) else { return Ok(Some(self.open(level))) };
+        let from = |value: &Token| if has_dollar(level, name) { name.start } else { value.start };
         match value.class {
             Class::Symbol(b',') => return Ok(None),
             Class::Symbol(b')') => return Ok(Some(End::Closed)),
             Class::Literal(_) if value.closed => {}
-            Class::Parameter => {}
+            // In a text within, EXECUTE … USING has the value.
+            Class::Parameter => self.is_pieced |= is_secret && level.depth > 0,
             Class::Symbol(b'%') if self.fill_in(level, lexer) => {
                 self.is_pieced |= is_secret;
                 if is_secret && level.prose {
@@ -365,7 +388,7 @@ impl Scan<'_> {
             }
             _ => {
                 self.is_cut_list |= level.depth > 0 && !value.closed;
-                return Ok(Some(End::Broken(value.start)));
+                return Ok(Some(End::Broken(from(&value))));
             }
         }
         let behind = behind(level, lexer, &value, next_of_list);
@@ -375,7 +398,7 @@ impl Scan<'_> {
             None => Some(self.open(level)),
             Some(_) => {
                 self.is_cut_list |= level.depth > 0 && matches!(value.class, Class::Literal(_));
-                return Ok(Some(End::Broken(value.start)));
+                return Ok(Some(End::Broken(from(&value))));
             }
         };
         if is_secret && matches!(value.class, Class::Literal(_)) {
@@ -499,9 +522,18 @@ impl Scan<'_> {
                     is_said = true;
                     self.argument(level, &token, lexer, argument, function)?;
                 }
+                Class::Number => {
+                    is_said = true;
+                    if argument != Argument::Public {
+                        self.hide_number(level, &token, true)?;
+                    }
+                }
                 Class::Parameter => {
                     is_said = true;
-                    self.is_pieced |= self.is_preparing && argument != Argument::Public;
+                    let is_open = argument != Argument::Public;
+                    self.takes_parameters |= is_open;
+                    // EXECUTE has the value, or in a text within EXECUTE … USING.
+                    self.is_pieced |= is_open && (self.is_preparing || level.depth > 0);
                 }
                 Class::Word | Class::Name { .. } if depth == 0 && is_named_notation(lexer) => {
                     argument = with_name(level, &token, lexer, |name| function.argument_named(name))?;
@@ -511,6 +543,7 @@ impl Scan<'_> {
                 // Its value stands elsewhere.
                 Class::Word | Class::Name { .. } if argument != Argument::Public && !is_type && is_variable(lexer) => {
                     self.is_pieced = true;
+                    self.takes_parameters = true;
                 }
                 _ => {}
             }
@@ -756,6 +789,23 @@ fn next_of_list(lexer: &mut Lexer<'_>) -> Option<Token> {
 fn is_action(level: &Level<'_>, token: &Token) -> bool {
     let word = level.slice((token.start, token.end));
     [&b"add"[..], b"set", b"drop"].iter().any(|action| action.eq_ignore_ascii_case(word))
+}
+
+/// Whether a value between dollars may have become a part of the name, since nothing stands between them.
+fn has_dollar(level: &Level<'_>, name: &Token) -> bool {
+    name.class == Class::Word && level.slice((name.start, name.end)).contains(&b'$')
+}
+
+/// Whether a number may be a piece of a statement: not where a format counts its arguments, nor in prose where a line is
+/// told or a time.
+fn is_piece(level: &Level<'_>, before: Option<&Token>, number: &Token) -> bool {
+    match before.map(|before| before.class) {
+        Some(Class::Symbol(b'%')) => false,
+        _ if !level.prose => true,
+        Some(Class::Symbol(b':')) | None => false,
+        Some(Class::Word) => number.end - number.start >= LEAST_NUMBER,
+        Some(_) => true,
+    }
 }
 
 /// Whether a value follows, or nothing at all.

@@ -159,7 +159,7 @@ fn messages_are_prose_around_statements() {
 fn arguments_are_all_hidden() {
     assert_eq!(
         shown("statement: EXECUTE p('bob', 1, $$x$$)", Kind::Arguments),
-        "statement: EXECUTE p('***', 1, $$***$$)"
+        "statement: EXECUTE p('***', ***, $$***$$)"
     );
 }
 
@@ -194,7 +194,7 @@ fn what_is_behind_a_syntax_error_is_hidden() {
         let (before, _) = text.split_once(word).unwrap();
         let position = before.chars().count() + 1;
         let redactor = Redactor::new(&names, Strings::Standard);
-        let found = redactor.find_broken(text.as_bytes(), position, &characters()).unwrap();
+        let found = redactor.find_broken(text.as_bytes(), Kind::Statement, position, &characters()).unwrap();
         assert_eq!(String::from_utf8(found.with_stars(text.as_bytes()).unwrap()).unwrap(), expected);
     }
 }
@@ -272,6 +272,13 @@ fn what_is_said_in_a_roundabout_way_is_hidden() {
         "SELECT set_server_options('s', '{\"host\": {\"password\": \"S3cret\"}}')",
         "PREPARE p AS SELECT set_server_options('s', $1); EXECUTE p('{\"password\": \"S3cret\"}')",
         "PREPARE p(text) AS SELECT rotate_secret('password', $1); EXECUTE p('S3cret')",
+        "DO $$ BEGIN EXECUTE 'SELECT set_server_options($1, $2)' USING 's', jsonb_build_object('password', 'S3cret'); END $$",
+        "DO $$ BEGIN EXECUTE 'SELECT rotate_secret(option => $1, value => $2)' USING 'password', 'S3cret'; END $$",
+        "DO 'BEGIN EXECUTE ''ALTER SERVER s OPTIONS (SET password $1)'' USING ''S3cret''; END'",
+        "ALTER SERVER s OPTIONS (SET password$a$S3cret$a$)",
+        "ALTER SERVER s OPTIONS (SET password$a$S3cret$a$, SET host 'h')",
+        "ALTER SERVER s OPTIONS (SET password$a$S3cret is $a$)",
+        "ALTER SERVER s OPTIONS (SET password$a$S3cret's$a$, SET host 'h')",
         "DO $$ BEGIN EXECUTE concat_ws(' ', 'ALTER SERVER s OPTIONS', '(SET password', quote_literal('S3cret'), ')'); END $$",
     ] {
         assert!(!shown(text, Kind::Statement).contains("S3cret"), "{text}\n{}", shown(text, Kind::Statement));
@@ -318,4 +325,60 @@ fn no_more_than_the_secret_is_hidden() {
     ] {
         assert_shown(text, &text.replace("S3cret", "***"));
     }
+}
+/// A value may be written as a number wherever pieces are put together, and in arguments of our functions.
+#[test]
+fn numbers_are_hidden_where_they_may_be_secrets() {
+    for (text, expected) in [
+        (
+            "SELECT format('ALTER SERVER %1$I OPTIONS (SET password %2$L)', 's', 9182734)",
+            "SELECT format('ALTER SERVER %1$I OPTIONS (SET password %2$L)', '***', ***)",
+        ),
+        (
+            "DO $$ DECLARE pin bigint := 9182734; BEGIN EXECUTE 'ALTER SERVER s OPTIONS (SET password ' || quote_literal(pin) || ')'; END $$",
+            "DO $$ DECLARE pin bigint := ***; BEGIN EXECUTE 'ALTER SERVER s OPTIONS (SET password ' || quote_literal(pin) || '***'; END $$",
+        ),
+        (
+            "DO $$ BEGIN EXECUTE 'ALTER SERVER s OPTIONS (SET password ''' || 9182734 || ''')'; END $$",
+            "DO $$ BEGIN EXECUTE 'ALTER SERVER s OPTIONS (SET password ***' || *** || '***'; END $$",
+        ),
+        (
+            "SELECT set_server_options('s', jsonb_build_object('password', 9182734))",
+            "SELECT set_server_options('s', jsonb_build_object('***', ***))",
+        ),
+        (
+            "SELECT rotate_secret('password', 9182734::text, 's'), 12345",
+            "SELECT rotate_secret('password', ***::text, 's'), 12345",
+        ),
+        (
+            "SELECT set_server_options(s, o) FROM (VALUES ('s', 0x9182734)) v (s, o)",
+            "SELECT set_server_options(s, o) FROM (VALUES ('***', ***)) v (s, o)",
+        ),
+        (
+            "ALTER SERVER s OPTIONS (SET password 'x'); SELECT 9182734",
+            "ALTER SERVER s OPTIONS (SET password '***'); SELECT 9182734",
+        ),
+    ] {
+        assert_shown(text, expected);
+    }
+    for (text, expected) in [
+        ("duration: 12.345 ms  statement: EXECUTE p(9182734)", "duration: 12.345 ms  statement: EXECUTE p(***)"),
+        (
+            "SQL expression \"format('x %L', 9182734)\"\nPL/pgSQL function f() line 12 at EXECUTE",
+            "SQL expression \"format('***', ***)\"\nPL/pgSQL function f() line 12 at EXECUTE",
+        ),
+    ] {
+        assert_eq!(shown(text, Kind::Arguments), expected);
+    }
+    let found = find("SELECT rotate_secret('password', 9182734), rotate_secret('password', 123)", Kind::Statement);
+    assert_eq!(found.secrets().hide_in(b"9182734 \"123\"").unwrap().unwrap(), b"*** \"123\"");
+}
+
+#[test]
+fn a_call_tells_whether_its_secret_stands_elsewhere() {
+    let takes = |text: &str| find(text, Kind::Statement).takes_parameters();
+    assert!(takes("PREPARE p AS SELECT rotate_secret('password', $1)"));
+    assert!(takes("SELECT set_server_options('s', o) FROM (SELECT $1::jsonb) v (o)"));
+    assert!(!takes("SELECT set_server_options($1, '{\"password\": \"x\"}')"));
+    assert!(!takes("SELECT $1 AS option"));
 }
