@@ -22,12 +22,11 @@ pub struct LoadOrder {
 impl LoadOrder {
     /// As the settings have it now. What a session loads by itself always comes after what the server has loaded.
     pub fn now() -> Self {
-        let shared = names(&server::shared_libraries());
-        let place = shared.iter().position(|name| file(name) == US);
-        let of_sessions = if place.is_some() { names(&server::session_libraries()) } else { Vec::new() };
-        let sees = |name: &&String| file(name) != US && !ONLY_LOG.contains(&file(name));
+        let (shared, of_sessions) = (names(&server::shared_libraries()), names(&server::session_libraries()));
+        let sees = |name: &&&String| file(name) != US && !ONLY_LOG.contains(&file(name));
+        let all = || shared.iter().chain(&of_sessions);
         let after: Vec<String> =
-            shared.iter().skip(place.unwrap_or(shared.len())).chain(&of_sessions).filter(sees).cloned().collect();
+            all().skip_while(|name| file(name) != US).filter(|name| sees(&name)).cloned().collect();
         let before = shared.iter().filter(|name| file(name) != US && !after.contains(name));
         let mended = before.chain(&after).map(String::as_str).chain([US]).collect::<Vec<_>>().join(", ");
         Self { after, mended }

@@ -11,14 +11,14 @@
 use crate::ffi::{characters, rules, server, session};
 use crate::policy_file;
 use fdw_guard_policy::policy::Policy;
-use fdw_guard_policy::redact::{Found, Kind, Names, Redactor, Secrets, Strings, parameters};
+use fdw_guard_policy::redact::{Found, Kind, Names, Redactor, Secrets, Strings, executed, parameters};
 use fdw_guard_policy::secret::SecretOptions;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_char;
 use std::ptr;
 use std::rc::Rc;
 
-pub use fdw_guard_policy::redact::{OutOfMemory, names_our_functions};
+pub use fdw_guard_policy::redact::{OutOfMemory, may_hold_secrets, names_our_functions};
 
 /// Which client text was looked at last, and what PostgreSQL has instead of it; for a quick answer.
 #[derive(Clone, Copy)]
@@ -28,7 +28,12 @@ struct Known {
     /// Null if there is nothing to hide in it.
     shown: *const c_char,
     names: Version,
+    /// As what it was read.
+    kind: Kind,
 }
+
+const NOTHING_KNOWN: Known =
+    Known { address: ptr::null(), message: 0, shown: ptr::null(), names: (0, 0, 0), kind: Kind::Statement };
 
 /// A text with its secrets hidden, each as a C string.
 struct Hidden {
@@ -64,13 +69,17 @@ struct State {
 }
 
 thread_local! {
-    static KNOWN: Cell<Known> = const { Cell::new(Known { address: ptr::null(), message: 0, shown: ptr::null(), names: (0, 0, 0) }) };
+    static KNOWN: Cell<Known> = const { Cell::new(NOTHING_KNOWN) };
     static STATE: RefCell<State> = RefCell::default();
     /// What the packs and the setting say of names.
     static GENERAL: RefCell<Option<Names>> = const { RefCell::new(None) };
     /// What the rules in force say too, and which rules these were.
     static OF_RULES: RefCell<Option<(Version, Names)>> = const { RefCell::new(None) };
     static SETTING: Cell<u64> = const { Cell::new(0) };
+    /// Whether this session has read a call of ours whose secret EXECUTE may have.
+    static CALLS_TAKE_PARAMETERS: Cell<bool> = const { Cell::new(false) };
+    /// The message of which something has been run.
+    static RUN: Cell<i64> = const { Cell::new(0) };
 }
 
 /// What came of a look at the client's text.
@@ -117,7 +126,15 @@ pub enum Reading {
     /// To its end, whoever waits.
     Patiently(Kind),
     /// PostgreSQL could not read it beyond that character, counted from 1.
-    Broken(usize),
+    Broken(Kind, usize),
+}
+
+impl Reading {
+    fn kind(self) -> Kind {
+        match self {
+            Self::As(kind) | Self::Patiently(kind) | Self::Broken(kind, _) => kind,
+        }
+    }
 }
 
 fn find(text: &[u8], reading: Reading) -> Result<Found, OutOfMemory> {
@@ -126,18 +143,54 @@ fn find(text: &[u8], reading: Reading) -> Result<Found, OutOfMemory> {
         match reading {
             Reading::As(kind) => redactor.find(text, kind),
             Reading::Patiently(kind) => Redactor::new(names, strings()).find(text, kind),
-            Reading::Broken(position) => {
-                redactor.find_broken(text, Kind::Statement, position, &characters::of_database())
-            }
+            Reading::Broken(kind, position) => redactor.find_broken(text, kind, position, &characters::of_database()),
         }
     };
-    OF_RULES.with_borrow(|of_rules| match of_rules {
+    let found = OF_RULES.with_borrow(|of_rules| match of_rules {
         Some((learned, names)) if *learned == version() => find(names),
         _ => GENERAL.with_borrow(|general| match general {
             Some(names) => find(names),
             None => find(&Names::unknown()),
         }),
-    })
+    })?;
+    if found.takes_parameters() {
+        CALLS_TAKE_PARAMETERS.set(true);
+    }
+    Ok(found)
+}
+
+/// Whether a text may execute a prepared statement that calls our functions: `prepared_is_ours` tells it of a name.
+pub fn executes_ours(text: &[u8], prepared_is_ours: impl Fn(&[u8]) -> bool) -> bool {
+    CALLS_TAKE_PARAMETERS.get() && executed(text).any(prepared_is_ours)
+}
+
+/// Whether the message's text, at whatever address, has been looked at.
+pub fn has_seen(message: i64) -> bool {
+    KNOWN.get().message == message
+}
+
+/// Whether nothing has been run of the message yet; now something is.
+pub fn begins_run(message: i64) -> bool {
+    RUN.replace(message) != message
+}
+
+/// As what the client's text was read, of the same message.
+pub fn client_kind(message: i64) -> Kind {
+    let known = KNOWN.get();
+    if known.message == message { known.kind } else { Kind::Statement }
+}
+
+/// What is shown of a text that the client has sent, if not all of it is.
+pub fn shown(text: &[u8], kind: Kind) -> Result<Option<Vec<u8>>, OutOfMemory> {
+    let found = find(text, Reading::As(kind))?;
+    if found.is_empty() { Ok(None) } else { c_text(found.with_stars(text)?).map(Some) }
+}
+
+/// The client's text with its secrets hidden, of the same length, as a C string; with the text's address.
+pub fn level_of_client(message: i64) -> Option<(*const c_char, *const c_char)> {
+    let address = client_address(message)?;
+    let level = STATE.with_borrow(|state| state.client.as_ref().map(|client| client.level.as_ptr().cast()))?;
+    Some((address, level))
 }
 
 /// Whether that is what we have put in the place of the client's text.
@@ -165,7 +218,7 @@ pub fn see_client_text(
     let found = find(text, reading)?;
     let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
-    KNOWN.set(Known { address, message, shown, names: version() });
+    KNOWN.set(Known { address, message, shown, names: version(), kind: reading.kind() });
     STATE.with_borrow_mut(|state| {
         state.client = hidden;
         state.reported = false;
@@ -207,6 +260,11 @@ pub fn is_stopped() -> bool {
 pub fn client_address(message: i64) -> Option<*const c_char> {
     let known = KNOWN.get();
     (known.message == message && !known.shown.is_null()).then_some(known.address)
+}
+
+/// Whether something is hidden that pg_stat_activity has not been told of: only a log line was written yet.
+pub fn is_unreported() -> bool {
+    !KNOWN.get().shown.is_null() && STATE.with_borrow(|state| !state.reported)
 }
 
 /// Whether pg_stat_activity must be told; it is taken for done.
@@ -357,7 +415,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn holds_secrets(&self) -> bool {
+    /// Whether something in the client's text is hidden, or in one from within.
+    pub fn holds_secrets(&self) -> bool {
         self.client.is_some() || self.tells_parameters || STATE.with_borrow(|state| !state.of_inner.is_empty())
     }
 
@@ -376,7 +435,9 @@ impl<'a> Line<'a> {
             return concat(&before, shown.strip_suffix(b"\0").unwrap_or_default()).map(Some);
         }
         let reading = match field {
-            Field::Query => self.broken_at.map_or(Reading::As(Kind::Statement), Reading::Broken),
+            Field::Query => self
+                .broken_at
+                .map_or(Reading::As(Kind::Statement), |position| Reading::Broken(Kind::Statement, position)),
             Field::Message if self.executes => Reading::As(Kind::Arguments),
             Field::Aside if self.may_be_pieced => Reading::As(Kind::Arguments),
             Field::Message | Field::Aside => Reading::As(Kind::Message),

@@ -15,6 +15,7 @@ use std::ptr;
 unsafe extern "C-unwind" {
     fn pgstat_report_activity(state: pg_sys::BackendState::Type, text: *const c_char);
     fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
+    fn FetchPreparedStatement(name: *const c_char, throw_error: bool) -> *mut pg_sys::PreparedStatement;
 }
 
 /// What is shown of a text that there is no memory to look at.
@@ -44,8 +45,20 @@ pub unsafe fn with_bytes<T>(address: *const c_char, act: impl FnOnce(&[u8]) -> T
 /// Looks at the client's text, unless that has been done, and hides what is secret in it from the log.
 pub fn look() {
     if is_news() {
-        look_at(address(), Reading::As(Kind::Statement));
+        let address = address();
+        look_at(address, Reading::As(kind_at(address)));
     }
+}
+
+/// How the text at that address is to be read, as far as it says so itself.
+fn kind_at(address: *const c_char) -> Kind {
+    // SAFETY: debug_query_string is a C string that lives until the message has been answered.
+    unsafe { with_bytes(address, kind_of_text) }
+}
+
+/// How a text is to be read, as far as it says so itself.
+fn kind_of_text(text: &[u8]) -> Kind {
+    if redaction::executes_ours(text, prepared_is_ours) { Kind::Arguments } else { Kind::Statement }
 }
 
 /// Whether there is a text that nobody has looked at.
@@ -65,6 +78,18 @@ pub fn is_harmless(text: *const c_char) -> bool {
 /// The same, by the names of options that are known now.
 pub fn holds_no_secret(text: *const c_char) -> bool {
     is_harmless(text) && redaction::names_are_as_they_were()
+}
+
+/// As what the client's text was read.
+pub fn kind() -> Kind {
+    redaction::client_kind(message_time())
+}
+
+/// Whether a list of options may stand in the client's text, which nothing is hidden in.
+pub fn may_hold_options() -> bool {
+    let address = address();
+    // SAFETY: as in `kind_at`.
+    !address.is_null() && unsafe { with_bytes(address, redaction::may_hold_secrets) }
 }
 
 /// Whether something in the client's text is hidden.
@@ -129,6 +154,65 @@ unsafe fn report_text(text: *const c_char) {
     version::report_statement_ids(ids);
 }
 
+/// Whether there may be a text that no hook has seen.
+pub fn may_be_unseen() -> bool {
+    let serves_client = || {
+        // SAFETY: reads a variable of the process.
+        unsafe { pg_sys::MyBackendType == pg_sys::BackendType::B_BACKEND }
+    };
+    let address = address();
+    let is_seen = if address.is_null() { redaction::has_seen(message_time()) } else { !is_news() };
+    (!is_seen || redaction::is_unreported()) && serves_client()
+}
+
+/// Looks at what pg_stat_activity shows of a message whose text no hook has seen, because there is no statement in it, or
+/// none was run. To be called when the transaction ends.
+pub fn look_at_unseen() {
+    if !address().is_null() {
+        look();
+        return report();
+    }
+    redaction::must_be_reported();
+    // SAFETY: reads a variable of the process, and its own entry in shared memory, whose text has an end.
+    unsafe {
+        let entry = pg_sys::MyBEEntry;
+        if entry.is_null() || (*entry).st_activity_raw.is_null() {
+            return;
+        }
+        let shown = with_bytes((*entry).st_activity_raw, |text| redaction::shown(text, kind_of_text(text)));
+        match shown {
+            Ok(None) => {}
+            Ok(Some(shown)) => report_text(shown.as_ptr().cast()),
+            Err(_) => report_text(NOTHING.as_ptr()),
+        }
+    }
+}
+
+/// Whether the client's text, in which something is hidden, begins to be run: what is run from within it does so later.
+pub fn begins_run() -> bool {
+    is_hidden() && redaction::begins_run(message_time())
+}
+
+/// Puts what may be shown of the client's text into the portal that runs: PostgreSQL reports the portal's text again
+/// whenever it is executed, and calls no hook if its rows are there already. To be called when it has been run: before, PL/pgSQL
+/// looks there for the place of an error.
+pub fn relieve_portal() {
+    // SAFETY: reads a variable of the backend; an active portal is a valid one, with a C string for its text, and its
+    // context lives as long as it does, as the text there must. What the client sent lives until it has been answered.
+    // Positions hold in what is put there.
+    unsafe {
+        let portal = pg_sys::ActivePortal;
+        let Some((address, level)) = redaction::level_of_client(message_time()) else { return };
+        if portal.is_null() || (*portal).sourceText.is_null() {
+            return;
+        }
+        // The message has a copy of its own.
+        if CStr::from_ptr((*portal).sourceText) == CStr::from_ptr(address) {
+            (*portal).sourceText = pg_sys::MemoryContextStrdup((*portal).portalContext, level);
+        }
+    }
+}
+
 /// Whether there was no memory to look at the client's text.
 pub fn is_unseen() -> bool {
     address() == NOTHING.as_ptr()
@@ -144,17 +228,65 @@ pub fn hide() {
     }
 }
 
-/// The text of the prepared statement that this one executes; null if it does not, or there is none of that name.
+/// Bytes of the longest name, and a NUL.
+const NAME_SIZE: usize = pg_sys::NAMEDATALEN as usize;
+
+/// Whether the prepared statement of that name, as it stands in a text, calls our functions. Where it is spelled in a way
+/// that is not read here, it may.
+fn prepared_is_ours(name: &[u8]) -> bool {
+    let quoted = name.strip_prefix(b"\"").map(|rest| rest.split(|byte| *byte == b'"').next().unwrap_or_default());
+    let plain = name.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_$".contains(byte) || !byte.is_ascii());
+    let length = quoted.map_or_else(|| plain.count(), <[u8]>::len);
+    let is_odd = quoted.is_none() && name.get(length) == Some(&b'&');
+    let mut small = [0_u8; NAME_SIZE];
+    let Some(place) = small.get_mut(..length).filter(|place| !place.is_empty() && place.len() < NAME_SIZE && !is_odd)
+    else {
+        return true;
+    };
+    match quoted {
+        Some(quoted) => place.copy_from_slice(quoted),
+        None => {
+            place.copy_from_slice(name.get(..length).unwrap_or_default());
+            place.make_ascii_lowercase();
+        }
+    }
+    // SAFETY: the name ends with a NUL; the text of a prepared statement is a C string.
+    unsafe {
+        let text = text_of_prepared(small.as_ptr().cast());
+        !text.is_null() && with_bytes(text, redaction::names_our_functions)
+    }
+}
+
+/// The text of the prepared statement of that name; null if there is none.
+///
+/// # Safety
+/// `name` is a C string.
+unsafe fn text_of_prepared(name: *const c_char) -> *const c_char {
+    // SAFETY: the caller's promise; it is looked for in memory, and without throwError a missing statement gives null.
+    unsafe {
+        let prepared = FetchPreparedStatement(name, false);
+        if prepared.is_null() { ptr::null() } else { (*(*prepared).plansource).query_string }
+    }
+}
+
+/// The text of the prepared statement that this one executes, alone or within EXPLAIN or CREATE TABLE AS; null if it does
+/// not, or there is none of that name.
 ///
 /// # Safety
 /// `statement` is null or a valid parse tree.
-pub unsafe fn prepared_text(statement: *const pg_sys::Node) -> *const c_char {
-    // SAFETY: the caller's promise; without throwError a missing statement gives null.
+pub unsafe fn prepared_text(mut statement: *const pg_sys::Node) -> *const c_char {
+    // SAFETY: the caller's promise; the tag says which struct a node is, and each statement within is a node or null.
     unsafe {
-        if statement.is_null() || (*statement).type_ != NodeTag::T_ExecuteStmt {
-            return ptr::null();
+        while !statement.is_null() {
+            statement = match (*statement).type_ {
+                NodeTag::T_ExplainStmt => (*statement.cast::<pg_sys::ExplainStmt>()).query,
+                NodeTag::T_CreateTableAsStmt => (*statement.cast::<pg_sys::CreateTableAsStmt>()).query,
+                // What both have after analysis.
+                NodeTag::T_Query => (*statement.cast::<pg_sys::Query>()).utilityStmt,
+                NodeTag::T_ExecuteStmt => return text_of_prepared((*statement.cast::<pg_sys::ExecuteStmt>()).name),
+                _ => return ptr::null(),
+            };
         }
-        let prepared = pg_sys::FetchPreparedStatement((*statement.cast::<pg_sys::ExecuteStmt>()).name, false);
-        if prepared.is_null() { ptr::null() } else { (*(*prepared).plansource).query_string }
+        ptr::null()
     }
 }

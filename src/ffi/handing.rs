@@ -94,7 +94,7 @@ unsafe extern "C-unwind" fn executor_run(
     unsafe {
         look(ptr::null_mut());
         let next = NEXT_EXECUTOR_RUN.get().copied().flatten().unwrap_or(standard_ExecutorRun);
-        next(query, direction, count, execute_once);
+        relieving_portal(|| next(query, direction, count, execute_once));
     }
 }
 
@@ -108,7 +108,8 @@ unsafe extern "C-unwind" fn executor_run(
     // SAFETY: as above.
     unsafe {
         look(ptr::null_mut());
-        NEXT_EXECUTOR_RUN.get().copied().flatten().unwrap_or(standard_ExecutorRun)(query, direction, count);
+        let next = NEXT_EXECUTOR_RUN.get().copied().flatten().unwrap_or(standard_ExecutorRun);
+        relieving_portal(|| next(query, direction, count));
     }
 }
 
@@ -122,27 +123,53 @@ pub unsafe fn look(tree: *const Node) {
     }
     // SAFETY: the caller's promise.
     unsafe {
-        match kind_of(tree) {
-            Kind::Arguments => raise::guarded(|| client_text::look_again(Reading::As(Kind::Arguments))),
-            _ if client_text::is_news() => raise::guarded(client_text::look),
-            _ => {}
+        if client_text::is_news() {
+            raise::guarded(client_text::look);
+        }
+        if client_text::kind() != Kind::Arguments && kind_of(tree) == Kind::Arguments {
+            raise::guarded(|| client_text::look_again(Reading::As(Kind::Arguments)));
         }
         if redaction::is_stopped() {
             // The cancel for which the look ended. If it cannot be done now, the statement goes on.
             ProcessInterrupts();
-            let kind = kind_of(tree);
-            raise::guarded(|| client_text::look_again(Reading::Patiently(kind)));
+            raise::guarded(|| client_text::look_again(Reading::Patiently(client_text::kind())));
         }
     }
     client_text::report();
 }
 
+/// Runs what a portal is to run, and then hides what is secret in the portal's own text.
+///
+/// # Safety
+/// As for [`with_text`].
+pub unsafe fn relieving_portal(run: impl FnOnce()) {
+    let begins = settings::redact() && client_text::begins_run();
+    run();
+    if begins {
+        // SAFETY: the caller's promise.
+        unsafe { raise::guarded(client_text::relieve_portal) };
+    }
+}
+
 /// Reads the rules if they may say of an option in the client's text whether it is a secret.
 pub fn learn_names() {
-    let must_learn = settings::redact() && client_text::is_hidden() && !redaction::knows_rules();
+    let is_told = || client_text::is_hidden() || client_text::may_hold_options();
+    let must_learn = settings::redact() && !redaction::knows_rules() && is_told();
     if must_learn && settings::enforcement() != Enforcement::Off && policy_in_force::policy().is_ok() {
-        client_text::look_again(Reading::As(Kind::Statement));
+        client_text::look_again(Reading::As(client_text::kind()));
         client_text::report();
+    }
+}
+
+/// Hides what is secret in a message of which no hook has seen a statement. To be called when the transaction ends: for
+/// nearly all of them it compares where the text is, and when it came.
+///
+/// # Safety
+/// Every frame between the caller and PostgreSQL owns nothing.
+pub unsafe fn look_at_unseen() {
+    if settings::redact() && client_text::may_be_unseen() {
+        // SAFETY: the caller's promise.
+        unsafe { raise::guarded(client_text::look_at_unseen) };
     }
 }
 

@@ -69,8 +69,10 @@ unsafe extern "C-unwind" fn process_utility(
         let tree = (*statement).utilityStmt;
         handing::look(tree);
         let run = || {
-            handing::with_text(query_string, tree, |text| {
-                next(statement, text, read_only_tree, context, params, query_environment, destination, completion);
+            handing::relieving_portal(|| {
+                handing::with_text(query_string, tree, |text| {
+                    next(statement, text, read_only_tree, context, params, query_environment, destination, completion);
+                });
             });
         };
         if !statement::is_watched(statement, context) || server::stands_aside() {
@@ -218,6 +220,9 @@ unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _a
     // SAFETY: this frame owns nothing; at PRE_COMMIT and PRE_PREPARE the transaction still runs, so that catalogs can be
     // read and an error rolls it back.
     unsafe {
+        if event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT {
+            handing::look_at_unseen();
+        }
         match event {
             _ if guard::has_noted_nothing() => {}
             pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT | pg_sys::XactEvent::XACT_EVENT_PRE_PREPARE => {

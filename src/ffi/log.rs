@@ -54,7 +54,7 @@ unsafe fn hide(line: &mut pg_sys::ErrorData) {
     // SAFETY: the caller's promise.
     let broken_at = unsafe { broken_at(line) };
     if let Some((position, false)) = broken_at {
-        client_text::look_again(Reading::Broken(position));
+        client_text::look_again(Reading::Broken(client_text::kind(), position));
     }
     if client_text::is_unseen() {
         // SAFETY: the caller's promise.
@@ -100,7 +100,7 @@ unsafe fn hide_in_texts(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
     unsafe {
         hide_token(line, about);
         let ours = if bytes(line.domain) == raise::DOMAIN.to_bytes() { OURS } else { 0 };
-        let quotes_argument = ours == 0 && about.calls_ours() && line.sqlerrcode == UNREADABLE;
+        let quotes_argument = ours == 0 && about.calls_ours() && line.sqlerrcode & CATEGORY == DATA_EXCEPTION;
         for (text, field) in fields(line).into_iter().skip(ours) {
             if quotes_argument && field == Field::Aside {
                 hide_in(text, |_| Ok(Some(b"***".to_vec())));
@@ -114,6 +114,9 @@ unsafe fn hide_in_texts(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
 /// The message of an error in a statement that does not parse, before it is translated.
 const AT_OR_NEAR: &[u8] = b"%s at or near \"%s\"";
 
+/// 42622, as elog.h packs an SQLSTATE: the scanner says that it cuts an identifier, which may be a value without quotes.
+const NAME_TOO_LONG: c_int = 4 + (2 << 6) + (6 << 12) + (2 << 18) + (2 << 24);
+
 /// Hides the token at which a statement does not parse, if it is hidden in the statement.
 ///
 /// # Safety
@@ -121,6 +124,10 @@ const AT_OR_NEAR: &[u8] = b"%s at or near \"%s\"";
 unsafe fn hide_token(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
     // SAFETY: the caller's promise; the message's identity is null or a C string.
     unsafe {
+        let is_truncated = line.sqlerrcode == NAME_TOO_LONG && line.elevel < PgLogLevel::ERROR as c_int;
+        if is_truncated && about.holds_secrets() {
+            return hide_in(line.message, |message| Ok(Some(redaction::without_quoted(message)?)));
+        }
         if bytes(line.message_id) != AT_OR_NEAR {
             return;
         }
@@ -164,8 +171,10 @@ fn within(broken_at: Option<(usize, bool)>) -> Option<usize> {
     broken_at.filter(|(_, is_within)| *is_within).map(|(position, _)| position)
 }
 
-/// 22P02, as elog.h packs an SQLSTATE: JSON that is none is quoted in DETAIL and CONTEXT.
-const UNREADABLE: c_int = 2 + (2 << 6) + (32 << 12) + (2 << 24);
+/// Class 22, as elog.h packs an SQLSTATE, and the part that is a class: JSON that is none, or holds a character that the
+/// database's encoding has not, is quoted in DETAIL and CONTEXT.
+const DATA_EXCEPTION: c_int = 2 + (2 << 6);
+const CATEGORY: c_int = (1 << 12) - 1;
 
 /// How many of [`fields`] hold our own words, if a message is ours.
 const OURS: usize = 4;

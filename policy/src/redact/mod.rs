@@ -26,7 +26,8 @@ mod tests;
 use lexer::{Class, Lexer, Token};
 use meter::{Halt, Meter};
 pub use names::Names;
-pub use ours::names_our_functions;
+pub use ours::{executed, names_our_functions};
+pub use prefilter::may_hold_secrets;
 pub use secrets::Secrets;
 
 /// Memory is short.

@@ -1,5 +1,6 @@
 //! Our own functions that take secrets as arguments.
 
+use super::prefilter::starts_with;
 use crate::model::ObjectType;
 
 /// What an argument of such a function is.
@@ -81,6 +82,21 @@ pub fn names_our_functions(text: &[u8]) -> bool {
     memchr::memchr_iter(b'(', text).any(|place| is_ours(text.get(..place).unwrap_or_default()))
 }
 
+/// What stands behind each EXECUTE of a text: the name of a prepared statement, if it is one.
+pub fn executed(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const EXECUTE: &[u8] = b"execute";
+    let places = memchr::memchr2_iter(b'x', b'X', text).filter_map(|place| place.checked_sub(1));
+    places.filter_map(|place| {
+        let rest = text.get(place..)?;
+        let behind = rest.get(EXECUTE.len()..).filter(|_| starts_with(rest, EXECUTE))?;
+        let name = behind.trim_ascii_start();
+        let is_word =
+            name.len() < behind.len() || [&b"\""[..], b"/*", b"--"].iter().any(|start| name.starts_with(start));
+        // A text for EXECUTE of PL/pgSQL.
+        (is_word && !name.starts_with(b"'") && !name.starts_with(b"$")).then_some(name)
+    })
+}
+
 /// Whether that is what stands before the arguments. Of what an escape or a comment hides, nobody asks.
 fn is_ours(before: &[u8]) -> bool {
     let filling = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
@@ -136,6 +152,15 @@ mod tests {
         {
             assert!(!names_our_functions(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn names_stand_behind_execute() {
+        let names = |text: &'static str| executed(text.as_bytes()).map(str::from_utf8).collect::<Result<Vec<_>, _>>();
+        assert_eq!(names("EXPLAIN Execute  p('x')").unwrap(), ["p('x')"]);
+        assert_eq!(names("EXECUTE\"P\"(1); execute q").unwrap(), ["\"P\"(1); execute q", "q"]);
+        assert_eq!(names("execute/**/p").unwrap(), ["/**/p"]);
+        assert!(names("DO 'EXECUTE ''x'''; executed by x; execut; EXECUTE $1").unwrap().is_empty());
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Letters {
     /// What begins and ends comments.
     Comment,
     Long,
+    /// Digits, as a number has them.
+    Number,
 }
 
 /// What every database can hold.
@@ -81,7 +83,7 @@ impl Mint {
     pub fn secret(&mut self, letters: Letters) -> Canary {
         let count = match letters {
             Letters::Long => 24,
-            Letters::Short => 1,
+            Letters::Short | Letters::Number => 1,
             _ => 3,
         };
         let cores: Vec<String> = (0..count).map(|_| self.core(letters)).collect();
@@ -110,6 +112,7 @@ impl Mint {
             Letters::Kana => (0..8).map(|_| self.between(0x3041, 0x3093)).collect(),
             // No word, number or other canary has capitals and digits in turn.
             Letters::Short => [CAPITALS, CONSONANTS, CAPITALS, DIGITS].map(|set| self.one_of(set)).iter().collect(),
+            Letters::Number => (0..18).map(|_| self.one_of(DIGITS)).collect(),
             _ => (0..20).map(|place| self.one_of(if place % 4 == 3 { DIGITS } else { CONSONANTS })).collect(),
         }
     }
@@ -135,7 +138,9 @@ impl Mint {
 
 fn joined(letters: Letters, cores: &[String]) -> String {
     match letters {
-        Letters::Plain | Letters::Accents | Letters::Kana | Letters::Long | Letters::Short => cores.concat(),
+        Letters::Plain | Letters::Accents | Letters::Kana | Letters::Long | Letters::Short | Letters::Number => {
+            cores.concat()
+        }
         Letters::Quotes => cores.join("'\"''"),
         Letters::Backslashes => cores.join("\\'\\\\") + "\\",
         Letters::Dollars => cores.join("$1$$"),

@@ -108,7 +108,7 @@ const MAKERS: [(&str, &str); 12] = [
 
 /// Calls of our own functions, by the name of the function: a case begins to count when the function exists. `{json}` is
 /// the secret as a JSON string, within a literal.
-const CALLS: [(&str, &str); 12] = [
+const CALLS: [(&str, &str); 20] = [
     (
         "set_user_mapping_options",
         "SELECT fdw_guard.set_user_mapping_options('postgres', 'canary_server', \
@@ -153,10 +153,37 @@ const CALLS: [(&str, &str); 12] = [
         "SELECT fdw_guard.explain_plan($p$ALTER SERVER canary_server OPTIONS (SET host '{public}', \
          SET password {secret})$p$)",
     ),
+    (
+        "set_server_options",
+        "DO $do$ BEGIN EXECUTE 'SELECT fdw_guard.set_server_options($1, $2)' \
+         USING 'canary_server'::name, jsonb_build_object('password', {secret}::text); END $do$",
+    ),
+    (
+        "set_server_options",
+        "DO $do$ BEGIN EXECUTE 'SELECT fdw_guard.set_server_options($1, $2)' \
+         USING 'nowhere'::name, jsonb_build_object('password', {number}); END $do$",
+    ),
+    ("set_server_options", "SELECT fdw_guard.set_server_options('nowhere', jsonb_build_object('password', {number}))"),
+    (
+        "set_server_options",
+        "SELECT fdw_guard.set_server_options('canary_server', o) \
+         FROM (SELECT jsonb_build_object('password', n) FROM (VALUES ({number})) AS v (n)) AS v (o)",
+    ),
+    (
+        "set_server_options",
+        "DO $do$ DECLARE pin bigint := {number}; BEGIN \
+         EXECUTE format('ALTER SERVER canary_server OPTIONS (SET password %L)', pin); END $do$",
+    ),
+    (
+        "set_server_options",
+        "DO $do$ BEGIN EXECUTE 'ALTER SERVER canary_server OPTIONS (SET password ''' || {number} || ''')'; END $do$",
+    ),
+    ("rotate_secret", "SELECT * FROM fdw_guard.rotate_secret('password', {number}::text, 'canary_server')"),
+    ("set_server_options", "SELECT fdw_guard.set_server_options('canary_server', '{\"password\": \"{bare}\\u0000\"}')"),
 ];
 
 /// The same with the secret in a bind parameter: the value itself, or a text around it.
-const BOUND: [(&str, &str, &str); 5] = [
+const BOUND: [(&str, &str, &str); 6] = [
     (
         "set_user_mapping_options",
         "SELECT fdw_guard.set_user_mapping_options('postgres', 'canary_server', $1::text::jsonb)",
@@ -171,6 +198,11 @@ const BOUND: [(&str, &str, &str); 5] = [
         "set_server_options",
         "SELECT fdw_guard.set_server_options('canary_server', $1::text::jsonb)",
         "{\"password\" {string}",
+    ),
+    (
+        "set_server_options",
+        "SELECT fdw_guard.set_server_options('canary_server', $1)",
+        "{\"password\": \"{bare}\\u0000\"}",
     ),
     ("rotate_secret", "SELECT * FROM fdw_guard.rotate_secret('password', $1, 'canary_server')", "{value}"),
     (
@@ -345,9 +377,10 @@ impl Writer<'_> {
     fn filled(&mut self, template: &str) -> (String, Vec<Vec<Vec<u8>>>) {
         let mut secrets = Vec::new();
         let mut text = template.to_owned();
-        if template.contains("{bare}") {
-            let bare = self.mint.secret(Letters::Plain);
-            text = text.replace("{bare}", &bare.value);
+        let bare = [("{bare}", Letters::Plain), ("{number}", Letters::Number)];
+        for (place, letters) in bare.into_iter().filter(|(place, _)| template.contains(place)) {
+            let bare = self.mint.secret(letters);
+            text = text.replace(place, &bare.value);
             secrets.push(needles(&bare, &bare.value));
         }
         for place in ["{secret}", "{plain}", "{json}", "{string}", "{value}"]

@@ -7,6 +7,7 @@
 mod canary;
 mod cases;
 mod log_hook;
+mod messages;
 mod order;
 mod outcomes;
 mod paths;
@@ -21,6 +22,7 @@ use super::LiveTest;
 pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "redaction::no_secret_shows_in_any_place", run: proof::no_secret_shows },
     LiveTest { name: "redaction::no_secret_shows_in_other_encodings", run: proof::no_secret_shows_in_other_encodings },
+    LiveTest { name: "redaction::no_secret_shows_after_odd_messages", run: messages::in_odd_messages },
     LiveTest { name: "redaction::log_hook_in_every_kind_of_process", run: log_hook::in_every_kind_of_process },
     LiveTest { name: "redaction::log_hook_inside_error_recursion", run: log_hook::inside_error_recursion },
     LiveTest { name: "redaction::log_hook_with_a_very_long_text", run: log_hook::with_a_very_long_text },
@@ -28,5 +30,6 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "redaction::log_hook_with_memory_short", run: log_hook::with_memory_short },
     LiveTest { name: "redaction::order_says_which_setting_mends_it", run: order::says_which_setting_mends_it },
     LiveTest { name: "redaction::order_says_so_of_pgaudit", run: order::says_so_of_pgaudit },
+    LiveTest { name: "redaction::order_says_so_of_sessions", run: order::says_so_of_sessions },
     LiveTest { name: "redaction::order_says_when_it_is_off", run: order::says_when_it_is_off },
 ];

@@ -48,6 +48,20 @@ pub fn says_so_of_pgaudit(cluster: &Cluster) -> Result<()> {
     status(&early, [(true, None), (false, Some(hint))])
 }
 
+/// Of what sessions load by themselves too, with fdw_guard or after it.
+pub fn says_so_of_sessions(cluster: &Cluster) -> Result<()> {
+    for (shared, sessions) in [("fdw_guard", "auth_delay"), ("", "fdw_guard,auth_delay")] {
+        let own = settings(shared).with("session_preload_libraries", sessions);
+        let own = cluster.another("order-sessions", &own)?;
+        let hint = "Set shared_preload_libraries = 'auth_delay, fdw_guard' and restart the server.";
+        status(&own, [(true, None), (false, Some(hint))])?;
+        own.end()?;
+    }
+    let own = settings("").with("session_preload_libraries", "auth_delay,fdw_guard");
+    let own = cluster.another("order-sessions", &own)?;
+    status(&own, [(true, None), (true, None)])
+}
+
 pub fn says_when_it_is_off(cluster: &Cluster) -> Result<()> {
     let off = settings("fdw_guard,pg_stat_statements").with("fdw_guard.redact", "off");
     let off = cluster.another("order-off", &off)?;

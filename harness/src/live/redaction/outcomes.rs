@@ -115,7 +115,7 @@ pub const SLOW: [Outcome; 2] = [
 
 /// Statements that do not parse, or not as they are meant. `{bare}` is a secret without anything around it, `{secret}`
 /// one in any spelling, `{plain}` one between quotes.
-pub const BROKEN: [&str; 48] = [
+pub const BROKEN: [&str; 50] = [
     "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password = {secret})",
     "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET user 'u' SET password {secret})",
     "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET user 'u', password, {secret})",
@@ -158,6 +158,8 @@ pub const BROKEN: [&str; 48] = [
     "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password U&'\\00zz{bare}')",
     "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password E'\\u12zz{bare}')",
     "ALTER SERVER canary_server OPTIONS (SET password {bare})",
+    "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password {bare}{bare})",
+    "ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password$a\u{e9}${bare}$a\u{e9}$)",
     "CREATE SERVER another FOREIGN DATA WRAPPER canary_wrapper OPTIONS (host 'h' password {secret})",
     "SELECT 1; ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password {secret}); SELEC 2",
     "SELEC 1; ALTER USER MAPPING FOR CURRENT_USER SERVER canary_server OPTIONS (SET password {secret})",

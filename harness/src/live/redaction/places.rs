@@ -193,7 +193,7 @@ fn ours(client: &mut Client) -> Result<Vec<u8>> {
 }
 
 /// Functions that show options, of every object that there is.
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 15] = [
     "fdw_guard.policy()",
     "fdw_guard.status()",
     "fdw_guard.pack_rules('postgres_fdw')",
@@ -203,6 +203,12 @@ const FUNCTIONS: [&str; 9] = [
     "(SELECT fdw_guard.column_options('canary_table', 'c'))",
     "pg_foreign_table, fdw_guard.effective_options(ftrelid, CURRENT_USER)",
     "pg_foreign_table, fdw_guard.table_state(ftrelid)",
+    "fdw_guard.violations()",
+    "fdw_guard.shared_secrets()",
+    "(SELECT DISTINCT object_type, identity FROM fdw_guard.history) AS h, fdw_guard.timeline(h.object_type, h.identity)",
+    "(SELECT id FROM fdw_guard.history LIMIT 200) AS h, canary_revert(h.id)",
+    "pg_foreign_server, fdw_guard.get_ddl('server', srvname)",
+    "pg_foreign_table, fdw_guard.get_ddl(ftrelid::regclass)",
 ];
 
 /// The last item of a FROM clause, as text.

@@ -48,6 +48,9 @@ const SETUP: &str = "
 
 const RULES: &str = r#"
     CREATE EXTENSION fdw_guard;
+    CREATE FUNCTION canary_revert(id uuid) RETURNS text LANGUAGE plpgsql AS
+        'BEGIN RETURN (SELECT string_agg(p, chr(10)) FROM fdw_guard.revert_plan(id) AS p);
+        EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END';
     INSERT INTO fdw_guard.rule (name, object_type, server, strict, options) VALUES
         ('canary_length', 'user mapping', '{canary_ruled}', true,
             '{"properties": {"password": {"type": "string", "writeOnly": true, "minLength": 5000}}}'),

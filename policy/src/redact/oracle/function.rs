@@ -44,7 +44,8 @@ impl Maker<'_, '_> {
         text.push(self.maybe_gap());
         text.push("(");
         let named = self.source.once_in(3);
-        let mut arguments = vec![("option", Text::of("password")), ("value", self.secret())];
+        let value = if self.source.once_in(5) { self.number() } else { self.secret() };
+        let mut arguments = vec![("option", Text::of("password")), ("value", value)];
         if self.source.once_in(2) {
             arguments.push(("server_pattern", Text::of("far*")));
             arguments.push(("role_pattern", Text::of("it's")));
@@ -79,8 +80,9 @@ impl Maker<'_, '_> {
             }
             let is_object = name == "options";
             text.push(if is_object && self.source.once_in(5) { "jsonb " } else { "" });
-            let literal = self.literal(&value);
-            text.append(&literal);
+            let is_number = value.bytes.iter().all(u8::is_ascii_digit);
+            let written = if is_number { value } else { self.literal(&value) };
+            text.append(&written);
             if is_object {
                 text.push(self.source.pick(&["", "::jsonb", " :: pg_catalog.jsonb ", "::text::jsonb"]));
             }

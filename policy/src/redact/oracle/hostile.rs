@@ -68,7 +68,7 @@ const BROKEN: [&str; 58] = [
 ];
 
 /// Code that puts a statement together; `@` is where the secret stands, in quotes of its own.
-const PIECED: [&str; 24] = [
+const PIECED: [&str; 29] = [
     "BEGIN EXECUTE format('ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password %L)', @); END",
     "BEGIN EXECUTE format('ALTER USER MAPPING FOR %I SERVER %I OPTIONS (SET %I %L)', 'bob', 's', 'password', @); END",
     "BEGIN EXECUTE format('ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password %1$L, user %2$L)', @, 'u'); END",
@@ -93,6 +93,11 @@ const PIECED: [&str; 24] = [
     "SELECT fdw_guard.rotate_secret('password', lower(@))",
     "SELECT fdw_guard.plan(format('ALTER SERVER s OPTIONS (SET password %L)', @))",
     "SELECT dblink_exec('c', 'ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password ' || quote_literal(@) || ')')",
+    "BEGIN EXECUTE 'SELECT fdw_guard.set_server_options($1, $2)' USING 's', jsonb_build_object('password', @); END",
+    "BEGIN EXECUTE 'SELECT fdw_guard.rotate_secret(option => $1, value => $2)' USING 'password', @; END",
+    "BEGIN EXECUTE 'ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password $1)' USING @; END",
+    "PREPARE p AS SELECT fdw_guard.rotate_secret('password', $1); EXPLAIN EXECUTE p(@)",
+    "PREPARE p AS SELECT fdw_guard.rotate_secret('password', $1::text); CREATE TABLE t AS EXECUTE p(@)",
 ];
 
 impl Maker<'_, '_> {
@@ -128,6 +133,11 @@ impl Maker<'_, '_> {
         let mut text = Text::default();
         for (place, part) in template.split('@').enumerate() {
             if place > 0 {
+                if self.source.once_in(5) {
+                    text.append(&self.number());
+                    text.push(part);
+                    continue;
+                }
                 let secret = self.secret();
                 let plain = part.contains("$f$") || self.source.once_in(2);
                 let literal = if plain { self.spelled(&secret, Spelling::Plain) } else { self.literal(&secret) };
@@ -135,7 +145,7 @@ impl Maker<'_, '_> {
             }
             text.push(part);
         }
-        if template.starts_with("SELECT") && !self.source.once_in(3) {
+        if (template.starts_with("SELECT") || template.starts_with("PREPARE")) && !self.source.once_in(3) {
             return text;
         }
         let block = self.literal(&text);
@@ -155,9 +165,13 @@ impl Maker<'_, '_> {
             text.append(&literal);
             text.push(", ");
         }
-        let secret = self.secret();
-        let literal = self.literal(&secret);
-        text.append(&literal);
+        let written = if self.source.once_in(5) {
+            self.number()
+        } else {
+            let secret = self.secret();
+            self.literal(&secret)
+        };
+        text.append(&written);
         text.push(self.source.pick(&[")", "::text)", ", 3);"]));
         text
     }

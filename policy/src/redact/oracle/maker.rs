@@ -156,6 +156,13 @@ impl<'s, 'b> Maker<'s, 'b> {
         Text::secret(&self.canary())
     }
 
+    /// A secret that is written without quotes.
+    pub fn number(&mut self) -> Text {
+        let digits: Vec<u8> = (0..9).map(|_| self.source.pick(b"23456789")).collect();
+        self.canaries.push(digits.clone());
+        Text::secret(&digits)
+    }
+
     /// What may stand between two words.
     pub fn gap(&mut self) -> &'static str {
         if self.tame {

@@ -1,0 +1,171 @@
+//! Messages of which the hooks see little or come late: comments, what is bound and not run, rows that are fetched in
+//! several goes, prepared calls of ours, rules that others have committed meanwhile.
+
+use anyhow::{Context, Result, ensure};
+use postgres::Client;
+
+use super::super::contains;
+use super::canary::{Letters, Mint};
+use super::places;
+use super::wire::{Reply, Wire, execute, parse, sync};
+use crate::cluster::Cluster;
+
+const SETUP: &str = r#"
+    CREATE EXTENSION pg_stat_statements;
+    CREATE FOREIGN DATA WRAPPER w;
+    CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'h');
+    CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (password 'x');
+    INSERT INTO fdw_guard.rule (name, object_type, server, strict, options) VALUES ('long', 'user mapping', '{s}', true,
+        '{"properties": {"password": {"type": "string", "writeOnly": true, "minLength": 5000}}}')"#;
+
+/// Reads the rules, so that names which nobody calls a secret are shown.
+const READS_RULES: &[u8] = b"CREATE SERVER first FOREIGN DATA WRAPPER w; DROP SERVER first";
+
+/// What a session does not log, because nothing is known of a secret yet.
+const SILENT: &[u8] =
+    b"SET log_statement = 'none'; SET debug_print_parse = off; SET debug_print_rewritten = off; SET debug_print_plan = off";
+
+/// A server, one who looks on, and the secrets that were tried.
+struct Scene<'a> {
+    own: &'a Cluster,
+    database: &'a str,
+    observer: Client,
+    mint: Mint,
+    tried: Vec<(String, String)>,
+    shown: Vec<String>,
+}
+
+pub fn in_odd_messages(cluster: &Cluster) -> Result<()> {
+    let own = cluster.another("odd-messages", &places::talkative("pg_stat_statements,fdw_guard"))?;
+    let database = own.guarded_database("odd")?;
+    database.execute(SETUP)?;
+    let (observer, mint) = (database.connect()?, Mint::new()?);
+    let (tried, shown) = (Vec::new(), Vec::new());
+    let mut scene = Scene { own: &own, database: database.name(), observer, mint, tried, shown };
+    scene.comments_alone()?;
+    scene.bound_and_not_run()?;
+    scene.rows_in_several_goes()?;
+    scene.prepared_calls()?;
+    scene.rules_of_others()?;
+    let Scene { mut observer, tried, mut shown, .. } = scene;
+    let statements: Vec<String> =
+        observer.query("SELECT query FROM pg_stat_statements", &[])?.iter().map(|row| row.get(0)).collect();
+    note(&mut shown, &tried, "pg_stat_statements", statements.join("\n").as_bytes());
+    drop(observer);
+    own.stop("fast")?;
+    for (place, text) in places::logs(&own, "database system is shut down")? {
+        note(&mut shown, &tried, &place, &text);
+    }
+    println!("canaries: {} tried in odd messages, {} found", tried.len(), shown.len());
+    ensure!(shown.is_empty(), "{}", shown.join("\n"));
+    Ok(())
+}
+
+/// Which secrets are in a text.
+fn note(shown: &mut Vec<String>, tried: &[(String, String)], place: &str, text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let found = tried.iter().filter(|(_, secret)| text.contains(secret));
+    shown.extend(found.map(|(what, _)| format!("{what} shows in {place}")));
+}
+
+impl Scene<'_> {
+    fn session(&self) -> Result<Wire> {
+        Wire::connect(self.own, &[("user", "postgres"), ("database", self.database)])
+    }
+
+    fn secret(&mut self, what: &str) -> String {
+        let secret = self.mint.secret(Letters::Plain).value;
+        self.tried.push((what.to_owned(), secret.clone()));
+        secret
+    }
+
+    /// What pg_stat_activity has of a session that waits: stars, and no secret.
+    fn is_hidden_in_activity(&mut self, wire: &Wire) -> Result<()> {
+        let row = self.observer.query_one("SELECT query FROM pg_stat_activity WHERE pid = $1", &[&wire.pid])?;
+        let query: String = row.get(0);
+        let (what, _) = self.tried.last().context("nothing was tried")?;
+        contains(&query, "***").with_context(|| what.clone())?;
+        note(&mut self.shown, &self.tried, "pg_stat_activity", query.as_bytes());
+        Ok(())
+    }
+
+    fn comments_alone(&mut self) -> Result<()> {
+        let mut wire = self.session()?;
+        let comment =
+            |secret: &str| format!("/* ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password '{secret}') */");
+        let secret = self.secret("comment in the simple protocol");
+        wire.query(comment(&secret).as_bytes())?;
+        self.is_hidden_in_activity(&wire)?;
+        let secret = self.secret("comment in the extended protocol");
+        let [bind, run] = execute("", &[])?;
+        played(&mut wire, &[parse("", comment(&secret).as_bytes()), bind, run, sync()])?;
+        self.is_hidden_in_activity(&wire)
+    }
+
+    fn bound_and_not_run(&mut self) -> Result<()> {
+        let mut wire = self.session()?;
+        let secret = self.secret("what is bound and not run");
+        let sql = format!("ALTER USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (SET password '{secret}')");
+        let [bind, _] = execute("", &[])?;
+        played(&mut wire, &[parse("", sql.as_bytes()), bind, sync()])?;
+        self.is_hidden_in_activity(&wire)
+    }
+
+    fn rows_in_several_goes(&mut self) -> Result<()> {
+        let mut wire = self.session()?;
+        wire.query(b"BEGIN")?;
+        let secret = self.secret("EXPLAIN in several goes");
+        let sql = format!("EXPLAIN VERBOSE SELECT fdw_guard.rotate_secret('password', '{secret}', 'none')");
+        let [bind, _] = execute("", &[])?;
+        let one_row = || (b'E', [&b"\0"[..], &1_i32.to_be_bytes()].concat());
+        let reply = played(&mut wire, &[parse("", sql.as_bytes()), bind, one_row(), one_row(), sync()])?;
+        let rows = reply.0.iter().filter(|message| message.kind == b'D').count();
+        ensure!(rows == 2, "{rows} rows came");
+        self.is_hidden_in_activity(&wire)?;
+        wire.query(b"ROLLBACK").map(drop)
+    }
+
+    /// In sessions that have not read the rules, since these are read when a call is refused.
+    fn prepared_calls(&mut self) -> Result<()> {
+        const PREPARE: &[u8] = b"PREPARE \"P\"(text) AS SELECT fdw_guard.rotate_secret('password', $1, 's')";
+        for call in [
+            "EXECUTE \"P\"('{}')",
+            "EXPLAIN ANALYZE EXECUTE \"P\"('{}')",
+            "CREATE TABLE made AS EXECUTE /* it */ \"P\"('{}')",
+            "EXPLAIN ANALYZE CREATE TABLE made AS EXECUTE \"P\"('{}')",
+            "DO $$ BEGIN EXECUTE 'EXECUTE \"P\"(''{}'')'; END $$",
+            "EXECUTE \"P\"('{}'",
+            "EXPLAIN EXECUTE \"P\"('{}')",
+        ] {
+            let mut wire = self.session()?;
+            wire.query(PREPARE)?;
+            let secret = self.secret(call);
+            let reply = wire.query(call.replace("{}", &secret).as_bytes())?;
+            let is_explained = call.starts_with("EXPLAIN EXECUTE");
+            ensure!(reply.sqlstate().is_some() != is_explained, "{call}: {reply:?}");
+            self.is_hidden_in_activity(&wire)?;
+        }
+        Ok(())
+    }
+
+    fn rules_of_others(&mut self) -> Result<()> {
+        let mut wire = self.session()?;
+        wire.query(READS_RULES)?;
+        wire.query(SILENT)?;
+        wire.query(b"BEGIN; SELECT 1")?;
+        self.observer.batch_execute(
+            r#"INSERT INTO fdw_guard.rule (name, object_type, options)
+               VALUES ('licence', 'server', '{"properties": {"licence": {"type": "string", "writeOnly": true}}}')"#,
+        )?;
+        let secret = self.secret("what a rule calls a secret that was committed meanwhile");
+        let reply = wire.query(format!("ALTER SERVER s OPTIONS (ADD licence '{secret}')").as_bytes())?;
+        ensure!(reply.sqlstate().is_none(), "{reply:?}");
+        self.is_hidden_in_activity(&wire)?;
+        wire.query(b"ROLLBACK").map(drop)
+    }
+}
+
+fn played(wire: &mut Wire, messages: &[(u8, Vec<u8>)]) -> Result<Reply> {
+    wire.send(messages)?;
+    wire.reply()
+}
