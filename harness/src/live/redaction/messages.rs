@@ -51,7 +51,7 @@ pub fn in_odd_messages(cluster: &Cluster) -> Result<()> {
     let statements: Vec<String> =
         observer.query("SELECT query FROM pg_stat_statements", &[])?.iter().map(|row| row.get(0)).collect();
     note(&mut shown, &tried, "pg_stat_statements", statements.join("\n").as_bytes());
-    drop(observer);
+    drop((observer, database));
     own.stop("fast")?;
     for (place, text) in places::logs(&own, "database system is shut down")? {
         note(&mut shown, &tried, &place, &text);
