@@ -100,7 +100,8 @@ unsafe fn hide_in_texts(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
     unsafe {
         hide_token(line, about);
         let ours = if bytes(line.domain) == raise::DOMAIN.to_bytes() { OURS } else { 0 };
-        let quotes_argument = ours == 0 && about.calls_ours() && line.sqlerrcode & CATEGORY == DATA_EXCEPTION;
+        let is_of_data = line.sqlerrcode & CATEGORY == DATA_EXCEPTION && line.sqlerrcode != INVALID_PARAMETER;
+        let quotes_argument = ours == 0 && about.calls_ours() && is_of_data;
         for (text, field) in fields(line).into_iter().skip(ours) {
             if quotes_argument && field == Field::Aside {
                 hide_in(text, |_| Ok(Some(b"***".to_vec())));
@@ -175,6 +176,8 @@ fn within(broken_at: Option<(usize, bool)>) -> Option<usize> {
 /// database's encoding has not, is quoted in DETAIL and CONTEXT.
 const DATA_EXCEPTION: c_int = 2 + (2 << 6);
 const CATEGORY: c_int = (1 << 12) - 1;
+/// 22023, by which validators refuse a value; it comes with the statement that ours have run.
+const INVALID_PARAMETER: c_int = DATA_EXCEPTION + (2 << 18) + (3 << 24);
 
 /// How many of [`fields`] hold our own words, if a message is ours.
 const OURS: usize = 4;
