@@ -29,6 +29,8 @@ pub enum Spelling {
     Plain,
     /// `E'…'`, and `'…'` if `standard_conforming_strings` is off.
     Escaping,
+    /// The same in a statement that is a string of JSON or YAML, where each backslash is written as two.
+    EscapingTwice,
     /// `U&'…'`
     Unicode,
     /// `$tag$…$tag$`
@@ -57,12 +59,18 @@ pub struct Lexer<'a> {
     pub prose: bool,
     /// Whether literals and comments are read as such; off in prose, where an apostrophe begins nothing.
     pub reads_literals: bool,
+    /// What is prose around the statement has it as a string of JSON or YAML.
+    pub in_string: bool,
     pub meter: &'a Meter,
 }
 
+/// What stands before a statement in a plan that auto_explain writes as JSON or YAML.
+const STRINGS: [&[u8]; 2] = [b"\"Query Text\": \"", b"Query Text: \""];
+
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a [u8], strings: Strings, prose: bool, meter: &'a Meter) -> Self {
-        Self { text, place: 0, strings, prose, reads_literals: !prose, meter }
+        let in_string = prose && STRINGS.iter().any(|before| memchr::memmem::find(text, before).is_some());
+        Self { text, place: 0, strings, prose, reads_literals: !prose, in_string, meter }
     }
 
     fn byte(&self, place: usize) -> u8 {
@@ -110,10 +118,11 @@ impl<'a> Lexer<'a> {
     /// A literal or a comment, if one begins there.
     fn literal(&self, start: usize) -> Option<Token> {
         let (first, second) = (self.byte(start), self.byte(start + 1));
-        let plain = if self.strings == Strings::Standard { Spelling::Plain } else { Spelling::Escaping };
+        let escaping = if self.in_string { Spelling::EscapingTwice } else { Spelling::Escaping };
+        let plain = if self.strings == Strings::Standard { Spelling::Plain } else { escaping };
         match (first, second) {
             (b'\'', _) => Some(self.quoted(plain, start, start + 1)),
-            (b'e' | b'E', b'\'') => Some(self.quoted(Spelling::Escaping, start, start + 2)),
+            (b'e' | b'E', b'\'') => Some(self.quoted(escaping, start, start + 2)),
             (b'n' | b'N', b'\'') => Some(self.quoted(plain, start, start + 2)),
             (b'b' | b'B' | b'x' | b'X', b'\'') => Some(self.quoted(Spelling::Plain, start, start + 2)),
             (b'u' | b'U', b'&') if self.byte(start + 2) == b'\'' => {
@@ -249,17 +258,15 @@ pub fn part_end(text: &[u8], spelling: Spelling, from: usize) -> Option<usize> {
     let mut place = from;
     loop {
         let rest = text.get(place..)?;
-        let found = if spelling == Spelling::Escaping {
-            memchr::memchr2(b'\'', b'\\', rest)
-        } else {
-            memchr::memchr(b'\'', rest)
-        };
+        let escapes = matches!(spelling, Spelling::Escaping | Spelling::EscapingTwice);
+        let found = if escapes { memchr::memchr2(b'\'', b'\\', rest) } else { memchr::memchr(b'\'', rest) };
         let at = place + found?;
-        let doubled = text.get(at) == Some(&b'\\') || text.get(at + 1) == Some(&b'\'');
-        if !doubled {
-            return Some(at);
-        }
-        place = at + 2;
+        place = match (text.get(at), text.get(at + 1), text.get(at + 2)) {
+            (Some(b'\\'), Some(b'\\'), Some(b'\\')) if spelling == Spelling::EscapingTwice => at + 4,
+            (Some(b'\\'), Some(b'\\'), _) if spelling == Spelling::EscapingTwice => at + 3,
+            (Some(b'\\'), ..) | (_, Some(b'\''), _) => at + 2,
+            _ => return Some(at),
+        };
     }
 }
 

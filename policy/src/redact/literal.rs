@@ -108,7 +108,7 @@ enum Escape {
 
 fn escape_of(token: &Token, lexer: &Lexer<'_>) -> Escape {
     match token.class {
-        Class::Literal(Spelling::Escaping) => Escape::C,
+        Class::Literal(Spelling::Escaping | Spelling::EscapingTwice) => Escape::C,
         Class::Literal(Spelling::Unicode) | Class::Name { unicode: true } => Escape::Unicode(uescape(token, lexer)),
         _ => Escape::None,
     }

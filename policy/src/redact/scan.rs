@@ -623,7 +623,8 @@ impl Scan<'_> {
     /// Reads the statements in a literal or a comment; says whether there could be some.
     fn inner(&mut self, level: &Level<'_>, token: &Token, lexer: &Lexer<'_>) -> Result<bool, OutOfMemory> {
         let written = level.slice(token.inside);
-        let escapes = matches!(token.class, Class::Literal(Spelling::Escaping | Spelling::Unicode));
+        let escapes =
+            matches!(token.class, Class::Literal(Spelling::Escaping | Spelling::EscapingTwice | Spelling::Unicode));
         let is_plain = matches!(token.class, Class::Comment | Class::Literal(Spelling::Dollar))
             || !escapes && memchr::memchr(b'\'', written).is_none();
         if !escapes && !may_hold_secrets(written) {

@@ -237,6 +237,7 @@ fn what_the_fuzzer_found_stays_hidden() {
         (Message, "statement: ALTER USER MAPPING FOR \"bob's \"\"x\"\"\" SERVER s OPTIONS(password 'S3cret')"),
         (Message, "statement: DO 'ALTER SERVER s OPTIONS(host ''/*'', SET password ''S3cret'')'"),
         (Message, "{\"Query Text\": \"ALTER SERVER s\\nOPTIONS\\n(SET password --\\n'S3cret')\"}"),
+        (Message, "{\"Query Text\": \"SELECT set_server_options('s', E'{\\\"a\\\": 1}\\\\\\\\\\\\' S3cret ')\"}"),
         (Message, "<Query-Text>SELECT set_server_options(options =&gt; '{\"password\": \"S3cret\"}')</Query-Text>"),
         (Message, "Parameters: $1 = 'SELECT set_server_options(''s'', ''{\"password\": \"S3cret\"}'')'"),
     ] {

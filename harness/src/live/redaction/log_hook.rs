@@ -21,6 +21,9 @@ use crate::settings::Settings;
 /// How long a background process may take to come to what it is to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long they are left alone before they are woken.
+const WAKING: Duration = Duration::from_secs(3);
+
 /// A secret in a line that also holds a name.
 struct Line {
     secret: String,
@@ -65,9 +68,14 @@ fn off_and_on(own: &Cluster, process: &str, scene: impl Fn(&Line) -> Result<()>)
         scene(&line)?;
         let prefix = format!("<{process}>");
         let wrote = |text: &str| own.log_text().lines().any(|line| line.starts_with(&prefix) && line.contains(text));
-        let start = Instant::now();
+        let (start, mut woken) = (Instant::now(), Instant::now());
         while !wrote(&line.name) {
             ensure!(start.elapsed() < PATIENCE, "no {process} wrote the line, with redaction {redact}");
+            // A launcher that waits for one worker misses that another has ended, and then sleeps for three minutes.
+            if woken.elapsed() > WAKING {
+                own.reload()?;
+                woken = Instant::now();
+            }
             sleep(Duration::from_millis(20));
         }
         ensure!(wrote(&line.secret) == shows, "redaction is {redact}: {}", excerpt(own, &line));
