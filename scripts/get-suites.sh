@@ -6,7 +6,7 @@
 # VERSION is the server's, for example 15.20. The source of that very version is taken if Debian's mirror has it, or else
 # the newest of the same major: a minor release seldom changes a suite, and whoever runs one over a guarded wrapper runs
 # it without first. DIRECTORY, made anew, then holds postgres_fdw, file_fdw, and the file `version`. For 16 no release has
-# a source.
+# a source. The exit status is 3 if the mirror's lists name sources, and it has none of them.
 set -euo pipefail
 # shellcheck source=scripts/debian.sh
 . "$(dirname "$0")/debian.sh"
@@ -33,7 +33,8 @@ fetch() {
             return
         fi
     done
-    fail "no source of $package can be fetched"
+    echo "$(basename "$0" .sh): the mirror has none of the sources of $package that its lists name" >&2
+    exit 3
 }
 
 release=$(release_of "$major")

@@ -23,6 +23,7 @@ use crate::sandbox::Sandbox;
 use crate::settings::Settings;
 use crate::tally::Tally;
 use crate::{place, project, testing};
+use source::Suites;
 use story::{SUITES, Suite, Way};
 
 /// A rule for each type of object, which no statement of the suites violates: the work of enforcement is done, and must
@@ -66,9 +67,12 @@ const ROUNDS: [Round; 5] = [
 pub fn run() -> Result<bool> {
     let installation = Installation::from_environment()?;
     println!("{}", installation.version);
-    let Some(folder) = source::get(&installation)? else {
-        println!("SKIPPED: no release of Debian has the source of PostgreSQL {}", installation.major);
-        return Ok(true);
+    let folder = match source::get(&installation)? {
+        Suites::Folder(folder) => folder,
+        Suites::Missing(why) => {
+            println!("SKIPPED: {why}");
+            return Ok(true);
+        }
     };
     let sandbox = testing::prepare(&installation, Purpose::Test, "target/harness")?;
     let mut tally = Tally::default();
