@@ -106,7 +106,7 @@ pub fn in_every_kind_of_process(cluster: &Cluster) -> Result<()> {
     off_and_on(&own, "parallel worker", |line| parallel_worker(&database, line, "EXCEPTION"))?;
     off_and_on(&own, "postmaster", |line| postmaster(&own, line))?;
     off_and_on(&own, "autovacuum worker", |line| autovacuum(&database, line))?;
-    let process = if database.major() < 16 { "logical replication worker" } else { "logical replication apply worker" };
+    let process = if database.major() < 17 { "logical replication worker" } else { "logical replication apply worker" };
     let target = own.database("canary_target")?;
     let subscription = Subscription::new(&own, &database, &target)?;
     off_and_on(&own, process, |line| subscription.applies(line))?;
