@@ -21,19 +21,39 @@ use std::rc::Rc;
 pub use fdw_guard_policy::redact::{OutOfMemory, may_hold_secrets, names_our_functions};
 
 /// Which client text was looked at last, and what PostgreSQL has instead of it; for a quick answer.
-#[derive(Clone, Copy)]
 struct Known {
-    address: *const c_char,
-    message: i64,
+    address: Cell<*const c_char>,
+    message: Cell<i64>,
     /// Null if there is nothing to hide in it.
-    shown: *const c_char,
-    names: Version,
+    shown: Cell<*const c_char>,
+    /// By which names of options; None if there is nothing to hide in it by any.
+    names: Cell<Option<Version>>,
     /// As what it was read.
-    kind: Kind,
+    kind: Cell<Kind>,
 }
 
-const NOTHING_KNOWN: Known =
-    Known { address: ptr::null(), message: 0, shown: ptr::null(), names: (0, 0, 0), kind: Kind::Statement };
+impl Known {
+    const NOTHING: Self = Self {
+        address: Cell::new(ptr::null()),
+        message: Cell::new(0),
+        shown: Cell::new(ptr::null()),
+        names: Cell::new(None),
+        kind: Cell::new(Kind::Statement),
+    };
+
+    fn set(&self, (address, message): (*const c_char, i64), shown: *const c_char, names: Option<Version>, kind: Kind) {
+        self.address.set(address);
+        self.message.set(message);
+        self.shown.set(shown);
+        self.names.set(names);
+        self.kind.set(kind);
+    }
+
+    /// Whether something is hidden in the last text.
+    fn hides(&self) -> bool {
+        !self.shown.get().is_null()
+    }
+}
 
 /// A text with its secrets hidden, each as a C string.
 struct Hidden {
@@ -68,8 +88,15 @@ struct State {
     inner_is_pieced: bool,
 }
 
+impl State {
+    fn holds_nothing(&self) -> bool {
+        let inner_holds_nothing = self.inner.is_none() && self.of_inner.is_empty() && !self.inner_is_pieced;
+        self.client.is_none() && self.handed.is_empty() && inner_holds_nothing
+    }
+}
+
 thread_local! {
-    static KNOWN: Cell<Known> = const { Cell::new(NOTHING_KNOWN) };
+    static KNOWN: Known = const { Known::NOTHING };
     static STATE: RefCell<State> = RefCell::default();
     /// What the packs and the setting say of names.
     static GENERAL: RefCell<Option<Names>> = const { RefCell::new(None) };
@@ -166,7 +193,7 @@ pub fn executes_ours(text: &[u8], prepared_is_ours: impl Fn(&[u8]) -> bool) -> b
 
 /// Whether the message's text, at whatever address, has been looked at.
 pub fn has_seen(message: i64) -> bool {
-    KNOWN.get().message == message
+    KNOWN.with(|known| known.message.get() == message)
 }
 
 /// Whether nothing has been run of the message yet; now something is.
@@ -176,8 +203,7 @@ pub fn begins_run(message: i64) -> bool {
 
 /// As what the client's text was read, of the same message.
 pub fn client_kind(message: i64) -> Kind {
-    let known = KNOWN.get();
-    if known.message == message { known.kind } else { Kind::Statement }
+    KNOWN.with(|known| if known.message.get() == message { known.kind.get() } else { Kind::Statement })
 }
 
 /// What is shown of a text that the client has sent, if not all of it is.
@@ -195,13 +221,28 @@ pub fn level_of_client(message: i64) -> Option<(*const c_char, *const c_char)> {
 
 /// Whether that is what we have put in the place of the client's text.
 pub fn is_ours(address: *const c_char) -> bool {
-    KNOWN.get().shown == address
+    KNOWN.with(|known| known.shown.get() == address)
 }
 
 /// Whether the text at that address has been looked at since the message came, and nothing is hidden in it.
 pub fn is_harmless(address: *const c_char, message: i64) -> bool {
-    let known = KNOWN.get();
-    known.shown.is_null() && known.address == address && known.message == message
+    KNOWN.with(|known| !known.hides() && known.address.get() == address && known.message.get() == message)
+}
+
+/// Whether something is hidden in the client's text that was looked at last.
+pub fn hides() -> bool {
+    KNOWN.with(Known::hides)
+}
+
+/// Lets a client's text go that holds nothing, at a glance and without asking for memory, as nearly every one; says whether
+/// it could.
+pub fn lets_go(address: *const c_char, message: i64, text: &[u8]) -> bool {
+    let may_execute = || CALLS_TAKE_PARAMETERS.get() && executed(text).next().is_some();
+    let goes = !may_hold_secrets(text) && !may_execute() && STATE.with_borrow(State::holds_nothing);
+    if goes {
+        KNOWN.with(|known| known.set((address, message), ptr::null(), None, Kind::Statement));
+    }
+    goes
 }
 
 /// Looks at the client's text, which came with that message.
@@ -211,14 +252,13 @@ pub fn see_client_text(
     text: &[u8],
     reading: Reading,
 ) -> Result<Seen, OutOfMemory> {
-    let known = KNOWN.get();
-    if known.message != message {
+    if !has_seen(message) {
         forget_secrets();
     }
     let found = find(text, reading)?;
     let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
-    KNOWN.set(Known { address, message, shown, names: version(), kind: reading.kind() });
+    KNOWN.with(|known| known.set((address, message), shown, Some(version()), reading.kind()));
     STATE.with_borrow_mut(|state| {
         state.client = hidden;
         state.reported = false;
@@ -252,25 +292,22 @@ fn forget_secrets() {
 
 /// Whether a look at the client's text has ended because nobody waited.
 pub fn is_stopped() -> bool {
-    !KNOWN.get().shown.is_null()
-        && STATE.with_borrow(|state| state.client.as_ref().is_some_and(|client| client.found.is_stopped()))
+    hides() && STATE.with_borrow(|state| state.client.as_ref().is_some_and(|client| client.found.is_stopped()))
 }
 
 /// Where the client's text was before something in it was hidden, of the same message.
 pub fn client_address(message: i64) -> Option<*const c_char> {
-    let known = KNOWN.get();
-    (known.message == message && !known.shown.is_null()).then_some(known.address)
+    KNOWN.with(|known| (known.hides() && known.message.get() == message).then(|| known.address.get()))
 }
 
 /// Whether something is hidden that pg_stat_activity has not been told of: only a log line was written yet.
 pub fn is_unreported() -> bool {
-    !KNOWN.get().shown.is_null() && STATE.with_borrow(|state| !state.reported)
+    hides() && STATE.with_borrow(|state| !state.reported)
 }
 
 /// Whether pg_stat_activity must be told; it is taken for done.
 pub fn must_be_reported() -> bool {
-    let hides = !KNOWN.get().shown.is_null();
-    hides && STATE.with_borrow_mut(|state| !std::mem::replace(&mut state.reported, true))
+    hides() && STATE.with_borrow_mut(|state| !std::mem::replace(&mut state.reported, true))
 }
 
 /// What other extensions are to be handed instead of a text, until [`take_back`]; None if it holds no secret.
@@ -323,9 +360,9 @@ fn copy_of(text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
     Ok(copy)
 }
 
-/// Whether the client's text has been looked at by the names of options that are known now.
+/// Whether the client's text has been looked at by the names of options that are known now, or none matters.
 pub fn names_are_as_they_were() -> bool {
-    KNOWN.get().names == version()
+    KNOWN.with(|known| known.names.get().is_none_or(|names| names == version()))
 }
 
 /// The statement as it can be kept: `***` for each secret, whatever else is hidden or not.

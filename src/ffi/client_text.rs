@@ -42,6 +42,13 @@ pub unsafe fn with_bytes<T>(address: *const c_char, act: impl FnOnce(&[u8]) -> T
     act(unsafe { CStr::from_ptr(address) }.to_bytes())
 }
 
+/// Lets the client's text go if it holds nothing, at a glance; says whether it could.
+pub fn lets_go() -> bool {
+    let address = address();
+    // SAFETY: as in `kind_at`.
+    unsafe { with_bytes(address, |text| redaction::lets_go(address, message_time(), text)) }
+}
+
 /// Looks at the client's text, unless that has been done, and hides what is secret in it from the log.
 pub fn look() {
     if is_news() {
@@ -64,7 +71,12 @@ fn kind_of_text(text: &[u8]) -> Kind {
 /// Whether there is a text that nobody has looked at.
 pub fn is_news() -> bool {
     let address = address();
-    !address.is_null() && !redaction::is_ours(address) && !is_harmless(address)
+    !is_harmless(address) && !address.is_null() && !redaction::is_ours(address)
+}
+
+/// Whether the client's text has been looked at, and nothing is hidden in it: for nearly every call of a hook.
+pub fn is_done_with() -> bool {
+    is_harmless(address())
 }
 
 /// Whether a text is the client's, and nothing was found in it. Workers run one text after the other without any message,
@@ -94,7 +106,7 @@ pub fn may_hold_options() -> bool {
 
 /// Whether something in the client's text is hidden.
 pub fn is_hidden() -> bool {
-    redaction::client_address(message_time()).is_some()
+    redaction::hides() && redaction::client_address(message_time()).is_some()
 }
 
 /// Looks at the client's text again: more is known of it now.

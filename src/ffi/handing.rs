@@ -113,20 +113,22 @@ unsafe extern "C-unwind" fn executor_run(
     }
 }
 
-/// Hides what is secret in the client's text, if nobody has looked at it yet. `tree` is a utility statement or null.
+/// Hides what is secret in the client's text, if nobody has looked at it yet. `tree` is a utility statement or null. Nearly
+/// every call finds that there is nothing to do, and comes to no boundary.
 ///
 /// # Safety
 /// As for [`with_text`].
 pub unsafe fn look(tree: *const Node) {
-    if !settings::redact() {
-        return;
-    }
     // SAFETY: the caller's promise.
     unsafe {
-        if client_text::is_news() {
+        let has_arguments = || kind_of(tree) == Kind::Arguments && client_text::kind() != Kind::Arguments;
+        if client_text::is_done_with() && !has_arguments() || !settings::redact() {
+            return;
+        }
+        if client_text::is_news() && !client_text::lets_go() {
             raise::guarded(client_text::look);
         }
-        if client_text::kind() != Kind::Arguments && kind_of(tree) == Kind::Arguments {
+        if has_arguments() {
             raise::guarded(|| client_text::look_again(Reading::As(Kind::Arguments)));
         }
         if redaction::is_stopped() {
@@ -143,7 +145,7 @@ pub unsafe fn look(tree: *const Node) {
 /// # Safety
 /// As for [`with_text`].
 pub unsafe fn relieving_portal(run: impl FnOnce()) {
-    let begins = settings::redact() && client_text::begins_run();
+    let begins = client_text::begins_run() && settings::redact();
     run();
     if begins {
         // SAFETY: the caller's promise.
@@ -196,9 +198,10 @@ pub unsafe fn with_text(text: *const c_char, tree: *const Node, body: impl FnOnc
     }
 }
 
-/// Whether a text could hold secrets, as far as that is known without a look.
-fn must_look_at(text: *const c_char) -> bool {
-    settings::redact() && !text.is_null() && !client_text::is_harmless(text)
+/// Whether a text could hold secrets, as far as that is known without a look. If not, nothing is hidden in the client's
+/// text either.
+pub fn must_look_at(text: *const c_char) -> bool {
+    !text.is_null() && !client_text::is_harmless(text) && settings::redact()
 }
 
 /// What may be shown of a text, in the current memory context; itself, if that is all of it.

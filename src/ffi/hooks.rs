@@ -68,15 +68,12 @@ unsafe extern "C-unwind" fn process_utility(
         let next = NEXT_PROCESS_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
         let tree = (*statement).utilityStmt;
         handing::look(tree);
-        let run = || {
-            handing::relieving_portal(|| {
-                handing::with_text(query_string, tree, |text| {
-                    next(statement, text, read_only_tree, context, params, query_environment, destination, completion);
-                });
-            });
+        let pass_on = |text| {
+            next(statement, text, read_only_tree, context, params, query_environment, destination, completion);
         };
+        let run = || handing::relieving_portal(|| handing::with_text(query_string, tree, pass_on));
         if !statement::is_watched(statement, context) || server::stands_aside() {
-            return run();
+            return if handing::must_look_at(query_string) { run() } else { pass_on(query_string) };
         }
         // Rules that were committed before the statement begins bind it, whatever locks it holds already.
         raise::guarded(|| {

@@ -8,16 +8,50 @@ const WORDS: [&[u8]; 6] = [b"option", b"mapping", b"rotate_secret", b"u&'", b"u&
 /// In each of the words stand four bytes, or three, that seldom stand together elsewhere, and how far in.
 const HINTS: [(&[u8], usize); 4] = [(b"opti", 0), (b"appi", 1), (b"te_s", 4), (b"u&", 0)];
 
-/// Bytes that are looked at in one go.
-const CHUNK: usize = 256;
+/// Bytes of the longest hint.
+const HINT: usize = 4;
 
-/// Whether the text holds one of the words, in upper or lower case.
+/// Bytes of the shortest word.
+const WORD: usize = 3;
+
+/// No text under so many bytes holds a secret: beside `OPTION(` it has neither a name nor a value. BEGIN and COMMIT are
+/// such texts.
+const LEAST: usize = 9;
+
+/// Places that are looked at in one go.
+const BLOCK: usize = 16;
+
+/// Bytes in which a hint may begin at each place of a block.
+const WINDOW: usize = BLOCK + HINT - 1;
+
+/// Whether a text could hold a secret.
 pub fn may_hold_secrets(text: &[u8]) -> bool {
-    let from = |place: usize| text.get(place..).unwrap_or_default().chunks(CHUNK);
-    let chunks = from(0).zip(from(1).chain(NOTHING)).zip(from(2).chain(NOTHING)).zip(from(3).chain(NOTHING));
-    chunks.enumerate().any(|(number, (((first, second), third), fourth))| {
-        hints(first, second, third, fourth) && holds_word(text, number * CHUNK, first.len())
-    })
+    text.len() >= LEAST && holds_words(text)
+}
+
+/// Whether a text, or a part of one, holds one of the words, in upper or lower case.
+pub fn holds_words(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk::<WINDOW>() else { return short_text_holds_words(text) };
+    // The last block may overlap the one before. Behind it there is room for the shortest words only.
+    let starts = (0..text.len() - WINDOW).step_by(BLOCK);
+    let mut blocks = starts.filter_map(|start| Some((start, text.get(start..)?.first_chunk()?)));
+    blocks.any(|(start, window)| block_holds_word(text, start, window))
+        || block_holds_word(text, text.len() - WINDOW, last)
+        || text.last_chunk::<WORD>().is_some_and(|last| WORDS.iter().any(|word| starts_with(last, word)))
+}
+
+/// The same of a text that is shorter than a window.
+fn short_text_holds_words(text: &[u8]) -> bool {
+    let mut window = [0; WINDOW];
+    if let Some(start) = window.get_mut(..text.len()) {
+        start.copy_from_slice(text);
+    }
+    block_holds_word(text, 0, &window)
+}
+
+/// Whether a word stands there of which the hint begins in that block.
+fn block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
+    hints(window) && holds_word_from(text, start)
 }
 
 /// What else tells that a text may be a statement about foreign objects, if one of the words is misspelled in it.
@@ -35,28 +69,25 @@ fn holds(text: &[u8], word: &[u8]) -> bool {
     places.any(|place| starts_with(text.get(place..).unwrap_or_default(), word))
 }
 
-/// What is behind the end.
-const NOTHING: [&[u8]; 3] = [&[]; 3];
-
-/// Whether a hint may begin somewhere. No byte leaves the loop early, so that it can be done for many at once.
-fn hints(first: &[u8], second: &[u8], third: &[u8], fourth: &[u8]) -> bool {
-    let mut found = 0_u8;
-    for (((a, b), c), d) in first.iter().zip(second).zip(third).zip(fourth) {
+/// Whether a hint may begin at a place of the block. No byte leaves the loop early, so that it is done for all at once.
+fn hints(window: &[u8; WINDOW]) -> bool {
+    let from = |place: usize| window.get(place..).unwrap_or_default();
+    let four = from(0).iter().zip(from(1)).zip(from(2)).zip(from(3));
+    let mut found = [false; BLOCK];
+    for (found, (((a, b), c), d)) in found.iter_mut().zip(four) {
         let (a, b, c, d) = (a | 0x20, b | 0x20, c | 0x20, d | 0x20);
         let option = (a == b'o') & (b == b'p') & (c == b't') & (d == b'i');
         let mapping = (a == b'a') & (b == b'p') & (c == b'p') & (d == b'i');
         let secret = (a == b't') & (b == b'e') & (c == b'_' | 0x20) & (d == b's');
         let unicode = (a == b'u') & (b == b'&');
-        found |= u8::from(option | mapping | secret | unicode);
+        *found = option | mapping | secret | unicode;
     }
-    // The last few bytes of a text have no fourth behind them, and `U&'` is that short.
-    let mut last = first.iter().zip(second).skip(fourth.len());
-    found != 0 || last.any(|(a, b)| a | 0x20 == b'u' && *b == b'&')
+    found != [false; BLOCK]
 }
 
-/// Whether a word stands there of which the hint begins in the chunk that begins at `start`.
-fn holds_word(text: &[u8], start: usize, length: usize) -> bool {
-    (start..start + length).any(|place| {
+/// Whether a word stands there of which the hint begins in the block that begins at `start`.
+fn holds_word_from(text: &[u8], start: usize) -> bool {
+    (start..start + BLOCK).any(|place| {
         let rest = text.get(place..).unwrap_or_default();
         if !rest.first().is_some_and(|byte| b"oatu".contains(&(byte | 0x20))) {
             return false;
@@ -80,13 +111,15 @@ mod tests {
     #[test]
     fn words_are_found_wherever_they_stand() {
         for word in WORDS {
-            for place in (0..40).chain(CHUNK - 20..CHUNK + 20).chain(2 * CHUNK - 20..2 * CHUNK + 20) {
+            for place in 0..5 * BLOCK {
                 for word in [word.to_vec(), word.to_ascii_uppercase()] {
                     let mut text = vec![b' '; place];
                     text.extend(word);
-                    assert!(may_hold_secrets(&text), "at {place}");
-                    text.extend([b'x'; 300]);
-                    assert!(may_hold_secrets(&text), "at {place}");
+                    assert!(holds_words(&text), "at {place}");
+                    for _ in 0..3 * BLOCK {
+                        text.push(b'x');
+                        assert!(holds_words(&text), "at {place}");
+                    }
                 }
             }
         }
@@ -95,7 +128,14 @@ mod tests {
     #[test]
     fn ordinary_text_holds_nothing() {
         let text = "SELECT a, b FROM description_of_apples WHERE adapting = 'optimal' AND e_s <> u && v; ".repeat(50);
-        assert!(!may_hold_secrets(text.as_bytes()));
-        assert!(!may_hold_secrets(b"") && !may_hold_secrets(b"p") && !may_hold_secrets(b"pti"));
+        for length in 0..text.len() {
+            assert!(!holds_words(text.get(..length).unwrap().as_bytes()), "{length}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_texts_hold_no_secret() {
+        assert!(!may_hold_secrets(b"OPTIONS("));
+        assert!(may_hold_secrets(b"OPTIONS(a'b'"));
     }
 }

@@ -7,7 +7,7 @@ use super::literal::{bytes_of, decode, parts};
 use super::meter::Meter;
 use super::object;
 use super::ours::{self, Argument, Function};
-use super::prefilter::{may_hold_secrets, starts_with};
+use super::prefilter::{holds_words, starts_with};
 use super::statement::{Keyword, Statement};
 use super::{Found, Kind, OutOfMemory, Place, Redactor, Secrets};
 use crate::model::ObjectType;
@@ -627,7 +627,7 @@ impl Scan<'_> {
             matches!(token.class, Class::Literal(Spelling::Escaping | Spelling::EscapingTwice | Spelling::Unicode));
         let is_plain = matches!(token.class, Class::Comment | Class::Literal(Spelling::Dollar))
             || !escapes && memchr::memchr(b'\'', written).is_none();
-        if !escapes && !may_hold_secrets(written) {
+        if !escapes && !holds_words(written) {
             return Ok(false);
         }
         if level.depth >= DEEPEST {
@@ -638,7 +638,7 @@ impl Scan<'_> {
             return self.read_inner(level, token, lexer, &level.within(token.inside)).map(|()| true);
         }
         let mut decoded = decode(level.text, token, lexer)?;
-        if !may_hold_secrets(&decoded.bytes) {
+        if !holds_words(&decoded.bytes) {
             return Ok(false);
         }
         for place in &mut decoded.places {
@@ -697,7 +697,7 @@ fn is_uescape(level: &Level<'_>, token: &Token) -> bool {
 fn is_no_name(level: &Level<'_>, token: &Token) -> bool {
     let name = level.slice(token.inside);
     let count = |wanted: u8| name.iter().filter(|byte| **byte == wanted).count();
-    if name.contains(&b'(') && may_hold_secrets(name) {
+    if name.contains(&b'(') && holds_words(name) {
         return count(b'(') != count(b')') || memchr::memchr2(b'\'', b'$', name).is_some();
     }
     memchr::memmem::find(name, b"',").is_some()
