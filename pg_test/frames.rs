@@ -4,11 +4,26 @@
 mod tests {
     use crate::guard;
     use pgrx::prelude::*;
+    use std::ffi::{CString, c_char};
 
     /// The depth seen from inside a function that a statement calls.
     #[pg_extern]
     fn frame_depth() -> i32 {
         guard::depth() as i32
+    }
+
+    #[allow(unsafe_code, reason = "pg_sys has not got it")]
+    unsafe extern "C-unwind" {
+        fn RenameConstraintById(constraint: pg_sys::Oid, name: *const c_char);
+    }
+
+    /// What another extension may do while a statement runs, without a statement of its own.
+    #[pg_extern]
+    #[allow(unsafe_code, reason = "there is no other way to do without a statement")]
+    fn rename_constraint(constraint: pg_sys::Oid, name: &str) {
+        let name = CString::new(name).unwrap();
+        // SAFETY: the caller names a constraint; the name is a C string, and is copied.
+        unsafe { RenameConstraintById(constraint, name.as_ptr()) }
     }
 
     fn run(sql: &str) {
@@ -61,5 +76,22 @@ mod tests {
         assert_eq!(depth_in(sql), 1);
         assert_eq!(guard::depth(), 0);
         assert_eq!(Spi::get_one::<i64>("SELECT count(*) FROM pg_foreign_server WHERE srvname = 's'").unwrap(), Some(0));
+    }
+
+    #[pg_test]
+    fn a_statement_about_options_is_seen_to_reach_inside() {
+        run("CREATE FOREIGN DATA WRAPPER w");
+        run("CREATE SERVER s FOREIGN DATA WRAPPER w");
+        run("CREATE FOREIGN TABLE t (id integer CONSTRAINT before CHECK (id > 0)) SERVER s");
+        run("CREATE FUNCTION follow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM tests.rename_constraint(oid, 'after') FROM pg_constraint WHERE conname = 'before';
+            END $$");
+        run("CREATE EVENT TRIGGER follow ON ddl_command_end EXECUTE FUNCTION follow()");
+        run("ALTER FOREIGN TABLE t OPTIONS (ADD a '1')");
+        let told = Spi::get_one::<String>(
+            "SELECT string_agg(attribute || ' ' || change, ', ' ORDER BY attribute) FROM fdw_guard.history
+            WHERE statement LIKE 'ALTER FOREIGN TABLE t%'",
+        );
+        assert_eq!(told.unwrap().unwrap(), "constraint after add, constraint before drop, option a add");
     }
 }

@@ -40,6 +40,8 @@ struct Frame {
     foretold: Vec<(Class, Oid)>,
     /// The options that it gives a value.
     written: BTreeSet<String>,
+    /// It changes nothing inside a table.
+    stays_outside: bool,
     /// The grants on wrappers and servers before it, where it may change them and a rule minds.
     grants: Vec<(Class, Oid, Attributes)>,
 }
@@ -55,6 +57,11 @@ struct Open {
 impl Open {
     fn innermost(&mut self) -> &mut Touched {
         self.frames.last_mut().map_or(&mut self.waiting, |frame| &mut frame.touched)
+    }
+
+    /// Whether the running statement changes nothing inside a table.
+    fn stays_outside(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.stays_outside)
     }
 
     /// Whether something of the object has been judged before the running statement began.
@@ -154,8 +161,9 @@ pub fn open_frame(said: Said, wording: Wording) {
     let grants = if said.may_grant && (planning::is_on() || grants_count()) { grants() } else { Vec::new() };
     let foretold = said.foretold.map(told_before).unwrap_or_default();
     let foretold = foretold.into_iter().map(|(class, oid, _)| (class, oid)).collect();
-    let (named, written) = (said.named, said.written);
-    let frame = Frame { touched: Touched::default(), named, wording: Some(wording), foretold, written, grants };
+    let Said { named, written, stays_outside, .. } = said;
+    let touched = Touched::default();
+    let frame = Frame { touched, named, wording: Some(wording), foretold, written, stays_outside, grants };
     with_open(|open| open.frames.push(frame));
 }
 
@@ -426,6 +434,7 @@ pub fn note_touch(catalog: Catalog, row: Oid, sub_object: i32, access: Access) {
                 (Access::DropAside, _) => note(class, oid, How::Aside),
                 (Access::Create, Catalog::Trigger) => note(class, oid, How::Trigger(row)),
                 (Access::Create, _) if column == 0 && Class::of_main(catalog).is_some() => note(class, oid, How::Made),
+                _ if Class::of_main(catalog).is_none() => note(class, oid, How::Inside),
                 _ => note(class, oid, How::Changed(column)),
             }
         }
@@ -446,16 +455,19 @@ fn note(class: Class, oid: Oid, how: How) {
     let foretold = with_open(|open| open.foretells(key));
     let is_known = with_open(|open| open.note_again(key, how));
     let is_new = how == How::Made;
-    if is_known || !concerns(class, oid, is_new) {
+    if is_known {
+        return look_inside_after_all(key, how);
+    }
+    if !concerns(class, oid, is_new) {
         return;
     }
     let _scratch = Scratch::new();
-    let knows_inside = is_new || inside_counts(class);
+    let knows_inside = is_new || inside_counts(class, how);
     let read = if knows_inside { scene } else { scene_from_outside };
     let old = match how {
         How::Made => None,
         How::Trigger(trigger) => read(class, oid).map(|scene| scene.before_trigger(trigger)),
-        How::Changed(_) | How::Aside => read(class, oid),
+        How::Changed(_) | How::Inside | How::Aside => read(class, oid),
     };
     let columns = how.columns();
     let writer = if is_new { None } else { secrets::writer(class, oid) };
@@ -473,11 +485,29 @@ fn counts(object_type: ObjectType) -> bool {
     history::records() || policy_in_force::kept().is_none_or(|policy| is_about(&policy))
 }
 
-/// Whether a rule that judges the running statement may look inside tables. It will be one of those known now, unless the
-/// verdict waits: another session's rule binds this one from its next statement.
-fn inside_counts(class: Class) -> bool {
-    let waits = settings::check_mode() == CheckMode::Deferred || with_open(|open| open.frames.is_empty());
-    class == Class::Relation && (waits || planning::is_on() || history::records() || a_rule_may_look_inside())
+/// A statement that is about the options of a table alone touches something inside it: code of another extension does so.
+fn look_inside_after_all(key: Key, how: How) {
+    let is_unknown = |open: &mut Open| open.innermost().find(key).is_some_and(|touch| !touch.knows_inside);
+    if how != How::Changed(0)
+        && with_open(|open| open.stays_outside() && is_unknown(open))
+        && inside_counts(key.class, how)
+    {
+        let seen = scene(key.class, key.oid);
+        with_open(|open| {
+            if let Some(touch) = open.innermost().find(key) {
+                touch.look_inside(seen);
+            }
+        });
+    }
+}
+
+/// Whether what is inside a table counts, of which that is touched. A rule that judges the running statement will be one of
+/// those known now, unless the verdict waits: another session's rule binds this one from its next statement.
+fn inside_counts(class: Class, how: How) -> bool {
+    let (waits, stays_outside) = with_open(|open| (open.frames.is_empty(), open.stays_outside()));
+    let all_counts = waits || settings::check_mode() == CheckMode::Deferred || planning::is_on();
+    let some_counts = || !(stays_outside && how == How::Changed(0)) && (history::records() || a_rule_may_look_inside());
+    class == Class::Relation && (all_counts || some_counts())
 }
 
 /// As far as the session knows.

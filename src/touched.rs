@@ -63,6 +63,8 @@ pub enum How {
     Made,
     /// It or the column with that number; 0 is the object itself.
     Changed(i16),
+    /// Something else inside it.
+    Inside,
     /// It has got that trigger.
     Trigger(Oid),
     /// Something beside it.
@@ -72,7 +74,7 @@ pub enum How {
 impl How {
     pub fn columns(self) -> BTreeMap<i16, Subtransaction> {
         let column = match self {
-            Self::Made | Self::Trigger(_) => 0,
+            Self::Made | Self::Trigger(_) | Self::Inside => 0,
             Self::Changed(column) => column,
             Self::Aside => return BTreeMap::new(),
         };
@@ -81,6 +83,14 @@ impl How {
 }
 
 impl Touch {
+    /// Something inside it is about to change after all: this is what was not read before.
+    pub fn look_inside(&mut self, seen: Option<Scene>) {
+        if let Some((old, seen)) = self.old.as_mut().zip(seen) {
+            (old.columns, old.inside) = (seen.columns, seen.inside);
+            self.knows_inside = true;
+        }
+    }
+
     /// A touch of the object itself, now.
     pub fn of(key: Key, old: Option<Scene>) -> Self {
         let subtransaction = session::subtransaction();

@@ -53,6 +53,8 @@ pub struct Said {
     pub foretold: Option<Foretold>,
     /// The options that ALTER gives a value: one that has it already leaves no trace.
     pub written: BTreeSet<String>,
+    /// The statement changes nothing of a table but the table's own options: nothing that is inside it.
+    pub stays_outside: bool,
 }
 
 /// Characters that are kept of a statement, which stands in every row that it writes: as many as pg_stat_activity shows.
@@ -225,7 +227,8 @@ pub unsafe fn said(tree: *mut pg_sys::Node) -> Said {
         match (*tree).type_ {
             NodeTag::T_AlterTableStmt => {
                 let written = written_to_table(tree.cast());
-                Said { named: named(tree.cast()), foretold: foretold(tree), written, ..Said::default() }
+                let stays_outside = stays_outside(tree.cast());
+                Said { named: named(tree.cast()), foretold: foretold(tree), written, stays_outside, ..Said::default() }
             }
             NodeTag::T_GrantStmt => {
                 let objects = (*tree.cast::<pg_sys::GrantStmt>()).objtype;
@@ -292,6 +295,16 @@ unsafe fn forms_of_functions(functions: *const pg_sys::List) -> impl Iterator<It
         (false, false) => Form::Validator,
         (false, true) => Form::NoValidator,
     })
+}
+
+/// Whether ALTER TABLE is about the options of the table itself and nothing else.
+///
+/// # Safety
+/// The statement is a valid parse tree.
+unsafe fn stays_outside(statement: *const pg_sys::AlterTableStmt) -> bool {
+    // SAFETY: the caller's promise.
+    let commands = unsafe { commands(statement) };
+    commands.iter().all(|command| command.subtype == AlterTableType::AT_GenericOptions)
 }
 
 /// The options of the table itself that ALTER TABLE gives a value.
