@@ -2,7 +2,7 @@
 //! same.
 //!
 //! PostgreSQL's own ALTER of a server or a user mapping locks nothing, and fails if another session has changed the same row
-//! meanwhile. Here the object is locked by its oid before it is looked at for the last time.
+//! meanwhile. Here the object and its row are locked before it is looked at for the last time.
 
 pub mod rotate;
 
@@ -16,7 +16,7 @@ use crate::scene::{self, Class};
 use fdw_guard_policy::ddl;
 use fdw_guard_policy::diff::{Desired, OptionChange, Present, Statement, altering, creating};
 use fdw_guard_policy::model::{Attribute, Description, ObjectState, ObjectType, Options, Situation};
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 use std::ffi::CStr;
 use std::rc::Rc;
 
@@ -201,11 +201,10 @@ impl Object {
     /// A mapping that is missing is made under its server's lock, so that nobody else makes it meanwhile.
     fn lockable(self) -> Lockable {
         match self {
-            Self::Server(oid) | Self::NoMapping { server: oid, .. } => {
-                Lockable::Object { catalog: pg_sys::ForeignServerRelationId, oid }
-            }
-            Self::UserMapping(oid) => Lockable::Object { catalog: pg_sys::UserMappingRelationId, oid },
-            Self::Table(oid) | Self::Column(oid, _) => Lockable::Table(oid),
+            Self::NoMapping { server, .. } => Lockable::Object(Class::Server, server),
+            Self::Server(oid) => Lockable::of(Class::Server, oid),
+            Self::UserMapping(oid) => Lockable::of(Class::UserMapping, oid),
+            Self::Table(oid) | Self::Column(oid, _) => Lockable::of(Class::Relation, oid),
         }
     }
 
@@ -245,6 +244,17 @@ fn mapping_to_be(role: &str, server: Oid) -> Situation {
         options: Options::default(),
     };
     Situation { object: Rc::new(object), above: scene::server_above(server) }
+}
+
+/// Whether the caller may alter the options of the object.
+pub fn may_alter(class: Class, oid: Oid) -> bool {
+    let object = match class {
+        Class::Wrapper => return rights::is_superuser(session::current_role()),
+        Class::Server => Object::Server(oid),
+        Class::UserMapping => Object::UserMapping(oid),
+        Class::Relation => Object::Table(oid),
+    };
+    must_be_allowed(object).is_ok()
 }
 
 /// Who may not alter the object is told so before anything is compared or locked, and which right is missing.

@@ -25,6 +25,16 @@ impl Class {
         Self::of_main(Catalog::of(catalog)?)
     }
 
+    /// The catalog in which its main row stands.
+    pub fn catalog(self) -> Oid {
+        match self {
+            Self::Wrapper => Catalog::WRAPPERS,
+            Self::Server => Catalog::SERVERS,
+            Self::UserMapping => Catalog::USER_MAPPINGS,
+            Self::Relation => Catalog::RELATIONS,
+        }
+    }
+
     pub fn of_main(catalog: Catalog) -> Option<Self> {
         match catalog {
             Catalog::Wrapper => Some(Self::Wrapper),

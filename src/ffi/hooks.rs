@@ -152,6 +152,8 @@ pub enum Catalog {
 impl Catalog {
     pub const WRAPPERS: Oid = pg_sys::ForeignDataWrapperRelationId;
     pub const SERVERS: Oid = pg_sys::ForeignServerRelationId;
+    pub const USER_MAPPINGS: Oid = pg_sys::UserMappingRelationId;
+    pub const RELATIONS: Oid = pg_sys::RelationRelationId;
 
     pub fn of(catalog: Oid) -> Option<Self> {
         match catalog {

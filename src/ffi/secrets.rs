@@ -67,15 +67,6 @@ pub struct Place {
 }
 
 impl Place {
-    fn catalog(self) -> Oid {
-        match self.class {
-            Class::Wrapper => pg_sys::ForeignDataWrapperRelationId,
-            Class::Server => pg_sys::ForeignServerRelationId,
-            Class::UserMapping => pg_sys::UserMappingRelationId,
-            Class::Relation => pg_sys::RelationRelationId,
-        }
-    }
-
     /// The transaction that wrote the row of the catalog which holds the options, as long as they are these; None if there
     /// is no such row.
     pub fn writer(self) -> Option<u32> {
@@ -149,7 +140,7 @@ pub fn of(table: Oid, place: Place) -> Vec<Known> {
 fn rows_of(table: Oid, place: Place) -> Vec<Found> {
     let index = rules::find_by_name(INDEX);
     let mut rows = Vec::new();
-    let keys = [(c"catalog", place.catalog()), (c"object", place.oid)];
+    let keys = [(c"catalog", place.class.catalog()), (c"object", place.oid)];
     if let Some(mut scan) = CatalogScan::of_latest_by_index(table, index, keys) {
         scan.for_each_row(|row| rows.push(Found::of(row)));
     }
@@ -233,7 +224,7 @@ const COLUMNS: [(&CStr, Oid); 9] = [
 
 fn row(place: Place, known: &Known) -> [Value; 9] {
     [
-        Value::Oid(place.catalog()),
+        Value::Oid(place.class.catalog()),
         Value::Oid(place.oid),
         Value::SmallInteger(place.column),
         Value::Statement(known.option.clone()),

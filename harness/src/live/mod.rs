@@ -17,6 +17,7 @@ mod load_order;
 mod loading;
 mod locked_out;
 mod mappings;
+mod meanwhile;
 mod mysql_fdw;
 mod packs;
 mod passthrough;

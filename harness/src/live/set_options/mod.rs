@@ -20,6 +20,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "set_options::a_role_renamed_meanwhile_has_the_new_secret", run: together::renamed_in_bulk },
     LiveTest { name: "set_options::where_nothing_differs_nobody_waits", run: together::nobody_waits },
     LiveTest { name: "set_options::what_goes_or_is_renamed_meanwhile_is_said", run: together::gone_meanwhile },
+    LiveTest { name: "set_options::an_open_alter_is_waited_for", run: together::after_an_open_alter },
     LiveTest { name: "set_options::failures_leave_nothing_behind", run: together::failures_leave_nothing },
     LiveTest { name: "set_options::isolation_levels_see_what_was_committed", run: together::repeatable_read },
     LiveTest { name: "set_options::nobody_is_told_a_secret", run: secrecy::nobody_is_told },

@@ -8,10 +8,11 @@ use anyhow::{Context, Result, anyhow, ensure};
 use postgres::Client;
 
 use super::{KINDS, contains_hint, same, stage};
-use crate::cluster::{Cluster, wait_until};
+use crate::cluster::Cluster;
 use crate::database::Database;
 use crate::fields::{DbFields, expect_error};
 use crate::live::contains;
+use crate::live::meanwhile::{wait_for_lock, while_open};
 
 /// Sessions that run at once.
 const SESSIONS: usize = 20;
@@ -284,14 +285,22 @@ fn meanwhile(database: &Database<'_>, row: &Meanwhile) -> Result<()> {
     }
 }
 
-fn wait_for_lock(client: &mut Client, pid: i32) -> Result<()> {
-    let client = std::cell::RefCell::new(client);
-    let waits = || {
-        let query = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1";
-        let row = client.borrow_mut().query_one(query, &[&pid]);
-        row.is_ok_and(|row| row.get::<_, Option<bool>>(0) == Some(true))
-    };
-    wait_until("make the session wait", waits)
+/// The other session's statement is PostgreSQL's own, which takes no lock but that of the row.
+pub fn after_an_open_alter(cluster: &Cluster) -> Result<()> {
+    for kind in &KINDS {
+        let database = stage(cluster, "set_options_open")?;
+        database.execute(&format!("{} OPTIONS (ADD a '1', ADD gone '1')", kind.alter))?;
+        let change = format!("{} OPTIONS (SET a '2', DROP gone, ADD b '1')", kind.alter);
+        let query = format!(
+            "SELECT concat_ws(' ', change, option) FROM fdw_guard.{}'{{\"a\": \"3\", \"b\": \"3\", \"gone\": null}}')",
+            kind.call
+        );
+        let told = while_open(&database, &change, "COMMIT", &query)?.map_err(|fields| anyhow!("{fields}"));
+        same(kind.call, told.context(kind.call)?, vec!["set a".to_owned(), "set b".to_owned()])?;
+        let stored: Vec<String> = database.connect()?.query_one(kind.stored, &[])?.get(0);
+        same(kind.call, stored, vec!["a=3".to_owned(), "b=3".to_owned()])?;
+    }
+    Ok(())
 }
 
 /// Calls that fail, caught within one transaction again and again, leave neither memory nor locks behind.
