@@ -53,6 +53,7 @@ mod tests {
                 "get_ddl",
                 "get_ddl",
                 "get_ddl",
+                "lock_recorded",
                 "may_see_history",
                 "object_now",
                 "plan",

@@ -326,12 +326,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fdw_guard.revert_plan(uuid) IS 'the statements that revert() would run';
 
+CREATE FUNCTION fdw_guard.lock_recorded(
+    object_type text, identity text, system_identifier bigint, object oid, column_number smallint
+) RETURNS void
+    LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_lock_recorded';
+COMMENT ON FUNCTION fdw_guard.lock_recorded(text, text, bigint, oid, smallint) IS 'keeps others from changing the object of a row of the history, if the caller may change it';
+
 CREATE FUNCTION fdw_guard.revert(id uuid) RETURNS SETOF text
     STRICT LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     statement text;
 BEGIN
+    -- Before the look at what is now, which has a snapshot of its own.
+    PERFORM fdw_guard.lock_recorded(h.object_type, h.identity, h.system_identifier, h.object, h.column_number)
+    FROM fdw_guard.history h WHERE h.id = revert.id;
     FOR statement IN SELECT * FROM fdw_guard.revert_plan(id) LOOP
         EXECUTE statement;
         RETURN NEXT statement;
@@ -958,6 +967,7 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.wrapper_oid(name),
     fdw_guard.may_see_history(text, bigint, oid),
     fdw_guard.undo(text, text, bigint, oid, smallint, text, text, text, text, boolean, boolean),
+    fdw_guard.lock_recorded(text, text, bigint, oid, smallint),
     fdw_guard.revert_plan(uuid),
     fdw_guard.revert(uuid),
     fdw_guard.object_now(text, text),

@@ -127,6 +127,9 @@ pub enum Error {
     /// Another session renamed or dropped the object between our look at it and the ALTER.
     #[error("{object_type} \"{name}\" was renamed or dropped meanwhile")]
     ChangedMeanwhile { object_type: ObjectType, name: String },
+    /// Another session changed the object after the transaction had taken its only snapshot.
+    #[error("{object_type} \"{identity}\" was changed after this transaction began")]
+    ChangedSinceBegin { object_type: ObjectType, identity: String },
     /// A query of ours over the catalogs gives what nobody expects.
     #[error("the catalogs cannot be read as they should")]
     Untold,

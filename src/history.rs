@@ -266,6 +266,11 @@ fn fields(row: &Row) -> Map<String, Json> {
     history::own_columns().zip(row).map(|(name, value)| (name, json(value))).collect()
 }
 
+/// Whether the transaction cannot see all that was recorded of an object.
+pub fn is_behind(object: Oid) -> bool {
+    session::keeps_snapshot() && matches!(history::find(), History::Table(table) if history::has_unseen(table, object))
+}
+
 /// Whether the caller may see what the options of an object were: those of a user mapping show to those who see them now,
 /// and to superusers when it is gone.
 pub fn may_see(object_type: &str, system_identifier: i64, object: Option<Oid>) -> bool {

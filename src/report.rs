@@ -244,6 +244,8 @@ impl From<Error> for Report {
             Error::ChangedMeanwhile { .. } => {
                 report(Code::ERRCODE_T_R_SERIALIZATION_FAILURE).with_hint("Call the function again.")
             }
+            Error::ChangedSinceBegin { .. } => report(Code::ERRCODE_T_R_SERIALIZATION_FAILURE)
+                .with_hint("Call the function again in a new transaction."),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Recorded objects as they are now, for whoever would undo what was recorded.
 
-use crate::ffi::{catalog, inside, scan};
+use crate::change;
+use crate::error::Error;
+use crate::ffi::lock::Lockable;
+use crate::ffi::raise::Failure;
+use crate::ffi::{catalog, inside, scan, server};
 use crate::guard;
 use crate::history;
 use crate::scene::{self, Class, Scene};
@@ -38,6 +42,26 @@ impl Recorded {
             Some(oid) => self.part(oid, scene::scene(class, oid)?, |number, _| number == self.column),
             None => oids(class).into_iter().find_map(|oid| self.named(class, oid)),
         }
+    }
+
+    /// Keeps others from changing the object until the transaction ends, so that it is undone as it is looked at. Not for
+    /// whoever may not alter it: he can undo no more than what he himself has granted, or give a trigger back that is gone.
+    pub fn lock(&self) -> Result<(), Failure> {
+        server::accept_invalidation_messages();
+        while let Some(now) = self.find().filter(|now| change::may_alter(now.class, now.oid)) {
+            let lockable = Lockable::of(now.class, now.oid);
+            lockable.lock()?;
+            if self.find().is_some_and(|found| found.oid == now.oid) {
+                return if history::is_behind(now.oid) { Err(self.changed_since_begin().into()) } else { Ok(()) };
+            }
+            lockable.unlock();
+            server::check_for_interrupts();
+        }
+        Ok(())
+    }
+
+    fn changed_since_begin(&self) -> Error {
+        Error::ChangedSinceBegin { object_type: self.object_type, identity: self.identity.clone() }
     }
 
     fn named(&self, class: Class, oid: Oid) -> Option<Now> {

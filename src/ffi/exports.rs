@@ -24,6 +24,7 @@ sql_functions! {
     call_trigger: fdw_guard_keep_history, pg_finfo_fdw_guard_keep_history => history::keep_history;
     call: fdw_guard_may_see_history, pg_finfo_fdw_guard_may_see_history => history::may_see_history;
     call: fdw_guard_undo, pg_finfo_fdw_guard_undo => revert::undo;
+    call: fdw_guard_lock_recorded, pg_finfo_fdw_guard_lock_recorded => revert::lock_recorded;
     call: fdw_guard_object_now, pg_finfo_fdw_guard_object_now => revert::object_now;
     call: fdw_guard_shared_secrets, pg_finfo_fdw_guard_shared_secrets => shared_secrets::shared_secrets;
     call: fdw_guard_prune_history, pg_finfo_fdw_guard_prune_history => history::prune_history;

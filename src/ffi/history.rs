@@ -394,6 +394,18 @@ pub fn remove_before(table: Oid, moment: i64) -> Result<i64, HistoryError> {
     }
 }
 
+/// Whether rows about the object have been committed that the running statement does not see.
+pub fn has_unseen(table: Oid, object: Oid) -> bool {
+    let count = |scan: Option<CatalogScan>| {
+        let mut count = 0;
+        if let Some(mut scan) = scan {
+            scan.for_each_row(|row| count += i32::from(row.oid(c"object") == object));
+        }
+        count
+    };
+    count(CatalogScan::of_latest(table)) != count(CatalogScan::of_statement(table))
+}
+
 /// The moment that lies an interval before now, in microseconds since 2000.
 pub fn moment_before(interval: Datum) -> i64 {
     // SAFETY: the caller's datum is an interval; the function gives a timestamptz, or raises an error.

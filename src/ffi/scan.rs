@@ -56,6 +56,15 @@ impl CatalogScan {
         }
     }
 
+    /// Reads a table as the running statement does; None if it is gone.
+    pub fn of_statement(table: Oid) -> Option<Self> {
+        // SAFETY: called while a statement runs, which has its snapshot; it is unregistered when the scan ends.
+        unsafe {
+            let relation = pg_sys::try_table_open(table, pg_sys::AccessShareLock as c_int);
+            (!relation.is_null()).then(|| Self::begin(relation, pg_sys::RegisterSnapshot(pg_sys::GetActiveSnapshot())))
+        }
+    }
+
     /// # Safety
     /// The relation is open; the snapshot is null or registered.
     unsafe fn begin(relation: pg_sys::Relation, snapshot: pg_sys::Snapshot) -> Self {

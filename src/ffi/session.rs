@@ -18,6 +18,13 @@ pub fn subtransaction() -> u32 {
     unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
+/// Whether the transaction reads tables as they were at its first statement (REPEATABLE READ, SERIALIZABLE). Catalogs are
+/// read as they are.
+pub fn keeps_snapshot() -> bool {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
+}
+
 /// The value of a setting, None if there is none of that name.
 pub fn setting(name: &str) -> Option<String> {
     // SAFETY: to_server_name gives a C string; with missing_ok the answer may be null.

@@ -2,6 +2,8 @@
 
 use crate::error::Error;
 use crate::ffi::function::{Answer, Call, Value};
+use crate::ffi::raise::Failure;
+use crate::ffi::server;
 use crate::history;
 use crate::revert::Recorded;
 use fdw_guard_policy::history::RULE;
@@ -20,13 +22,7 @@ pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
     if change.attribute.is_none() && change.change == "drop" {
         return Err(cannot(UndoError::Dropped));
     }
-    let recorded = Recorded {
-        object_type: known,
-        identity: identity.clone(),
-        system_identifier: call.big_integer(2).unwrap_or_default(),
-        object: call.oid(3),
-        column: call.small_integer(4).unwrap_or_default(),
-    };
+    let recorded = recorded(call, known, identity.clone());
     let gone = || Error::RevertedIsGone { object_type: object_type.clone(), identity: identity.clone() };
     let was_dropped = call.boolean(9).unwrap_or_default();
     let now = recorded.find().filter(|_| !was_dropped).ok_or_else(gone)?;
@@ -40,6 +36,27 @@ pub fn undo(call: &Call) -> Result<Answer<'_>, Error> {
     let now = undo::Now { object: &now.situation, present: &present, grantor: grantor.as_deref(), is_changed };
     let statements = change.undo(now).map_err(cannot)?;
     Ok(Answer::One(Value::TextArray(statements)))
+}
+
+/// Keeps others from changing the object of a row of the history, given the columns that name it.
+pub fn lock_recorded(call: &Call) -> Result<Answer<'_>, Failure> {
+    server::must_be_writable(c"revert()");
+    let object_type = call.text(0).as_deref().and_then(ObjectType::from_name);
+    if let Some((object_type, identity)) = object_type.zip(call.text(1)) {
+        recorded(call, object_type, identity).lock()?;
+    }
+    Ok(Answer::One(Value::Null))
+}
+
+/// The object that the first columns name.
+fn recorded(call: &Call, object_type: ObjectType, identity: String) -> Recorded {
+    Recorded {
+        object_type,
+        identity,
+        system_identifier: call.big_integer(2).unwrap_or_default(),
+        object: call.oid(3),
+        column: call.small_integer(4).unwrap_or_default(),
+    }
 }
 
 /// The object of that type that has that identity now, as rows of the history name it; no row if there is none, as for a

@@ -6,6 +6,7 @@ mod hindered;
 mod moved;
 mod reverted;
 mod standby;
+mod together;
 mod upgraded;
 
 use anyhow::Result;
@@ -39,6 +40,9 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "history::subtransactions_keep_their_order", run: reverted::subtransactions },
     LiveTest { name: "history::a_long_one", run: reverted::a_long_history },
     LiveTest { name: "history::no_secret_is_in_it", run: reverted::secrets },
+    LiveTest { name: "history::revert_waits_for_an_open_change", run: together::waits_for_an_open_change },
+    LiveTest { name: "history::revert_sees_no_older_history", run: together::sees_no_older_history },
+    LiveTest { name: "history::revert_locks_nothing_of_others", run: together::locks_nothing_of_others },
     LiveTest { name: "history::a_standby_reads_it_and_refuses_to_write", run: standby::hot_standby },
     LiveTest { name: "history::an_update_of_the_extension_keeps_it", run: upgraded::of_the_extension },
     LiveTest { name: "history::pg_upgrade_keeps_it", run: upgraded::of_postgresql },

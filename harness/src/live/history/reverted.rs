@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 use crate::fields::expect_error;
 
 /// The newest row of that attribute, `-` for the object as a whole, as SQL.
-fn newest(attribute: &str, identity: &str) -> String {
+pub fn newest(attribute: &str, identity: &str) -> String {
     let attribute = attribute.replace('\'', "''");
     let identity = identity.replace('\'', "''");
     format!(

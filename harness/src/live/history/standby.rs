@@ -32,6 +32,7 @@ const CALLS: &[(&str, &str)] = &[
         "link_delegate((SELECT fdwvalidator FROM pg_foreign_data_wrapper WHERE fdwname = 'guarded_postgres_fdw'), 'now()')",
         "",
     ),
+    ("lock_recorded('server', 's', 1, NULL, 0::smallint)", READ_ONLY),
     ("make_functions('made', (SELECT oid FROM pg_foreign_data_wrapper WHERE fdwname = 'plain'), '')", READ_ONLY),
     ("may_see_history('server', 1, 1)", ""),
     ("object_now('server', 's')", ""),
