@@ -790,6 +790,13 @@ CREATE FUNCTION fdw_guard.renew_tables(wrapper oid) RETURNS void
     STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_renew_tables';
 COMMENT ON FUNCTION fdw_guard.renew_tables(oid) IS 'makes every session ask the wrapper''s handler anew';
 
+-- A name has 63 bytes, of which the longer ending takes ten; a character has up to four.
+CREATE FUNCTION fdw_guard.function_stem(wrapper name) RETURNS text
+    IMMUTABLE STRICT LANGUAGE sql
+    RETURN CASE WHEN pg_catalog.octet_length(wrapper::text) OPERATOR(pg_catalog.<=) 53 THEN wrapper::text
+                ELSE pg_catalog.concat(pg_catalog.left(wrapper::text, 10), '_', pg_catalog.left(pg_catalog.md5(wrapper::text), 12)) END;
+COMMENT ON FUNCTION fdw_guard.function_stem(name) IS 'with which the names of the functions of a guarded wrapper begin';
+
 -- Makes the two functions of a guarded wrapper with the settings that name its delegate; gives their names. Functions that
 -- a dropped wrapper of that name has left behind are taken over. They are members of no extension, so that they are
 -- dumped, and no DROP EXTENSION takes the wrapper's servers along unasked.
@@ -810,9 +817,7 @@ DECLARE
           AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e');
     extension name;
     taken text;
-    -- A name has 63 bytes, and a character up to four.
-    stem constant text := CASE WHEN octet_length(wrapper::text) <= 53 THEN wrapper
-                          ELSE left(wrapper, 10) || '_' || left(md5(wrapper), 12) END;
+    stem constant text := fdw_guard.function_stem(wrapper);
 BEGIN
     handler := format('fdw_guard.%I', stem || '_handler');
     validator := format('fdw_guard.%I', stem || '_validator');
@@ -822,7 +827,7 @@ BEGIN
     IF FOUND THEN
         RAISE duplicate_function USING
             MESSAGE = format('function %s already serves foreign-data wrapper "%s"', validator, taken),
-            HINT = format('Rename its handler likewise, and first: ALTER FUNCTION %s RENAME TO %I.', validator, taken || '_validator');
+            HINT = format('Rename its handler likewise, and first: ALTER FUNCTION %s RENAME TO %I.', validator, fdw_guard.function_stem(taken) || '_validator');
     END IF;
     EXECUTE format(definition, validator || '(options text[], catalog oid)', 'void', settings, '$libdir/fdw_guard', 'fdw_guard_validator');
     IF has_handler THEN

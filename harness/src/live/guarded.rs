@@ -6,7 +6,7 @@ use postgres::Client;
 
 use super::{LiveTest, same};
 use crate::cluster::Cluster;
-use crate::database::{Database, Remote, quote_literal};
+use crate::database::{Database, Remote, quote_ident, quote_literal};
 use crate::fields::expect_error;
 use crate::settings::Settings;
 
@@ -15,6 +15,8 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "guarded::rules_hold_where_nothing_is_preloaded", run: rules_hold_where_nothing_is_preloaded },
     LiveTest { name: "guarded::options_are_guarded_in_a_sessions_first_statement", run: in_a_sessions_first_statement },
     LiveTest { name: "guarded::a_made_wrapper_is_dumped_and_restored", run: a_made_wrapper_is_dumped_and_restored },
+    LiveTest { name: "guarded::wrappers_are_called_what_they_may_be", run: any_name },
+    LiveTest { name: "guarded::a_renamed_wrapper_makes_room_for_another", run: a_renamed_wrapper },
     LiveTest { name: "guarded::what_a_dump_keeps_of_a_guard_in_place", run: what_a_dump_keeps_of_a_guard_in_place },
 ];
 
@@ -204,6 +206,114 @@ fn what_a_dump_keeps_of_a_guard_in_place(cluster: &Cluster) -> Result<()> {
     // To leave it without handler and validator would not be to put it back.
     let error = expect_error(&mut restored.connect()?, "SELECT fdw_guard.unguard_wrapper('mine')")?;
     same("SQLSTATE", error.sqlstate.as_str(), "42883")
+}
+
+/// Names around the length at which that of a function made of them no longer fits into 63 bytes, and beyond what PostgreSQL
+/// keeps of a name; some end in a character that does not fit whole, or agree as far as a function's name can tell.
+fn names() -> Vec<String> {
+    let agreeing = |end: &str| format!("{}{end}", "a".repeat(53));
+    let ends = [("n", ""), ("u", "ü"), ("e", "€"), ("g", "𝄞")];
+    let of = |(letter, end): (&str, &str)| [52, 53, 54, 61, 62].map(|length| letter.repeat(length) + end);
+    let mut names: Vec<String> = ends.into_iter().flat_map(of).collect();
+    names.extend(["b".repeat(63), "c".repeat(70), "𝄞".repeat(13), "𝄞".repeat(15)]);
+    names.extend(["x", "y", "", "_validator", "_handler"].map(agreeing));
+    let odd =
+        ["Upper Case", "it's", "a \"quoted\" one", "back\\slash", "two\nlines", "a.b", "(), ", "select", "=", "%I$$"];
+    names.extend(odd.map(str::to_owned));
+    names
+}
+
+fn any_name(cluster: &Cluster) -> Result<()> {
+    for is_in_place in [false, true] {
+        let database = cluster.guarded_database("guarded_names")?;
+        database.execute(
+            "CREATE EXTENSION file_fdw; SELECT fdw_guard.add_rule('r', 'foreign table', 'encoding', forbidden => true)",
+        )?;
+        let mut client = database.connect()?;
+        for (number, name) in names().iter().enumerate() {
+            make(&mut client, number, name, is_in_place).with_context(|| name.clone())?;
+        }
+        let restored = dumped_and_restored(cluster, &database, "guarded_names_restored")?;
+        let guarded =
+            "SELECT format('%s %s %s', wrapper, delegate, in_place) FROM fdw_guard.guarded_wrappers ORDER BY 1";
+        let mut other = restored.connect()?;
+        same("guarded", texts(&mut other, guarded)?, texts(&mut client, guarded)?)?;
+        for (number, name) in names().iter().enumerate() {
+            works(&mut other, number).with_context(|| name.clone())?;
+            take_away(&mut other, number, name, is_in_place).with_context(|| name.clone())?;
+        }
+        same("functions", functions(&mut other)?, if is_in_place { 0 } else { functions(&mut client)? })?;
+    }
+    Ok(())
+}
+
+/// The functions of a wrapper that was renamed are in the way of a new one of its old name, and the hint says what to do.
+fn a_renamed_wrapper(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("guarded_renamed")?;
+    let mut client = database.connect()?;
+    client.batch_execute("CREATE EXTENSION file_fdw")?;
+    for length in [5, 60] {
+        let (old, new) = ("o".repeat(length), "n".repeat(length));
+        let create = format!("SELECT fdw_guard.create_wrapper('{old}', 'file_fdw')");
+        client.batch_execute(&format!("{create}; ALTER FOREIGN DATA WRAPPER {old} RENAME TO {new}"))?;
+        let refusal = expect_error(&mut client, &create)?;
+        let hint = refusal.hint.context("no hint")?;
+        let (_, statement) = hint.split_once(": ").context("no statement")?;
+        let statement = statement.trim_end_matches('.');
+        client.batch_execute(&format!("{}; {statement}", statement.replace("_validator", "_handler")))?;
+        client.batch_execute(&create)?;
+        let named = format!(
+            "SELECT p.proname::text FROM pg_foreign_data_wrapper w JOIN pg_proc p ON p.oid IN (w.fdwhandler, w.fdwvalidator) \
+             WHERE w.fdwname = '{new}' ORDER BY 1"
+        );
+        let stem: String = client.query_one("SELECT fdw_guard.function_stem($1::text::name)", &[&new])?.get(0);
+        same("names", texts(&mut client, &named)?, vec![format!("{stem}_handler"), format!("{stem}_validator")])?;
+    }
+    Ok(())
+}
+
+/// Makes that wrapper, guarded, with a table on it.
+fn make(client: &mut Client, number: usize, name: &str, is_in_place: bool) -> Result<()> {
+    let (quoted, literal) = (quote_ident(name), quote_literal(name));
+    if is_in_place {
+        client.batch_execute(&format!(
+            "CREATE FOREIGN DATA WRAPPER {quoted} HANDLER file_fdw_handler VALIDATOR file_fdw_validator; \
+             SELECT fdw_guard.guard_wrapper({literal})"
+        ))?;
+    } else {
+        client.batch_execute(&format!("SELECT fdw_guard.create_wrapper({literal}, 'file_fdw')"))?;
+    }
+    client.batch_execute(&format!(
+        "CREATE SERVER s{number} FOREIGN DATA WRAPPER {quoted}; \
+         CREATE FOREIGN TABLE t{number} (a int) SERVER s{number} OPTIONS (program 'seq 7')"
+    ))?;
+    works(client, number)
+}
+
+fn works(client: &mut Client, number: usize) -> Result<()> {
+    let rows: i64 = client.query_one(&format!("SELECT count(*) FROM t{number}"), &[])?.get(0);
+    same("rows", rows, 7)?;
+    let plan = texts(client, &format!("EXPLAIN (VERBOSE, COSTS off) SELECT * FROM t{number}"))?.join("\n");
+    super::contains(&plan, "Delegate: ")?;
+    let refused = expect_error(client, &format!("ALTER FOREIGN TABLE t{number} OPTIONS (ADD encoding 'UTF8')"))?;
+    same("SQLSTATE", refused.sqlstate.as_str(), "HV00D")
+}
+
+fn take_away(client: &mut Client, number: usize, name: &str, is_in_place: bool) -> Result<()> {
+    let (quoted, literal) = (quote_ident(name), quote_literal(name));
+    if is_in_place {
+        client.batch_execute(&format!("SELECT fdw_guard.unguard_wrapper({literal})"))?;
+        let plan = texts(client, &format!("EXPLAIN (VERBOSE, COSTS off) SELECT * FROM t{number}"))?.join("\n");
+        ensure!(!plan.contains("Delegate: "), "{plan}");
+    }
+    client.batch_execute(&format!("DROP FOREIGN DATA WRAPPER {quoted} CASCADE")).map_err(Into::into)
+}
+
+/// How many functions of ours are no part of the extension.
+fn functions(client: &mut Client) -> Result<i64> {
+    let counted = "SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'fdw_guard'::regnamespace AND NOT EXISTS \
+                   (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')";
+    Ok(client.query_one(counted, &[])?.get(0))
 }
 
 fn texts(client: &mut Client, sql: &str) -> Result<Vec<String>> {

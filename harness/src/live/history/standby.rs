@@ -24,6 +24,7 @@ const CALLS: &[(&str, &str)] = &[
     ("effective_options('t', 'postgres')", ""),
     ("explain_plan($$ALTER SERVER s OPTIONS (SET port '3')$$)", ""),
     ("foreign_table_options('t')", ""),
+    ("function_stem('plain')", ""),
     ("get_ddl('server', 's')", ""),
     ("get_ddl('t'::regclass)", ""),
     ("guard_wrapper('plain')", READ_ONLY),
