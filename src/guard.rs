@@ -470,8 +470,8 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Changed(_) | How::Inside | How::Aside => read(class, oid),
     };
     let columns = how.columns();
-    let writer = if is_new { None } else { secrets::writer(class, oid) };
-    let touch = Touch { knows_inside, columns, aside: how == How::Aside, writer, foretold, ..Touch::of(key, old) };
+    let writers = old.as_ref().map(|old| secrets::writers(class, oid, old)).unwrap_or_default();
+    let touch = Touch { knows_inside, columns, aside: how == How::Aside, writers, foretold, ..Touch::of(key, old) };
     planning::see(&touch);
     with_open(|open| open.add(touch));
 }

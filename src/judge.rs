@@ -195,7 +195,7 @@ impl Judge<'_> {
         }
         let actor = self.actor(touch.key.actor);
         let place = Place { class: touch.key.class, oid: touch.key.oid, column };
-        let memory = Memories::of(place, touch.writer.filter(|_| column == 0));
+        let memory = Memories::of(place, touch.writers.get(&column).copied());
         let written = touch.written.keys().cloned().collect();
         self.verdicts.raised.extend(self.policy.reused(change, &written, actor.as_ref(), &memory));
         if self.is_planned && change.old.is_some() {

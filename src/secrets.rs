@@ -74,9 +74,14 @@ pub fn may_be_kept() -> bool {
     policy_in_force::kept().is_none_or(|policy| policy.remembers()) && !matches!(table::find(), Ok(None))
 }
 
-/// Who wrote the object's options, where that matters.
-pub fn writer(class: Class, oid: Oid) -> Option<u32> {
-    if may_be_kept() { Place { class, oid, column: 0 }.writer() } else { None }
+/// Who wrote the options of the object and of those of its columns that were looked at, where that matters; 0 is the object
+/// itself.
+pub fn writers(class: Class, oid: Oid, scene: &Scene) -> BTreeMap<i16, u32> {
+    if !may_be_kept() {
+        return BTreeMap::new();
+    }
+    let columns = [0].into_iter().chain(scene.columns.iter().map(|(number, _)| *number));
+    columns.filter_map(|column| Some((column, Place { class, oid, column }.writer()?))).collect()
 }
 
 /// Keeps what has become of the secrets that were touched, as far as rules ask for it.
@@ -141,18 +146,19 @@ impl Keeper<'_> {
         if old.is_none() {
             table::forget(self.table, place(0))?;
         }
-        self.object(place(0), old.map(|old| &old.situation), Some(&new.situation), touch.writer)?;
+        self.object(place(0), old.map(|old| &old.situation), Some(&new.situation), touch)?;
         if touch.knows_inside && self.policy.remembers_of(ObjectType::ForeignTableColumn) {
-            self.columns(place, old, &new)?;
+            self.columns(place, touch, &new)?;
         }
         Ok(())
     }
 
-    fn columns(&self, place: impl Fn(i16) -> Place, old: Option<&Scene>, new: &Scene) -> Result<(), Error> {
+    fn columns(&self, place: impl Fn(i16) -> Place, touch: &Touch, new: &Scene) -> Result<(), Error> {
+        let old = touch.old.as_ref();
         for (number, (before, after)) in crate::judge::paired_columns(old, Some(new)) {
             let before = old.zip(before.as_ref()).map(|(scene, column)| scene.column(column));
             let after = after.as_ref().map(|column| new.column(column));
-            self.object(place(number), before.as_ref(), after.as_ref(), None)?;
+            self.object(place(number), before.as_ref(), after.as_ref(), touch)?;
         }
         Ok(())
     }
@@ -162,11 +168,12 @@ impl Keeper<'_> {
         place: Place,
         old: Option<&Situation>,
         new: Option<&Situation>,
-        writer_before: Option<u32>,
+        touch: &Touch,
     ) -> Result<(), Error> {
         let before = table::of(self.table, place);
         let known: Vec<&str> = before.iter().map(|known| known.option.as_str()).collect();
         let fates = self.policy.fates(old, new, &known, &self.actor);
+        let writer_before = touch.writers.get(&place.column).copied();
         let now = Now { writer: place.writer().unwrap_or_default(), writer_before, at: table::now() };
         let kept: Vec<Known> = fates.iter().filter_map(|fate| now.keep(fate, &before)).collect();
         Ok(table::replace(self.table, place, &kept)?)

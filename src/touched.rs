@@ -49,8 +49,9 @@ pub struct Touch {
     pub others: BTreeSet<Subtransaction>,
     /// The options that the statement gives a value, whether or not they had it already, and where it ran.
     pub written: BTreeMap<String, Subtransaction>,
-    /// The transaction that wrote its options before, where that matters.
-    pub writer: Option<u32>,
+    /// The transaction that wrote its options before, and those of each of its columns, where that matters; 0 is the object
+    /// itself.
+    pub writers: BTreeMap<i16, u32>,
     /// Of what the statement does to it [`judge::FORETOLD`](crate::judge::FORETOLD) was judged before it ran.
     pub foretold: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
@@ -97,7 +98,7 @@ impl Touch {
         let columns = BTreeMap::from([(0, subtransaction)]);
         let (knows_inside, named, aside, grants, foretold) = (false, Vec::new(), false, None, false);
         let (said, others) = (None, BTreeSet::new());
-        let (written, writer) = (BTreeMap::new(), None);
+        let (written, writers) = (BTreeMap::new(), BTreeMap::new());
         Self {
             key,
             old,
@@ -109,7 +110,7 @@ impl Touch {
             said,
             others,
             written,
-            writer,
+            writers,
             foretold,
             subtransaction,
         }

@@ -115,6 +115,27 @@ SELECT fdw_guard.prune_history('-1 day') > 0 AS pruned, fdw_guard.prune_secrets(
 UPDATE fdw_guard.rule SET max_age = '00:00:00.000001' WHERE name = 'young';
 SELECT identity, option FROM fdw_guard.violations(rule_name => 'young');
 
+-- On every type of object; what is done to something else of it, or of its neighbours, makes nothing younger.
+INSERT INTO fdw_guard.rule (name, object_type, max_age)
+    SELECT 'young ' || t, t, '00:00:00.000001'
+    FROM unnest('{foreign-data wrapper, server, foreign table, foreign table column}'::text[]) t;
+ALTER FOREIGN DATA WRAPPER w OPTIONS (ADD password '1');
+ALTER SERVER s OPTIONS (ADD password '1');
+CREATE FOREIGN TABLE t (a int OPTIONS (password '1'), b int OPTIONS (password '1')) SERVER s OPTIONS (password '1');
+SELECT rule, identity FROM fdw_guard.violations() WHERE rule LIKE 'young %';
+ALTER FOREIGN DATA WRAPPER w OPTIONS (ADD other '1');
+ALTER SERVER s OPTIONS (ADD other '1');
+ALTER FOREIGN TABLE t OPTIONS (ADD other '1'), ALTER a OPTIONS (ADD other '1'), ALTER b SET STATISTICS 10;
+ALTER FOREIGN TABLE t RENAME a TO c;
+SELECT rule, identity FROM fdw_guard.violations() WHERE rule LIKE 'young %';
+-- A grant on a column is none of those changes that fdw_guard sees, and writes the same row.
+GRANT SELECT (b) ON t TO past_bob;
+SELECT rule, identity FROM fdw_guard.violations() WHERE rule LIKE 'young %column';
+DROP FOREIGN TABLE t;
+ALTER SERVER s OPTIONS (DROP password, DROP other);
+ALTER FOREIGN DATA WRAPPER w OPTIONS (DROP password, DROP other);
+DELETE FROM fdw_guard.rule WHERE name LIKE 'young %';
+
 -- An object that is made anew has no past, and nobody else writes one.
 DROP USER MAPPING FOR past_owner SERVER s;
 SELECT * FROM kept;
