@@ -330,7 +330,11 @@ pub fn no_mapping_matches(unknown: Option<(String, Option<String>)>) -> Report {
 
 /// A rule that is tried can find nothing, or whatever it is about violates it.
 pub fn finding_on_trial(rule: &str, finding: &Finding) -> Report {
-    let verb = if finding.kind.name() == "never satisfied" { " is" } else { "" };
+    let verb = match finding.kind.name() {
+        "never satisfied" => " is",
+        "no secret" => " finds",
+        _ => "",
+    };
     Report {
         detail: Some(finding.detail.clone()),
         hint: finding.hint.clone(),

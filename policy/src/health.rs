@@ -57,6 +57,8 @@ pub enum Kind {
     UnknownRole,
     /// It is about no object that there is.
     MatchesNothing,
+    /// It asks for the past of secrets, and no object that it is about has one.
+    NoSecret,
 }
 
 impl Kind {
@@ -69,6 +71,7 @@ impl Kind {
             Self::UnknownOption => "unknown option",
             Self::UnknownRole => "unknown role",
             Self::MatchesNothing => "matches nothing",
+            Self::NoSecret => "no secret",
         }
     }
 
@@ -76,7 +79,7 @@ impl Kind {
         match self {
             Self::NotValid | Self::NeverMatches | Self::NeverSatisfied => Severity::Error,
             Self::OptionNeverSatisfied | Self::Shadowed | Self::UnknownOption | Self::UnknownRole => Severity::Warning,
-            Self::ShadowedAsThingsStand | Self::MatchesNothing => Severity::Info,
+            Self::ShadowedAsThingsStand | Self::MatchesNothing | Self::NoSecret => Severity::Info,
         }
     }
 }

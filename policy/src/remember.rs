@@ -159,16 +159,12 @@ impl Policy {
         known: &[&'a str],
         session: &dyn Session,
     ) -> Vec<(&'a str, usize)> {
-        let remembering = self.candidates([situation]).filter(|(_, entry)| entry.rule.remembers());
-        let fitting: Vec<&Entry> = remembering
-            .map(|(_, entry)| entry)
-            .filter(|entry| entry.is_for_database(session.database()) && entry.matches(situation))
-            .collect();
+        let fitting = self.remembering_of(situation, session);
         if fitting.is_empty() {
             return Vec::new();
         }
         let secrecy = self.secrecy(situation);
-        let of_entry = |entry: &Entry| {
+        let of_entry = |(_, entry): (usize, &Entry)| {
             let former = entry.rule.former_values().unwrap_or_default();
             let compiled = entry.compiled().ok();
             let names = names(&situation.object.options).chain(known.iter().copied());
@@ -176,6 +172,26 @@ impl Policy {
             secrets.into_iter().flatten().map(move |option| (option, former)).collect::<Vec<_>>()
         };
         fitting.into_iter().flat_map(of_entry).collect()
+    }
+
+    /// The rules that ask for the past of a secret which the object has, by their places in the policy.
+    pub fn asking_of(&self, situation: &Situation, session: &dyn Session) -> Vec<usize> {
+        let fitting = self.remembering_of(situation, session);
+        if fitting.is_empty() {
+            return Vec::new();
+        }
+        let secrecy = self.secrecy(situation);
+        let has_one = |entry: &Entry| {
+            let compiled = entry.compiled().ok();
+            compiled.is_some_and(|compiled| !secrets(compiled, names(&situation.object.options), &secrecy).is_empty())
+        };
+        fitting.into_iter().filter(|(_, entry)| has_one(entry)).map(|(position, _)| position).collect()
+    }
+
+    /// The rules that ask for the past of secrets and whose patterns fit the object.
+    fn remembering_of(&self, situation: &Situation, session: &dyn Session) -> Vec<(usize, &Entry)> {
+        let remembering = self.candidates([situation]).filter(|(_, entry)| entry.rule.remembers());
+        remembering.filter(|(_, entry)| entry.is_for_database(session.database()) && entry.matches(situation)).collect()
     }
 }
 
@@ -377,6 +393,21 @@ mod tests {
         assert!(policy.may_be_violated_by(Asked::All, ObjectType::UserMapping));
         assert!(policy.standing(Asked::All, &bob, &Ordinary).is_empty());
         assert!(details(&policy, &change(Some(&[]), &[("password", "c")]), &[], &Known::default()).is_empty());
+    }
+
+    #[test]
+    fn a_rule_asks_of_those_objects_that_have_a_secret_it_is_about() {
+        let asks = |options: Value, has: &str| {
+            let policy = policy(json!({"max_age": "1 day", "object_type": "server", "options": options}));
+            policy.asking_of(&server("foo", &[(has, "x")]), &Ordinary) == [0]
+        };
+        assert!(asks(Value::Null, "password") && !asks(Value::Null, "host"));
+        assert!(asks(json!({"required": ["password"]}), "password"));
+        assert!(!asks(json!({"required": ["password"]}), "sslpassword"));
+        assert!(asks(json!({"required": ["host"]}), "sslpassword"));
+        assert!(asks(json!({"properties": {"host": {"writeOnly": true}}}), "host"));
+        let others = policy(json!({"options": {"required": ["host"]}, "object_type": "server"}));
+        assert!(others.asking_of(&server("foo", &[("password", "x")]), &Ordinary).is_empty());
     }
 
     #[test]

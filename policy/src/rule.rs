@@ -380,7 +380,7 @@ impl Rule {
     }
 
     /// Whether the rule asks for the past of secrets.
-    pub(crate) fn remembers(&self) -> bool {
+    pub fn remembers(&self) -> bool {
         self.max_age.is_some() || self.reuse_history.is_some()
     }
 }

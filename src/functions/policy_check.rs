@@ -9,7 +9,7 @@ use crate::policy_file;
 use crate::policy_in_force;
 use crate::walk::{Route, Walk};
 use fdw_guard_policy::health::{Finding, Kind, literal_names};
-use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::model::{ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::rule::Rule;
 use fdw_guard_policy::suggest::nearest;
@@ -75,7 +75,8 @@ pub fn not_here(position: usize, rule: &Rule) -> Finding {
     Finding { position, kind: Kind::MatchesNothing, detail, hint: hint.flatten() }
 }
 
-/// The rules in force whose patterns fit no object that there is. Of one that can fit none that is known already.
+/// The rules in force whose patterns fit no object that there is, or none with what they ask for. Of one that can fit none
+/// that is known already.
 fn matching_nothing(policy: &Policy, actor: &Actor, known: &[Finding]) -> Vec<Finding> {
     let hopeless: BTreeSet<usize> =
         known.iter().filter(|finding| finding.kind == Kind::NeverMatches).map(|finding| finding.position).collect();
@@ -83,30 +84,58 @@ fn matching_nothing(policy: &Policy, actor: &Actor, known: &[Finding]) -> Vec<Fi
     unmatched(policy, actor, in_force.collect())
 }
 
-/// Those of the rules, all of them in force, whose patterns fit no object that there is.
+/// Those of the rules, all of them in force, whose patterns fit no object that there is, or only such as have no secret of
+/// those whose past they ask for.
 pub fn unmatched(policy: &Policy, actor: &Actor, rules: BTreeMap<usize, &Rule>) -> Vec<Finding> {
-    let mut unmatched = rules;
-    for object_type in ObjectType::ALL {
-        match_all(policy, actor, object_type, &mut unmatched);
-    }
-    unmatched.into_iter().map(|(position, rule)| matches_nothing(position, rule)).collect()
+    let unmatched = left_over(&rules, |situation| policy.matching(situation, actor));
+    let asking = rules.into_iter().filter(|(position, rule)| rule.remembers() && !unmatched.contains_key(position));
+    let idle = left_over(&asking.collect(), |situation| policy.asking_of(situation, actor));
+    let unmatched = unmatched.into_iter().map(|(position, rule)| matches_nothing(position, rule));
+    unmatched.chain(idle.into_iter().map(|(position, rule)| no_secret(position, rule))).collect()
 }
 
-/// Takes out the rules that match an object of that type, until there is none left to look for.
-fn match_all(policy: &Policy, actor: &Actor, object_type: ObjectType, unmatched: &mut BTreeMap<usize, &Rule>) {
-    let route = Route { object_types: vec![object_type], server: None };
-    let is_wanted = |unmatched: &BTreeMap<usize, &Rule>| unmatched.values().any(|rule| rule.object_type == object_type);
-    if !is_wanted(unmatched) {
+/// The rules of which `fitting` gives the place for no object that there is.
+fn left_over<'r>(
+    rules: &BTreeMap<usize, &'r Rule>,
+    fitting: impl Fn(&Situation) -> Vec<usize>,
+) -> BTreeMap<usize, &'r Rule> {
+    let mut left = rules.clone();
+    for object_type in ObjectType::ALL {
+        take_fitting(object_type, &mut left, &fitting);
+    }
+    left
+}
+
+/// Takes out the rules that fit an object of that type, until there is none left to look for.
+fn take_fitting(
+    object_type: ObjectType,
+    left: &mut BTreeMap<usize, &Rule>,
+    fitting: &impl Fn(&Situation) -> Vec<usize>,
+) {
+    let is_wanted = |left: &BTreeMap<usize, &Rule>| left.values().any(|rule| rule.object_type == object_type);
+    if !is_wanted(left) {
         return;
     }
+    let route = Route { object_types: vec![object_type], server: None };
     let mut walk = Walk::new(route, "fdw_guard.policy_check");
-    while let Some(matched) = walk.step(|_, _| true, |_, situation| policy.matching(&situation, actor)) {
-        unmatched.retain(|position, _| !matched.contains(position));
-        if !is_wanted(unmatched) {
+    while let Some(found) = walk.step(|_, _| true, |_, situation| fitting(&situation)) {
+        left.retain(|position, _| !found.contains(position));
+        if !is_wanted(left) {
             return;
         }
         server::check_for_interrupts();
     }
+}
+
+fn no_secret(position: usize, rule: &Rule) -> Finding {
+    let fields = [("max_age", rule.max_age.is_some()), ("reuse_history", rule.reuse_history.is_some())];
+    let fields: Vec<String> =
+        fields.iter().filter(|(_, is_set)| *is_set).map(|(field, _)| format!("\"{field}\"")).collect();
+    let verb = if fields.len() == 1 { "is" } else { "are" };
+    let (object_type, fields) = (rule.object_type, fields.join(" and "));
+    let detail = format!("No {object_type} that its patterns fit has a secret that {fields} {verb} about.");
+    let hint = "An option is a secret if fdw_guard.secret_options, a pack or a rule with \"writeOnly\" says so.";
+    Finding { position, kind: Kind::NoSecret, detail, hint: Some(hint.to_owned()) }
 }
 
 fn matches_nothing(position: usize, rule: &Rule) -> Finding {

@@ -84,6 +84,24 @@ INSERT INTO fdw_guard.rule (name, object_type, wrapper, role, relation, column_n
 SELECT * FROM fdw_guard.policy_check();
 DELETE FROM fdw_guard.rule;
 
+-- What is about the past of secrets is idle where there is none.
+INSERT INTO fdw_guard.rule (name, object_type, max_age) VALUES ('aged', 'server', '90 days');
+SELECT * FROM fdw_guard.policy_check();
+UPDATE fdw_guard.rule SET max_age = NULL, reuse_history = 3, object_type = 'foreign table column';
+SELECT finding, detail FROM fdw_guard.policy_check();
+UPDATE fdw_guard.rule SET max_age = '90 days', object_type = 'user mapping';
+SELECT finding, detail FROM fdw_guard.policy_check();
+ALTER USER MAPPING FOR keeper SERVER warehouse OPTIONS (ADD password 'x');
+SELECT * FROM fdw_guard.policy_check();
+UPDATE fdw_guard.rule SET options = '{"properties": {"sslpassword": {"minLength": 8}}}';
+SELECT finding, detail FROM fdw_guard.policy_check();
+UPDATE fdw_guard.rule SET role = '{public}';
+SELECT finding, detail FROM fdw_guard.policy_check();
+SET client_min_messages = notice;
+SELECT * FROM fdw_guard.violations(rule => '{"name": "t", "object_type": "foreign table", "max_age": "1 day"}');
+SET client_min_messages = warning;
+DELETE FROM fdw_guard.rule;
+
 -- The packs are in good health.
 SELECT sum(fdw_guard.install_pack(name)) > 0 AS installed FROM fdw_guard.packs;
 SELECT rule, finding, detail FROM fdw_guard.policy_check() WHERE finding <> 'matches nothing';
