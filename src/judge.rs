@@ -92,7 +92,9 @@ impl Judge<'_> {
         }
         let named = named_without_trace(touch, &forms, old.is_some() && new.is_some());
         forms.extend(named_for_table(&named));
-        let mut change = Change { old: situation_of(old), new: situation_of(new), forms, touched: true, unseen: false };
+        let (before, after) = (situation_of(old), situation_of(new));
+        let written = touch.written.keys().cloned().collect();
+        let mut change = Change { old: before, new: after, forms, touched: true, written, unseen: false };
         self.evaluate(touch.key, &mut change);
         self.past(touch, 0, &change);
         self.columns(touch, &named, old, new, &columns, column_forms);
@@ -121,7 +123,8 @@ impl Judge<'_> {
                 forms.extend(named.into_iter().filter(|_| old_column.is_some()));
                 let old = old.zip(old_column.as_ref()).map(|(scene, column)| scene.column(column));
                 let new = new.zip(new_column.as_ref()).map(|(scene, column)| scene.column(column));
-                let mut change = Change { old, new, forms, touched, unseen: false };
+                let written = touch.written.keys().cloned().collect();
+                let mut change = Change { old, new, forms, touched, written, unseen: false };
                 self.evaluate(touch.key, &mut change);
                 self.past(touch, *number, &change);
             }
@@ -196,8 +199,7 @@ impl Judge<'_> {
         let actor = self.actor(touch.key.actor);
         let place = Place { class: touch.key.class, oid: touch.key.oid, column };
         let memory = Memories::of(place, touch.writers.get(&column).copied());
-        let written = touch.written.keys().cloned().collect();
-        self.verdicts.raised.extend(self.policy.reused(change, &written, actor.as_ref(), &memory));
+        self.verdicts.raised.extend(self.policy.reused(change, actor.as_ref(), &memory));
         if self.is_planned && change.old.is_some() {
             let before = change.old.as_ref().map(|old| &old.object.options);
             let stays = |found: &Violation| {
@@ -211,8 +213,9 @@ impl Judge<'_> {
 
     fn evaluate(&mut self, key: Key, change: &mut Change) {
         let actor = self.actor(key.actor);
+        change.unseen = change.rewritten().next().is_some() && is_unseen(key);
         let mut raised = self.policy.evaluate(change, actor.as_ref());
-        if !raised.is_empty() && change.old.is_some() && is_unseen(key) {
+        if !raised.is_empty() && !change.unseen && change.old.is_some() && is_unseen(key) {
             change.unseen = true;
             raised = self.policy.evaluate(change, actor.as_ref());
         }
@@ -235,7 +238,7 @@ impl Judge<'_> {
 
 /// Only something above the object has changed.
 fn untouched(old: Option<Situation>, new: Option<Situation>) -> Change {
-    Change { old, new, forms: BTreeSet::new(), touched: false, unseen: false }
+    Change { old, new, forms: BTreeSet::new(), touched: false, written: BTreeSet::new(), unseen: false }
 }
 
 /// Whether it is a user mapping of which the actor would not see the options.

@@ -6,7 +6,7 @@ use crate::guard;
 use crate::judge::{self, Column};
 use crate::scene::{self, Class, Scene};
 use crate::touched::{Key, Touch};
-use fdw_guard_policy::change::{AttributeChange, ObjectChange, Side};
+use fdw_guard_policy::change::{AttributeChange, ObjectChange, Side, Telling};
 use fdw_guard_policy::form::{self, Form};
 use fdw_guard_policy::inside;
 use fdw_guard_policy::model::{Attributes, Situation};
@@ -39,10 +39,8 @@ pub struct Unseen {
 }
 
 impl Unseen {
-    /// The options that may be told of that object by their values; None if all may.
-    fn written_on(&self, key: Key) -> Option<&[String]> {
-        let is_unseen = key.class == Class::UserMapping && self.mappings.contains(&key.oid);
-        is_unseen.then_some(self.written.as_slice())
+    fn hides(&self, key: Key) -> bool {
+        key.class == Class::UserMapping && self.mappings.contains(&key.oid)
     }
 }
 
@@ -77,7 +75,9 @@ impl<'a> Teller<'a> {
 
     /// Everything there is to tell of an object, as of one that was just made.
     pub fn tell_all(&self, situation: Situation, inside: Attributes) -> Vec<AttributeChange> {
-        self.between(None, Some((situation, inside)), None).map(|change| change.attributes).unwrap_or_default()
+        self.between(None, Some((situation, inside)), Telling::Differing)
+            .map(|change| change.attributes)
+            .unwrap_or_default()
     }
 
     fn object(&self, touch: &Touch, old: Option<&Scene>, new: Option<&Scene>) -> Option<Told> {
@@ -97,7 +97,13 @@ impl<'a> Teller<'a> {
             }
             forms.extend(form::forms_of_attributes(after.0.object.object_type, &before.1, &after.1));
         }
-        let change = self.between(before, after, self.unseen.written_on(touch.key))?;
+        let rewritten = rewritten(touch, &before, &after);
+        forms.extend((!rewritten.is_empty()).then_some(Form::Options));
+        let telling = match self.unseen.hides(touch.key) {
+            true => Telling::Unseen(&self.unseen.written),
+            false => Telling::Written(&rewritten),
+        };
+        let change = self.between(before, after, telling)?;
         Some(Told { key: touch.key, column: 0, change, forms })
     }
 
@@ -109,18 +115,26 @@ impl<'a> Teller<'a> {
             let of_column = form::forms_between(before.as_deref(), after.as_deref());
             let whole = old.is_none() || new.is_none();
             let forms = if whole { of_column } else { of_part(of_column) };
-            let change = self.between(side(old, &before), side(new, &after), None)?;
+            let change = self.between(side(old, &before), side(new, &after), Telling::Differing)?;
             Some(Told { key: touch.key, column: number, change, forms })
         });
         told.collect()
     }
 
-    fn between(&self, old: Option<State>, new: Option<State>, unseen: Option<&[String]>) -> Option<ObjectChange> {
+    fn between(&self, old: Option<State>, new: Option<State>, telling: Telling<'_>) -> Option<ObjectChange> {
         let secrecy =
             |state: &Option<State>| state.as_ref().map(|(situation, _)| self.policy.shared_secrecy(situation));
         let (of_old, of_new) = (secrecy(&old), secrecy(&new));
-        ObjectChange::between(side(old.as_ref(), of_old.as_deref()), side(new.as_ref(), of_new.as_deref()), unseen)
+        ObjectChange::between(side(old.as_ref(), of_old.as_deref()), side(new.as_ref(), of_new.as_deref()), telling)
     }
+}
+
+/// The options that are given the value that they have, where it is not for him who writes them to know that.
+fn rewritten(touch: &Touch, old: &Option<State>, new: &Option<State>) -> Vec<String> {
+    let Some(((old, _), (new, _))) = old.as_ref().zip(new.as_ref()) else { return Vec::new() };
+    let is_same = |option: &&String| new.object.options.agree(&old.object.options, option);
+    let rewritten: Vec<String> = touch.written.keys().filter(is_same).cloned().collect();
+    if rewritten.is_empty() || !judge::is_unseen(touch.key) { Vec::new() } else { rewritten }
 }
 
 fn side<'a>(state: Option<&'a State>, secrecy: Option<&'a Secrecy>) -> Option<Side<'a>> {

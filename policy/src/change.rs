@@ -68,11 +68,21 @@ pub struct ObjectChange {
     pub attributes: Vec<AttributeChange>,
 }
 
+/// Which options are told.
+#[derive(Debug, Clone, Copy)]
+pub enum Telling<'a> {
+    /// Those that differ.
+    Differing,
+    /// Those too to which the statement gives a value, where it is not for him who does so to know whether that is the one
+    /// that was there.
+    Written(&'a [String]),
+    /// The same to a reader who may not see them: nothing of a value but what he writes himself.
+    Unseen(&'a [String]),
+}
+
 impl ObjectChange {
-    /// What differs between the two sides; None if nothing does. `unseen` is for options that the reader may not see: he
-    /// is told of those that the statement names and of those that come or go, and never whether the value that he
-    /// writes is the one that was there.
-    pub fn between(old: Option<Side<'_>>, new: Option<Side<'_>>, unseen: Option<&[String]>) -> Option<Self> {
+    /// What differs between the two sides; None if nothing does.
+    pub fn between(old: Option<Side<'_>>, new: Option<Side<'_>>, telling: Telling<'_>) -> Option<Self> {
         let known = old.or(new)?.situation;
         let kind = match (old, new) {
             (None, _) => Kind::Add,
@@ -80,9 +90,10 @@ impl ObjectChange {
             _ => Kind::Set,
         };
         let mut attributes = of_attributes(old, new);
-        attributes.extend(match unseen {
-            None => of_options(old, new),
-            Some(written) => of_unseen_options(old, new, written),
+        attributes.extend(match telling {
+            Telling::Differing => of_options(old, new, &[]),
+            Telling::Written(written) => of_options(old, new, written),
+            Telling::Unseen(written) => of_unseen_options(old, new, written),
         });
         (kind != Kind::Set || !attributes.is_empty()).then(|| Self {
             object_type: known.object.object_type,
@@ -222,10 +233,23 @@ fn in_order<'a, T>(old: &'a [T], new: &'a [T], name: fn(&T) -> &str) -> Vec<&'a 
     new.iter().chain(old).map(name).filter(|name| known.insert(*name)).collect()
 }
 
-fn of_options(old: Option<Side<'_>>, new: Option<Side<'_>>) -> Vec<AttributeChange> {
-    let names = option_names(old, new);
-    let changed = names.into_iter().filter(|name| value(old, name) != value(new, name));
-    changed.filter_map(|name| of_option(name, shown(old, name), shown(new, name))).collect()
+fn of_options(old: Option<Side<'_>>, new: Option<Side<'_>>, written: &[String]) -> Vec<AttributeChange> {
+    let told = told_options(old, new, written);
+    told.filter_map(|name| of_option(name, shown(old, name), shown(new, name))).collect()
+}
+
+/// Those that differ, and those that are written.
+fn told_options<'a>(
+    old: Option<Side<'a>>,
+    new: Option<Side<'a>>,
+    written: &'a [String],
+) -> impl Iterator<Item = &'a str> {
+    let names = option_names(old, new).into_iter();
+    names.filter(move |name| is_among(written, name) || value(old, name) != value(new, name))
+}
+
+fn is_among(written: &[String], option: &str) -> bool {
+    written.iter().any(|other| other == option)
 }
 
 /// The options of an object that stays, or is made, under the eyes of one who may not see them. Of one that goes he is
@@ -234,14 +258,11 @@ fn of_unseen_options(old: Option<Side<'_>>, new: Option<Side<'_>>, written: &[St
     if new.is_none() {
         return Vec::new();
     }
-    let is_written = |name: &str| written.iter().any(|own| own == name);
-    let told =
-        option_names(old, new).into_iter().filter(|name| is_written(name) || value(old, name) != value(new, name));
     let change = |name: &str| {
-        let new = shown(new, name).map(|value| if is_written(name) { value } else { Shown::hidden() });
+        let new = shown(new, name).map(|value| if is_among(written, name) { value } else { Shown::hidden() });
         of_option(name, shown(old, name).map(|_| Shown::hidden()), new)
     };
-    told.filter_map(change).collect()
+    told_options(old, new, written).filter_map(change).collect()
 }
 
 fn of_option(name: &str, old: Option<Shown>, new: Option<Shown>) -> Option<AttributeChange> {
@@ -277,13 +298,13 @@ mod tests {
     fn between(
         old: Option<(&Situation, &Attributes)>,
         new: Option<(&Situation, &Attributes)>,
-        unseen: Option<&[String]>,
+        telling: Telling<'_>,
     ) -> Option<ObjectChange> {
         let object_type = old.or(new).unwrap().0.object.object_type;
         let mut secrecy = Secrecy::new(object_type, Rc::new(SecretOptions::default()));
         secrecy.add_public("user");
         let side = |(situation, inside)| Side { situation, inside, secrecy: &secrecy };
-        ObjectChange::between(old.map(side), new.map(side), unseen)
+        ObjectChange::between(old.map(side), new.map(side), telling)
     }
 
     fn told(change: &ObjectChange) -> Vec<String> {
@@ -296,8 +317,8 @@ mod tests {
 
     const NOTHING: &Attributes = &Attributes::new();
 
-    fn options_between(old: &Situation, new: &Situation, unseen: Option<&[String]>) -> Vec<String> {
-        between(Some((old, NOTHING)), Some((new, NOTHING)), unseen).as_ref().map(told).unwrap_or_default()
+    fn options_between(old: &Situation, new: &Situation, telling: Telling<'_>) -> Vec<String> {
+        between(Some((old, NOTHING)), Some((new, NOTHING)), telling).as_ref().map(told).unwrap_or_default()
     }
 
     #[test]
@@ -307,10 +328,10 @@ mod tests {
             server("s", &[("same", "x"), ("a", "2"), ("password", "p")]),
         );
         assert_eq!(
-            options_between(&old, &new, None),
+            options_between(&old, &new, Telling::Differing),
             ["set option a: 1 2", "add option password: - ***", "drop option Odd Name: 1 -"]
         );
-        assert!(between(Some((&old, NOTHING)), Some((&old, NOTHING)), None).is_none());
+        assert!(between(Some((&old, NOTHING)), Some((&old, NOTHING)), Telling::Differing).is_none());
     }
 
     #[test]
@@ -320,12 +341,21 @@ mod tests {
         for guess in ["b", "c"] {
             let new = mapping("bob", "s", &[("user", guess), ("password", "p"), ("other", "o")]);
             let expected = [format!("set option user: *** {guess}"), "set option password: *** ***".to_owned()];
-            assert_eq!(options_between(&old, &new, Some(&written)), expected);
+            assert_eq!(options_between(&old, &new, Telling::Unseen(&written)), expected);
         }
         let by_another = mapping("bob", "s", &[("user", "c"), ("password", "p"), ("other", "o")]);
-        assert_eq!(options_between(&old, &by_another, Some(&[])), ["set option user: *** ***"]);
-        let dropped = between(Some((&old, NOTHING)), None, Some(&[])).unwrap();
+        assert_eq!(options_between(&old, &by_another, Telling::Unseen(&[])), ["set option user: *** ***"]);
+        let dropped = between(Some((&old, NOTHING)), None, Telling::Unseen(&[])).unwrap();
         assert_eq!((dropped.kind, dropped.attributes), (Kind::Drop, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_written_may_be_told_whether_it_differs_or_not() {
+        let old = mapping("bob", "s", &[("user", "b"), ("password", "p")]);
+        let new = mapping("bob", "s", &[("user", "b"), ("password", "p")]);
+        let written = ["user".to_owned(), "password".to_owned(), "gone".to_owned()];
+        let told = options_between(&old, &new, Telling::Written(&written));
+        assert_eq!(told, ["set option user: b b", "set option password: *** ***"]);
     }
 
     #[test]
@@ -335,19 +365,19 @@ mod tests {
             .filter_map(|one| Some((Attribute::Constraints, to_attribute(one)?)))
             .collect();
         let made = table("t", &[("a", "1")]);
-        let change = between(None, Some((&made, &inside)), None).unwrap();
+        let change = between(None, Some((&made, &inside)), Telling::Differing).unwrap();
         assert_eq!((change.kind, change.identity.as_str()), (Kind::Add, "t"));
         assert_eq!(
             told(&change),
             ["add server: - foo", "add constraint k: - CHECK (a) NOT VALID", "add option a: - 1"]
         );
-        let change = between(Some((&made, &inside)), None, None).unwrap();
+        let change = between(Some((&made, &inside)), None, Telling::Differing).unwrap();
         assert_eq!(
             told(&change),
             ["drop server: foo -", "drop constraint k: CHECK (a) NOT VALID -", "drop option a: 1 -"]
         );
         let column = column("c", &[]);
-        assert_eq!(told(&between(None, Some((&column, NOTHING)), None).unwrap()), [""; 0]);
+        assert_eq!(told(&between(None, Some((&column, NOTHING)), Telling::Differing).unwrap()), [""; 0]);
     }
 
     #[test]
@@ -369,7 +399,7 @@ mod tests {
         };
         let old = inside(&[trigger("a", Enabled::Origin), trigger("b", Enabled::Origin)], &["p", "q"]);
         let new = inside(&[trigger("a", Enabled::Disabled), trigger("c", Enabled::Always)], &["q", "r"]);
-        let change = between(Some((&of("t", "o"), &old)), Some((&of("u", "n"), &new)), None).unwrap();
+        let change = between(Some((&of("t", "o"), &old)), Some((&of("u", "n"), &new)), Telling::Differing).unwrap();
         assert_eq!(change.identity, "t");
         assert_eq!(
             told(&change),
@@ -399,7 +429,7 @@ mod tests {
                 server("s", &borrowed)
             };
             let (before, after) = (situation(&old), situation(&new));
-            let change = between(Some((&before, NOTHING)), Some((&after, NOTHING)), None);
+            let change = between(Some((&before, NOTHING)), Some((&after, NOTHING)), Telling::Differing);
             let mut applied: std::collections::BTreeMap<_, _> = old.into_iter().collect();
             for change in change.into_iter().flat_map(|change| change.attributes) {
                 let name = change.attribute.strip_prefix("option ").unwrap().to_owned();

@@ -6,7 +6,7 @@ use crate::entry::{Compiled, Entry};
 use crate::explain::{self, Explainer};
 use crate::fault::Fault;
 use crate::form::Form;
-use crate::model::{ObjectType, OptionValue, Situation};
+use crate::model::{ObjectType, Situation};
 use crate::rule::Rule;
 use crate::schema::CompiledSchema;
 use crate::view::View;
@@ -39,11 +39,29 @@ pub struct Change {
     pub forms: BTreeSet<Form>,
     /// False when only something above the object changed.
     pub touched: bool,
-    /// Whether he who makes it may not see the options that were there, so that no value is told.
+    /// The options that the statement gives a value, whether or not they had it already.
+    pub written: BTreeSet<String>,
+    /// Whether he who makes it may not see the options that were there, so that no value is told. What he writes counts as
+    /// changed, whether it is or not: else a verdict would tell him of a value that he tries whether it is the right one.
     pub unseen: bool,
 }
 
 impl Change {
+    /// The options that are given the value that they have.
+    pub fn rewritten(&self) -> impl Iterator<Item = &str> {
+        let both = self.old.iter().zip(&self.new);
+        both.flat_map(|(old, new)| {
+            let (old, new) = (&old.object.options, &new.object.options);
+            self.written.iter().map(String::as_str).filter(|option| new.agree(old, option))
+        })
+    }
+
+    /// Whether the option has another value than before, or counts as if it had.
+    fn alters(&self, option: &str) -> bool {
+        let [old, new] = [&self.old, &self.new].map(|side| side.as_ref()?.object.options.get(option));
+        old != new || self.unseen && self.rewritten().any(|other| other == option)
+    }
+
     /// Whether the object of that type, or the one above it, gets another name.
     fn renames(&self, object_type: ObjectType) -> bool {
         let name = |situation: &Situation| situation.part(object_type).map(|part| part.name().to_owned());
@@ -61,7 +79,9 @@ impl<'a> Difference<'a> {
     pub(crate) fn of(change: &'a Change) -> Self {
         let both = change.old.as_ref().zip(change.new.as_ref());
         let same = both.filter(|(old, new)| old.differs_in_options_only(new));
-        Self { changed_options: same.map(|(old, new)| new.object.options.changed(&old.object.options)) }
+        let changed = same.map(|(old, new)| new.object.options.changed(&old.object.options));
+        let rewritten = change.rewritten().filter(|_| change.unseen);
+        Self { changed_options: changed.map(|changed| changed.into_iter().chain(rewritten).collect()) }
     }
 }
 
@@ -195,9 +215,7 @@ impl Judge<'_> {
     /// Whether the change sets the faulty option itself. Whoever does so is not about other business, so that what he
     /// writes must do, whatever was there before.
     fn changes(&self, fault: &Fault) -> bool {
-        let Some(option) = &fault.option else { return false };
-        let new = Self::option_of(self.change.new.as_ref(), option);
-        new.is_some() && new != Self::option_of(self.change.old.as_ref(), option)
+        fault.option.as_deref().is_some_and(|option| self.sets(option))
     }
 
     /// The options that violated the rule before, when it was about the object then.
@@ -206,26 +224,30 @@ impl Judge<'_> {
         faults.into_iter().flatten().map(|fault| fault.option).collect()
     }
 
-    fn option_of<'s>(situation: Option<&'s Situation>, name: &str) -> Option<OptionValue<'s>> {
-        situation.and_then(|situation| situation.object.options.get(name))
+    /// Whether the change adds or sets the option.
+    fn sets(&self, option: &str) -> bool {
+        Self::has(self.change.new.as_ref(), option) && self.change.alters(option)
+    }
+
+    fn has(situation: Option<&Situation>, option: &str) -> bool {
+        situation.is_some_and(|situation| situation.object.options.get(option).is_some())
     }
 
     /// Options that the change adds or sets although they are deprecated.
     fn deprecated<'s>(&'s self, schema: &'s CompiledSchema) -> impl Iterator<Item = &'s str> {
         let changes = !self.change.forms.is_empty();
         let annotations = schema.survey().annotations.iter();
-        annotations.filter(move |(_, annotation)| changes && annotation.deprecated).filter_map(|(name, _)| {
-            let new = Self::option_of(self.change.new.as_ref(), name);
-            (new.is_some() && new != Self::option_of(self.change.old.as_ref(), name)).then_some(name.as_str())
-        })
+        annotations
+            .filter(move |(_, annotation)| changes && annotation.deprecated)
+            .filter_map(|(name, _)| self.sets(name).then_some(name.as_str()))
     }
 
     /// Options that were set, may be set only once, and are changed or dropped.
     fn changed_read_only<'s>(&'s self, schema: &'s CompiledSchema) -> impl Iterator<Item = &'s str> {
         let annotations = schema.survey().annotations.iter().filter(|(_, annotation)| annotation.read_only);
         annotations.filter_map(|(name, _)| {
-            let old = Self::option_of(self.change.old.as_ref(), name);
-            (old.is_some() && old != Self::option_of(self.change.new.as_ref(), name)).then_some(name.as_str())
+            let was_there = Self::has(self.change.old.as_ref(), name);
+            (was_there && self.change.alters(name)).then_some(name.as_str())
         })
     }
 }
@@ -278,7 +300,7 @@ mod tests {
 
     fn change(old: Situation, new: Situation) -> Change {
         let forms = forms_between(Some(&old.object), Some(&new.object));
-        Change { old: Some(old), new: Some(new), forms, touched: true, unseen: false }
+        Change { old: Some(old), new: Some(new), forms, touched: true, written: BTreeSet::new(), unseen: false }
     }
 
     /// The same where the wrapper above differs in something that no rule looks at.
@@ -306,6 +328,28 @@ mod tests {
             let of_all = policy.evaluate(&all, &Ordinary);
             prop_assert_eq!(&before_they_are_compiled, &of_all);
             prop_assert_eq!(policy.evaluate(&some, &Ordinary), of_all);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_verdict_tells_nobody_whether_he_writes_what_he_may_not_see(
+            old in options(), other in prop::sample::select(vec!["x", "y", "12", ""]), trusted: bool, strict: bool
+        ) {
+            let policy = policy(trusted, strict);
+            for (name, value) in &old {
+                let verdict = |before: &str| {
+                    let known = old.iter().map(|&(other, known)| (other, if other == *name { before } else { known }));
+                    let (old, new) = (mapping("bob", "foo", &known.collect::<Vec<_>>()), mapping("bob", "foo", &old));
+                    let named = [Form::Options].into();
+                    let written = [(*name).to_owned()].into();
+                    policy.evaluate(&Change { forms: named, written, unseen: true, ..change(old, new) }, &Ordinary)
+                };
+                let own = |found: Vec<Violation>| {
+                    found.into_iter().filter(|found| found.option.as_deref() == Some(name)).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(own(verdict(value)), own(verdict(other)), "{}", name);
+            }
         }
     }
 

@@ -128,6 +128,12 @@ impl Options {
         here.chain(there).map(|(name, _)| name).collect()
     }
 
+    /// Whether the option has the same value in both; not if it is in neither.
+    pub fn agree(&self, other: &Self, option: &str) -> bool {
+        let value = self.get(option);
+        value.is_some() && value == other.get(option)
+    }
+
     fn at(&self, place: usize) -> (&str, OptionValue<'_>) {
         self.elements.get(place).map_or(("", OptionValue("")), Element::parts)
     }

@@ -125,7 +125,7 @@ impl Policy {
         let is_raised =
             |found: &Violation| raised.iter().any(|other| other.rule == found.rule && other.option == found.option);
         let (new, forms) = (Some(new.clone()), BTreeSet::new());
-        let as_it_is = Change { old: None, new, forms, touched: true, unseen: change.unseen };
+        let as_it_is = Change { old: None, new, forms, touched: true, written: BTreeSet::new(), unseen: change.unseen };
         self.evaluate(&as_it_is, session).into_iter().filter(|found| !is_raised(found)).collect()
     }
 

@@ -54,15 +54,8 @@ impl Fate<'_> {
 }
 
 impl Policy {
-    /// The violations of rules with `reuse_history` by a change. `written` names the options that the statement gives a
-    /// value: of one that has it already, the change tells nothing.
-    pub fn reused(
-        &self,
-        change: &Change,
-        written: &BTreeSet<String>,
-        session: &dyn Session,
-        memory: &dyn Memory,
-    ) -> Vec<Violation> {
+    /// The violations of rules with `reuse_history` by a change.
+    pub fn reused(&self, change: &Change, session: &dyn Session, memory: &dyn Memory) -> Vec<Violation> {
         let Some(new) = change.new.as_ref().filter(|_| change.touched && self.remembers()) else { return Vec::new() };
         let view = View::new(self, session, new, change.old.as_ref());
         let mut violations = Vec::new();
@@ -78,7 +71,7 @@ impl Policy {
                 continue;
             }
             for option in secrets(compiled, names(&new.object.options), view.secrecy()) {
-                let detail = reuse(change, written, option, last, memory);
+                let detail = reuse(change, option, last, memory);
                 violations.extend(detail.map(|detail| explain::of_secret(&entry.rule, &view, option, detail)));
             }
         }
@@ -209,17 +202,11 @@ fn secrets<'o>(compiled: &Compiled, options: impl Iterator<Item = &'o str>, secr
 }
 
 /// What is wrong with the value that the option gets, if it had it before.
-fn reuse(
-    change: &Change,
-    written: &BTreeSet<String>,
-    option: &str,
-    last: usize,
-    memory: &dyn Memory,
-) -> Option<String> {
+fn reuse(change: &Change, option: &str, last: usize, memory: &dyn Memory) -> Option<String> {
     let new = change.new.as_ref()?.object.options.get(option)?;
     let is_same = change.old.as_ref().is_some_and(|old| old.object.options.get(option) == Some(new));
     if is_same {
-        return written.contains(option).then(|| "The value is the one that the option has.".to_owned());
+        return change.written.contains(option).then(|| "The value is the one that the option has.".to_owned());
     }
     memory.had(option, new.expose(), last).then(|| match last {
         1 => "The value is the last one that the option had.".to_owned(),
@@ -275,12 +262,12 @@ mod tests {
         let of = |options: &[(&str, &str)]| mapping("bob", "foo", options);
         let (old, new) = (old.map(of), Some(of(new)));
         let forms = forms_between(old.as_ref().map(|it| &*it.object), new.as_ref().map(|it| &*it.object));
-        Change { old, new, forms, touched: true, unseen: false }
+        Change { old, new, forms, touched: true, written: BTreeSet::new(), unseen: false }
     }
 
     fn details(policy: &Policy, change: &Change, written: &[&str], memory: &Known) -> Vec<String> {
         let written = written.iter().map(|option| (*option).to_owned()).collect();
-        let found = policy.reused(change, &written, &Ordinary, memory);
+        let found = policy.reused(&Change { written, ..change.clone() }, &Ordinary, memory);
         assert!(found.iter().all(|violation| violation.kind == ViolationKind::InvalidValue));
         found.into_iter().map(|violation| violation.detail).collect()
     }

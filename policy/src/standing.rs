@@ -27,7 +27,7 @@ impl Policy {
     /// The violations of an object as it stands, in the order of the rules.
     pub fn standing(&self, asked: Asked<'_>, situation: &Situation, session: &dyn Session) -> Vec<Violation> {
         let (new, forms) = (Some(situation.clone()), BTreeSet::new());
-        let change = Change { old: None, new, forms, touched: true, unseen: false };
+        let change = Change { old: None, new, forms, touched: true, written: BTreeSet::new(), unseen: false };
         let difference = Difference::of(&change);
         let now = View::new(self, session, situation, None);
         let sides = Sides { now: &now, before: None, difference: &difference };

@@ -8,7 +8,7 @@ use super::{LiveTest, contains, same};
 use crate::cluster::Cluster;
 use crate::command;
 use crate::database::{Database, SUPERUSER};
-use crate::fields::expect_error;
+use crate::fields::{DbFields, expect_error};
 use crate::settings::Settings;
 
 pub const TESTS: &[LiveTest] = &[
@@ -24,6 +24,8 @@ pub const TESTS: &[LiveTest] = &[
     },
     LiveTest { name: "secrets::rules_that_ask_for_nothing_cost_no_look_at_the_table", run: no_look },
     LiveTest { name: "secrets::a_rule_about_forms_is_no_oracle", run: no_oracle },
+    LiveTest { name: "secrets::no_rule_about_options_is_an_oracle", run: no_oracle_of_options },
+    LiveTest { name: "secrets::the_history_is_no_oracle", run: no_oracle_of_history },
 ];
 
 /// A mapping whose secret has been changed once under rules that ask for its past.
@@ -272,16 +274,22 @@ pub fn no_look(cluster: &Cluster) -> Result<()> {
     must_refuse(&mut client, "b", "The value is one of the last 100 that the option had.")
 }
 
-/// A server's owner may alter mappings that he may not see. Whatever he guesses, a rule on OPTIONS says the same.
+/// A server's owner, who may alter a mapping on it that he may not see.
+fn guesser(role: &str) -> String {
+    format!(
+        "CREATE ROLE {role}; CREATE FOREIGN DATA WRAPPER plain; GRANT USAGE ON FOREIGN DATA WRAPPER plain TO {role}; \
+         CREATE SERVER s FOREIGN DATA WRAPPER plain; ALTER SERVER s OWNER TO {role}; \
+         CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (\"user\" 'reader', password 'hunter1')"
+    )
+}
+
+/// Whatever he guesses, a rule on OPTIONS says the same.
 pub fn no_oracle(cluster: &Cluster) -> Result<()> {
     let database = cluster.guarded_database("secrets_oracle")?;
     let (mut client, notices) = database.connect_noting(SUPERUSER)?;
+    client.batch_execute(&guesser("secrets_guesser"))?;
     client.batch_execute(
-        "CREATE ROLE secrets_guesser; CREATE FOREIGN DATA WRAPPER plain; \
-         GRANT USAGE ON FOREIGN DATA WRAPPER plain TO secrets_guesser; CREATE SERVER s FOREIGN DATA WRAPPER plain; \
-         ALTER SERVER s OWNER TO secrets_guesser; \
-         CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (password 'hunter1'); \
-         INSERT INTO fdw_guard.rule (name, object_type, forms) VALUES ('stay', 'user mapping', '{OPTIONS}')",
+        "INSERT INTO fdw_guard.rule (name, object_type, forms) VALUES ('stay', 'user mapping', '{OPTIONS}')",
     )?;
     let [guess, right] = ["hunter2", "hunter1"].map(|value| set(value).replace("CURRENT_USER", SUPERUSER));
     client.batch_execute("SET ROLE secrets_guesser")?;
@@ -313,4 +321,86 @@ pub fn no_oracle(cluster: &Cluster) -> Result<()> {
     drop(client);
     drop(database);
     cluster.database("secrets_guessed")?.execute("DROP ROLE secrets_guesser")
+}
+
+/// Rules that let stand what was there before: the option that is guessed, and what of it they mind.
+const RULES_OF_OPTIONS: [(&str, &str); 7] = [
+    ("password", r#"{"properties": {"password": {"readOnly": true}}}"#),
+    ("password", r#"{"properties": {"password": {"deprecated": true}}}"#),
+    ("password", r#"{"properties": {"password": {"minLength": 12}}}"#),
+    ("password", r#"{"properties": {"password": {"pattern": "^winter"}}}"#),
+    ("password", r#"{"patternProperties": {"^pass": {"maxLength": 3}}}"#),
+    ("user", r#"{"properties": {"user": {"type": "string", "enum": ["writer"], "readOnly": true}}}"#),
+    ("user", r#"{"properties": {"user": {"deprecated": true, "type": "string", "const": "writer"}}}"#),
+];
+
+/// Whatever is guessed, each rule says the same: when it is tried, and in a plan, at once or at commit.
+pub fn no_oracle_of_options(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("secrets_oracle_options")?;
+    let (mut client, notices) = database.connect_noting(SUPERUSER)?;
+    client.batch_execute(&guesser("secrets_guesser_of_options"))?;
+    let insert =
+        "INSERT INTO fdw_guard.rule (name, object_type, options) VALUES ('stay', 'user mapping', $1::text::json)";
+    for (option, options) in RULES_OF_OPTIONS {
+        client.execute("DELETE FROM fdw_guard.rule", &[])?;
+        client.execute(insert, &[&options])?;
+        for mode in ["immediate", "deferred"] {
+            let mut told = |guess: &str| -> Result<(Option<DbFields>, Vec<String>, Vec<String>)> {
+                let alter = set_option(option, guess);
+                client.batch_execute(&format!(
+                    "BEGIN; SET LOCAL fdw_guard.check_mode = {mode}; SET LOCAL ROLE secrets_guesser_of_options"
+                ))?;
+                let rows = client.query("SELECT line FROM fdw_guard.explain_plan($1) line", &[&alter])?;
+                let plan = rows.iter().map(|row| row.get::<_, String>(0).replace(guess, "?")).collect();
+                notices.take();
+                let error = client.batch_execute(&alter).err();
+                let refused = error.as_ref().and_then(|error| error.as_db_error()).map(DbFields::from);
+                let warned = notices.take().iter().map(ToString::to_string).collect();
+                client.batch_execute("ROLLBACK")?;
+                Ok((refused, warned, plan))
+            };
+            let [right, wrong] = if option == "user" { ["reader", "ridder"] } else { ["hunter1", "hunter2"] };
+            let (right, wrong) = (told(right)?, told(wrong)?);
+            ensure!(wrong.2.iter().any(|line| line.contains("stay")), "{options}, {mode}: no verdict in {:?}", wrong.2);
+            same(&format!("{options}, {mode}"), right, wrong)?;
+        }
+    }
+    drop(client);
+    drop(database);
+    cluster.database("secrets_guessed_options")?.execute("DROP ROLE secrets_guesser_of_options")
+}
+
+/// Whatever is guessed, the history has the same rows. Of a mapping that its writer sees, nothing is told that has not changed.
+pub fn no_oracle_of_history(cluster: &Cluster) -> Result<()> {
+    let database = cluster.guarded_database("secrets_oracle_history")?;
+    let mut client = database.connect()?;
+    client.batch_execute(&guesser("secrets_guesser_of_history"))?;
+    for mode in ["immediate", "deferred"] {
+        let mut recorded = |role: &str, alter: &str| -> Result<Vec<String>> {
+            client.batch_execute(&format!(
+                "BEGIN; SET LOCAL fdw_guard.check_mode = {mode}; SET LOCAL ROLE {role}; {alter}; SET LOCAL ROLE {SUPERUSER}"
+            ))?;
+            let rows = client.query(
+                "SELECT concat_ws(' ', form, attribute, change, old, new) FROM fdw_guard.history
+                 WHERE transaction_id = pg_current_xact_id() ORDER BY ord",
+                &[],
+            )?;
+            client.batch_execute("ROLLBACK")?;
+            Ok(rows.iter().map(|row| row.get(0)).collect())
+        };
+        let of_password = vec!["OPTIONS option password set *** ***".to_owned()];
+        for guess in ["hunter1", "hunter2"] {
+            let alter = set_option("password", guess);
+            same(guess, recorded("secrets_guesser_of_history", &alter)?, of_password.clone())?;
+        }
+        same("his own", recorded(SUPERUSER, &set_option("password", "hunter1"))?, Vec::new())?;
+        same("his own", recorded(SUPERUSER, &set_option("password", "hunter2"))?, of_password)?;
+    }
+    drop(client);
+    drop(database);
+    cluster.database("secrets_guessed_history")?.execute("DROP ROLE secrets_guesser_of_history")
+}
+
+fn set_option(option: &str, value: &str) -> String {
+    format!("ALTER USER MAPPING FOR {SUPERUSER} SERVER s OPTIONS (SET \"{option}\" '{value}')")
 }

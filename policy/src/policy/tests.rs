@@ -24,7 +24,7 @@ fn policy(rules: impl IntoIterator<Item = Rule>) -> Policy {
 
 fn change(old: Option<Situation>, new: Option<Situation>) -> Change {
     let forms = forms_between(old.as_ref().map(|s| &*s.object), new.as_ref().map(|s| &*s.object));
-    Change { old, new, forms, touched: true, unseen: false }
+    Change { old, new, forms, touched: true, written: BTreeSet::new(), unseen: false }
 }
 
 fn violations(policy: &Policy, old: Option<Situation>, new: Option<Situation>) -> Vec<Violation> {
