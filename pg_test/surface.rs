@@ -53,6 +53,8 @@ mod tests {
                 "get_ddl",
                 "get_ddl",
                 "get_ddl",
+                "history_statement",
+                "history_value",
                 "lock_recorded",
                 "may_see_history",
                 "object_now",

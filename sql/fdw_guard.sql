@@ -268,13 +268,26 @@ CREATE FUNCTION fdw_guard.may_see_history(object_type text, system_identifier bi
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_may_see_history';
 COMMENT ON FUNCTION fdw_guard.may_see_history(text, bigint, oid) IS 'whether the caller may see what the options of that object were';
 
+-- What is a secret is asked when a row is read too: a rule may say so later.
+CREATE FUNCTION fdw_guard.history_value(
+    object_type text, system_identifier bigint, object oid, column_number smallint, attribute text, value text
+) RETURNS text
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_history_value';
+COMMENT ON FUNCTION fdw_guard.history_value IS 'a value of the history; *** if it is a secret now';
+
+CREATE FUNCTION fdw_guard.history_statement(statement text) RETURNS text
+    STABLE STRICT LANGUAGE c AS 'MODULE_PATHNAME', 'fdw_guard_history_statement';
+COMMENT ON FUNCTION fdw_guard.history_statement(text) IS 'a statement of the history; *** for what is a secret now';
+
 CREATE VIEW fdw_guard.history AS
     SELECT h.id, h.at, h.transaction_id, h.ord, h.session_role, h.acting_role, h.client_addr, h.application_name, h.tag,
            h.form, h.object_type, h.identity, h.system_identifier, h.object, h.column_number, h.attribute, h.change,
-           CASE WHEN v.visible OR h.old OPERATOR(pg_catalog.=) '***' THEN h.old END AS old,
-           CASE WHEN v.visible OR h.new OPERATOR(pg_catalog.=) '***' THEN h.new END AS new,
+           CASE WHEN h.old OPERATOR(pg_catalog.=) '***' THEN h.old WHEN v.visible THEN fdw_guard.history_value(
+               h.object_type, h.system_identifier, h.object, h.column_number, h.attribute, h.old) END AS old,
+           CASE WHEN h.new OPERATOR(pg_catalog.=) '***' THEN h.new WHEN v.visible THEN fdw_guard.history_value(
+               h.object_type, h.system_identifier, h.object, h.column_number, h.attribute, h.new) END AS new,
            h.overridden_rule, h.override_reason,
-           CASE WHEN v.visible THEN h.statement END AS statement
+           CASE WHEN v.visible THEN fdw_guard.history_statement(h.statement) END AS statement
     FROM fdw_guard.history_row h
     CROSS JOIN LATERAL fdw_guard.may_see_history(h.object_type, h.system_identifier, h.object) v(visible);
 COMMENT ON VIEW fdw_guard.history IS 'who changed what, when and from where; values show to those who may see the object''s options';
@@ -971,6 +984,8 @@ GRANT EXECUTE ON FUNCTION
     fdw_guard.delegate_of(oid),
     fdw_guard.wrapper_oid(name),
     fdw_guard.may_see_history(text, bigint, oid),
+    fdw_guard.history_value(text, bigint, oid, smallint, text, text),
+    fdw_guard.history_statement(text),
     fdw_guard.undo(text, text, bigint, oid, smallint, text, text, text, text, boolean, boolean),
     fdw_guard.lock_recorded(text, text, bigint, oid, smallint),
     fdw_guard.revert_plan(uuid),

@@ -13,15 +13,20 @@ use crate::ffi::statement::Wording;
 use crate::ffi::{rights, server, session};
 use crate::planning;
 use crate::policy_in_force;
+use crate::redaction;
+use crate::revert::class_of;
 use crate::scene::Class;
+use crate::secrets;
 use crate::settings::{self, Enforcement};
 use crate::telling::{Teller, Told};
 use crate::touched::{Key, Touched};
+use fdw_guard_policy::change::AttributeChange;
 use fdw_guard_policy::evaluate::Session;
 use fdw_guard_policy::history::{Entry, entries, rule_entries};
+use fdw_guard_policy::model::{ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::rule::{Mode, Rule};
-use fdw_guard_policy::secret::{SecretOptions, kept};
+use fdw_guard_policy::secret::{HIDDEN, SecretOptions, kept};
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use serde_json::{Map, Value as Json, json};
@@ -274,13 +279,60 @@ pub fn is_behind(object: Oid) -> bool {
 /// Whether the caller may see what the options of an object were: those of a user mapping show to those who see them now,
 /// and to superusers when it is gone.
 pub fn may_see(object_type: &str, system_identifier: i64, object: Option<Oid>) -> bool {
-    if object_type != fdw_guard_policy::model::ObjectType::UserMapping.name()
-        || rights::is_superuser(session::current_role())
-    {
+    if object_type != ObjectType::UserMapping.name() || rights::is_superuser(session::current_role()) {
         return true;
     }
     let known = object.filter(|_| system_identifier == history::system_identifier());
     known.is_some_and(|mapping| {
         crate::scene::scene_from_outside(Class::UserMapping, mapping).is_some() && rights::may_see_user_mapping(mapping)
     })
+}
+
+/// Of which object a row of the history tells.
+pub struct Place {
+    pub object_type: ObjectType,
+    pub system_identifier: i64,
+    /// None in a row that was restored from a dump.
+    pub object: Option<Oid>,
+    pub column: i16,
+}
+
+/// Whether the value of an attribute, which was none when it was recorded, is a secret by what is known now.
+pub fn is_secret_now(place: &Place, attribute: &str) -> bool {
+    if !attribute.starts_with("option ") {
+        return false;
+    }
+    let (Some(option), Ok(policy)) = (AttributeChange::option_of(attribute), policy_in_force::policy()) else {
+        return true;
+    };
+    learn_names(&policy);
+    // What is one somewhere may be none here; where the object is gone, nobody knows.
+    redaction::is_secret_somewhere(place.object_type, &option)
+        && place.situation().is_none_or(|situation| policy.shared_secrecy(&situation).is_secret(&option))
+}
+
+impl Place {
+    fn situation(&self) -> Option<Situation> {
+        let oid = self.object.filter(|_| self.system_identifier == history::system_identifier())?;
+        secrets::situation(secrets::Place { class: class_of(self.object_type), oid, column: self.column })
+    }
+}
+
+/// A recorded statement without what is a secret by what is known now.
+pub fn without_secrets(statement: String) -> String {
+    match policy_in_force::policy() {
+        Ok(policy) => learn_names(&policy),
+        Err(_) => return HIDDEN.to_owned(),
+    }
+    match redaction::with_stars(statement.as_bytes()) {
+        Ok(None) => statement,
+        Ok(Some(hidden)) => String::from_utf8(hidden).unwrap_or_else(|_| HIDDEN.to_owned()),
+        Err(_) => HIDDEN.to_owned(),
+    }
+}
+
+fn learn_names(policy: &Policy) {
+    if !redaction::knows_rules() {
+        redaction::learn_rules(policy);
+    }
 }

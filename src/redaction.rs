@@ -10,6 +10,7 @@
 
 use crate::ffi::{characters, rules, server, session};
 use crate::policy_file;
+use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::redact::{Found, Kind, Names, Redactor, Secrets, Strings, executed, parameters};
 use fdw_guard_policy::secret::SecretOptions;
@@ -165,25 +166,34 @@ impl Reading {
 }
 
 fn find(text: &[u8], reading: Reading) -> Result<Found, OutOfMemory> {
-    let find = |names: &Names| {
+    let found = with_names(|names| {
         let redactor = Redactor { names, strings: strings(), must_stop: server::is_cancelled };
         match reading {
             Reading::As(kind) => redactor.find(text, kind),
             Reading::Patiently(kind) => Redactor::new(names, strings()).find(text, kind),
             Reading::Broken(kind, position) => redactor.find_broken(text, kind, position, &characters::of_database()),
         }
-    };
-    let found = OF_RULES.with_borrow(|of_rules| match of_rules {
-        Some((learned, names)) if *learned == version() => find(names),
-        _ => GENERAL.with_borrow(|general| match general {
-            Some(names) => find(names),
-            None => find(&Names::unknown()),
-        }),
     })?;
     if found.takes_parameters() {
         CALLS_TAKE_PARAMETERS.set(true);
     }
     Ok(found)
+}
+
+/// The names of options as far as they are known now.
+fn with_names<T>(ask: impl FnOnce(&Names) -> T) -> T {
+    OF_RULES.with_borrow(|of_rules| match of_rules {
+        Some((learned, names)) if *learned == version() => ask(names),
+        _ => GENERAL.with_borrow(|general| match general {
+            Some(names) => ask(names),
+            None => ask(&Names::unknown()),
+        }),
+    })
+}
+
+/// Whether an option of that name is a secret on some object of that type.
+pub fn is_secret_somewhere(object_type: ObjectType, option: &str) -> bool {
+    with_names(|names| names.is_secret(&[object_type], option.as_bytes()))
 }
 
 /// Whether a text may execute a prepared statement that calls our functions: `prepared_is_ours` tells it of a name.

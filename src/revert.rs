@@ -112,7 +112,8 @@ impl Now {
     }
 }
 
-fn class_of(object_type: ObjectType) -> Class {
+/// Objects of that type, or the tables of which they are columns.
+pub fn class_of(object_type: ObjectType) -> Class {
     match object_type {
         ObjectType::ForeignDataWrapper => Class::Wrapper,
         ObjectType::Server => Class::Server,

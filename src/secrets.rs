@@ -6,7 +6,8 @@
 use crate::error::Error;
 use crate::ffi::function::interval_datum;
 use crate::ffi::memory::Scratch;
-use crate::ffi::secrets::{self as table, Known, Place};
+pub use crate::ffi::secrets::Place;
+use crate::ffi::secrets::{self as table, Known};
 use crate::ffi::session::{self, Actor};
 use crate::ffi::{history, server, verifier};
 use crate::policy_in_force;
@@ -231,7 +232,8 @@ pub fn prune() -> Result<i64, Error> {
     Ok(pruned?)
 }
 
-fn situation(place: Place) -> Option<Situation> {
+/// The object or the column at that place.
+pub fn situation(place: Place) -> Option<Situation> {
     let scene = scene::scene_below(place.class, place.oid)?;
     if place.column == 0 {
         return Some(scene.situation);

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::form::{ATTRIBUTES, AttributeRow};
 use crate::inside::{Constraint, Enabled, NOT_ENFORCED, Trigger};
 use crate::model::{Attribute, Attributes, ObjectType, OptionValue, Situation};
-use crate::secret::{Secrecy, Shown, kept};
+use crate::secret::{Secrecy, Shown, kept, original};
 
 /// What became of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +108,11 @@ impl AttributeChange {
     /// What an option is called among the attributes.
     pub(crate) fn name_of_option(option: &str) -> String {
         format!("option {}", kept(option))
+    }
+
+    /// The option that is called so among the attributes.
+    pub fn option_of(attribute: &str) -> Option<String> {
+        original(attribute.strip_prefix("option ")?)
     }
 
     /// None where both sides are the same.

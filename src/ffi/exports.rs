@@ -23,6 +23,8 @@ sql_functions! {
     call: fdw_guard_effective_options, pg_finfo_fdw_guard_effective_options => effective::effective_options;
     call_trigger: fdw_guard_keep_history, pg_finfo_fdw_guard_keep_history => history::keep_history;
     call: fdw_guard_may_see_history, pg_finfo_fdw_guard_may_see_history => history::may_see_history;
+    call: fdw_guard_history_value, pg_finfo_fdw_guard_history_value => history::history_value;
+    call: fdw_guard_history_statement, pg_finfo_fdw_guard_history_statement => history::history_statement;
     call: fdw_guard_undo, pg_finfo_fdw_guard_undo => revert::undo;
     call: fdw_guard_lock_recorded, pg_finfo_fdw_guard_lock_recorded => revert::lock_recorded;
     call: fdw_guard_object_now, pg_finfo_fdw_guard_object_now => revert::object_now;

@@ -5,6 +5,8 @@ use crate::ffi::function::{Answer, Call, Value};
 use crate::ffi::history::{self as table, History, HistoryError, Writing};
 use crate::ffi::server;
 use crate::history;
+use fdw_guard_policy::model::ObjectType;
+use fdw_guard_policy::secret::HIDDEN;
 use pgrx::pg_sys::{self, HeapTuple};
 use std::ptr;
 
@@ -29,6 +31,26 @@ pub fn may_see_history(call: &Call) -> Result<Answer<'_>, Error> {
     let object_type = call.text(0).unwrap_or_default();
     let may_see = history::may_see(&object_type, call.big_integer(1).unwrap_or_default(), call.oid(2));
     Ok(Answer::One(Value::Boolean(may_see)))
+}
+
+/// A value of the history, or `***` if it is a secret by what is known now.
+pub fn history_value(call: &Call) -> Result<Answer<'_>, Error> {
+    let value = call.text(5);
+    let (Some(_), Some(attribute), Some(name)) = (&value, call.text(4), call.text(0)) else {
+        return Ok(Answer::One(value.into()));
+    };
+    let is_secret = ObjectType::from_name(&name).is_some_and(|object_type| {
+        let system_identifier = call.big_integer(1).unwrap_or_default();
+        let column = call.small_integer(3).unwrap_or_default();
+        let place = history::Place { object_type, system_identifier, object: call.oid(2), column };
+        history::is_secret_now(&place, &attribute)
+    });
+    Ok(Answer::One(if is_secret { HIDDEN.into() } else { value.into() }))
+}
+
+/// A statement of the history with `***` for each secret that is one by what is known now.
+pub fn history_statement(call: &Call) -> Result<Answer<'_>, Error> {
+    Ok(Answer::One(call.text(0).map(history::without_secrets).into()))
 }
 
 /// Removes what is older than an interval, and says how many rows that were.

@@ -142,7 +142,7 @@ pub fn unreadable_rules(cluster: &Cluster) -> Result<()> {
     same("SQLSTATE", expect_error(&mut client, CHANGE)?.sqlstate.as_str(), "23514")?;
     client.batch_execute("SET fdw_guard.enforcement = off")?;
     client.batch_execute(CHANGE)?;
-    same("history", recorded(&mut client)?, vec!["add 1".to_owned(), "set *** ***".to_owned()])
+    same("history", recorded(&mut client)?, vec!["add ***".to_owned(), "set *** ***".to_owned()])
 }
 
 pub fn commits_within(cluster: &Cluster) -> Result<()> {

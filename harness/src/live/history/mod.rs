@@ -40,6 +40,7 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "history::subtransactions_keep_their_order", run: reverted::subtransactions },
     LiveTest { name: "history::a_long_one", run: reverted::a_long_history },
     LiveTest { name: "history::no_secret_is_in_it", run: reverted::secrets },
+    LiveTest { name: "history::secrets_called_so_later_are_hidden", run: reverted::secrets_called_so_later },
     LiveTest { name: "history::revert_waits_for_an_open_change", run: together::waits_for_an_open_change },
     LiveTest { name: "history::revert_sees_no_older_history", run: together::sees_no_older_history },
     LiveTest { name: "history::revert_locks_nothing_of_others", run: together::locks_nothing_of_others },

@@ -368,3 +368,43 @@ pub fn secrets(cluster: &Cluster) -> Result<()> {
     ensure!(told.matches("refused a change").count() == SECRETIVE.len() && !told.contains("canary"), "{told}");
     client.batch_execute("DROP ROLE history_secretive").map_err(Into::into)
 }
+
+/// What is called a secret after it was recorded, by a rule or by the setting, is hidden when it is read.
+pub fn secrets_called_so_later(cluster: &Cluster) -> Result<()> {
+    let database = with_server(cluster, "history_late")?;
+    let mut client = database.connect()?;
+    let long = SECRET.repeat(100);
+    client.batch_execute(&format!(
+        "CREATE SERVER elsewhere FOREIGN DATA WRAPPER plain OPTIONS (region 'north'); \
+         ALTER SERVER elsewhere OPTIONS (SET region 'south'); \
+         ALTER SERVER s OPTIONS (ADD region '{SECRET}1'); ALTER SERVER s OPTIONS (SET\n region '{SECRET}2'); \
+         ALTER SERVER s OPTIONS (SET region '{long}'); \
+         CREATE FOREIGN TABLE later (a int OPTIONS (\"odd\nzone\" '{SECRET}')) SERVER s"
+    ))?;
+    let showing = |client: &mut Client| -> Result<i64> {
+        let sql = "SELECT count(*) FROM fdw_guard.history h WHERE to_jsonb(h)::text LIKE '%canary%'";
+        Ok(client.query_one(sql, &[])?.get(0))
+    };
+    let before = showing(&mut client)?;
+    ensure!(before >= 6, "{before}");
+    let rule = "INSERT INTO fdw_guard.rule (name, object_type, server, options) \
+                VALUES ('late', 'server', '{s}', '{\"properties\": {\"region\": {\"writeOnly\": true}}}')";
+    client.batch_execute(&format!("SET fdw_guard.secret_options = '*zone*'; {rule}"))?;
+    same("rows that show it", showing(&mut client)?, 0)?;
+    let lives = "SELECT string_agg(line, '|') FROM (SELECT fdw_guard.timeline('server', 's') UNION ALL \
+                 SELECT fdw_guard.timeline('foreign table', 'public.later')) t(line)";
+    let lives = one_text(&mut client, lives)?.unwrap_or_default();
+    ensure!(lives.contains("option region: *** -> ***") && !lives.contains("canary"), "{lives}");
+    contains(&refusal(&mut client, "option region", "s")?, "values of secrets are not kept")?;
+    // Another server's is none.
+    let south = "SELECT old || ' -> ' || new FROM fdw_guard.history WHERE identity = 'elsewhere' AND change = 'set' \
+                 ORDER BY at LIMIT 1";
+    same("another server's", one_text(&mut client, south)?.as_deref(), Some("north -> south"))?;
+    let undone = revert(&mut client, "option region", "elsewhere")?;
+    same("another server's", undone, vec!["ALTER SERVER elsewhere OPTIONS (SET region 'north')".to_owned()])?;
+    // Of what is gone nobody knows which it was.
+    client.batch_execute("DROP SERVER elsewhere")?;
+    same("what is gone", one_text(&mut client, south)?.as_deref(), Some("*** -> ***"))?;
+    client.batch_execute("RESET fdw_guard.secret_options; DELETE FROM fdw_guard.rule")?;
+    same("rows that show it", showing(&mut client)?, before)
+}

@@ -28,6 +28,8 @@ const CALLS: &[(&str, &str)] = &[
     ("get_ddl('server', 's')", ""),
     ("get_ddl('t'::regclass)", ""),
     ("guard_wrapper('plain')", READ_ONLY),
+    ("history_statement($$ALTER SERVER s OPTIONS (SET port '3')$$)", ""),
+    ("history_value('server', 1, 1, 0::smallint, 'option host', 'h')", ""),
     ("install_pack('postgres_fdw')", READ_ONLY),
     (
         "link_delegate((SELECT fdwvalidator FROM pg_foreign_data_wrapper WHERE fdwname = 'guarded_postgres_fdw'), 'now()')",
