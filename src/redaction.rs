@@ -12,7 +12,7 @@ use crate::ffi::{characters, rules, server, session};
 use crate::policy_file;
 use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::policy::Policy;
-use fdw_guard_policy::redact::{Found, Kind, Names, Redactor, Secrets, Strings, executed, parameters};
+use fdw_guard_policy::redact::{Found, Kind, Names, Place, Redactor, Secrets, Strings, executed, parameters};
 use fdw_guard_policy::secret::SecretOptions;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_char;
@@ -60,8 +60,8 @@ impl Known {
 struct Hidden {
     /// `***` for each secret; for the client's text only.
     shown: Vec<u8>,
-    /// As many bytes and characters, so that positions hold.
-    level: Vec<u8>,
+    /// As many bytes and characters, so that positions hold. Where others have it in hand, more of it may be hidden yet.
+    level: Vec<Cell<u8>>,
     found: Found,
 }
 
@@ -85,6 +85,8 @@ struct State {
     handed: Vec<Rc<Hidden>>,
     /// Values of texts from within, which an error might quote.
     of_inner: Secrets,
+    /// Where the client's text had one of them as a literal.
+    covered: Vec<Place>,
     /// Some text from within puts statements together from pieces.
     inner_is_pieced: bool,
 }
@@ -106,6 +108,10 @@ thread_local! {
     static SETTING: Cell<u64> = const { Cell::new(0) };
     /// Whether this session has read a call of ours whose secret EXECUTE may have.
     static CALLS_TAKE_PARAMETERS: Cell<bool> = const { Cell::new(false) };
+    /// Whether values of texts from within are known for which the client's text was not searched.
+    static OWES_LOOK: Cell<bool> = const { Cell::new(false) };
+    /// Whether the client's text had one of them.
+    static COVERS: Cell<bool> = const { Cell::new(false) };
     /// The message of which something has been run.
     static RUN: Cell<i64> = const { Cell::new(0) };
 }
@@ -119,7 +125,13 @@ pub enum Seen {
 
 /// A secret that came as an argument of a function of ours, and is in no statement's text.
 pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
+    OWES_LOOK.set(true);
     STATE.with_borrow_mut(|state| state.of_inner.add(value))
+}
+
+/// Whether the client's text is to be searched for what has become known from within; it is taken for done.
+pub fn owes_look() -> bool {
+    OWES_LOOK.replace(false)
 }
 
 /// The setting that names secret options has changed.
@@ -265,22 +277,84 @@ pub fn see_client_text(
     if !has_seen(message) {
         forget_secrets();
     }
-    let found = find(text, reading)?;
+    let mut found = find(text, reading)?;
+    found.hide_also(&known_within(text)?)?;
     let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
     KNOWN.with(|known| known.set((address, message), shown, Some(version()), reading.kind()));
     STATE.with_borrow_mut(|state| {
-        state.client = hidden;
+        let before = std::mem::replace(&mut state.client, hidden).filter(|_| known.message == message);
+        if let Some((before, now)) = before.zip(state.client.as_ref()) {
+            before.level.iter().zip(&now.level).for_each(|(before, now)| before.set(now.get()));
+        }
         state.reported = false;
     });
     Ok(if shown.is_null() { Seen::Harmless } else { Seen::Hidden(shown) })
 }
 
+/// The places of the client's text that have been covered, and those of literals that have become known meanwhile.
+fn known_within(text: &[u8]) -> Result<Vec<Place>, OutOfMemory> {
+    STATE.with_borrow_mut(|state| {
+        let redactor = |names: &Names| Redactor::new(names, strings()).find_known(text, &state.of_inner);
+        let found = if state.of_inner.is_empty() { Vec::new() } else { with_names(redactor)? };
+        state.covered.try_reserve(found.len()).map_err(|_| OutOfMemory)?;
+        state.covered.extend(found);
+        COVERS.set(!state.covered.is_empty());
+        let mut all = Vec::new();
+        all.try_reserve_exact(state.covered.len()).map_err(|_| OutOfMemory)?;
+        all.extend_from_slice(&state.covered);
+        Ok(all)
+    })
+}
+
+/// Covers in the client's own text the literals that have turned out to be secrets.
+pub fn cover(text: &mut [u8]) {
+    STATE.with_borrow(|state| {
+        let Some(client) = state.client.as_ref().filter(|client| !client.found.is_all()) else { return };
+        for (start, end) in &state.covered {
+            let level = client.level.get(*start..*end).unwrap_or_default();
+            text.iter_mut().skip(*start).zip(level).for_each(|(byte, level)| *byte = level.get());
+        }
+    });
+}
+
+/// Whether a text is the client's as it was before something in it was covered.
+pub fn was_client(text: &[u8], client: &[u8]) -> bool {
+    STATE.with_borrow(|state| {
+        let covers = |place: usize| state.covered.iter().any(|(start, end)| (*start..*end).contains(&place));
+        let mut bytes = text.iter().zip(client).enumerate();
+        text.len() == client.len() && bytes.all(|(place, (byte, covered))| byte == covered || covers(place))
+    })
+}
+
+/// Whether there is something to cover.
+pub fn covers() -> bool {
+    COVERS.get()
+}
+
 impl Hidden {
     fn of(text: &[u8], found: Found, with_shown: bool) -> Result<Self, OutOfMemory> {
         let shown = if with_shown { c_text(found.with_stars(text)?)? } else { Vec::new() };
-        let level = c_text(found.keeping_length(text, &characters::of_database())?)?;
+        let bytes = c_text(found.keeping_length(text, &characters::of_database())?)?;
+        let mut level = Vec::new();
+        level.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory)?;
+        level.extend(bytes.into_iter().map(Cell::new));
         Ok(Self { shown, level, found })
+    }
+
+    fn is_level(&self, text: &[u8]) -> bool {
+        self.level.len() == text.len() + 1 && self.level.iter().zip(text).all(|(level, byte)| level.get() == *byte)
+    }
+
+    /// What is shown in so much room: there is none for more stars than a short value has characters.
+    fn shown_in(&self, room: usize) -> Result<Vec<u8>, OutOfMemory> {
+        if self.shown.len() <= room {
+            return copy_of(&self.shown);
+        }
+        let mut level = Vec::new();
+        level.try_reserve_exact(self.level.len()).map_err(|_| OutOfMemory)?;
+        level.extend(self.level.iter().map(Cell::get));
+        Ok(level)
     }
 }
 
@@ -291,8 +365,11 @@ fn c_text(mut text: Vec<u8>) -> Result<Vec<u8>, OutOfMemory> {
 }
 
 fn forget_secrets() {
+    OWES_LOOK.set(false);
+    COVERS.set(false);
     STATE.with_borrow_mut(|state| {
         state.of_inner.clear();
+        state.covered.clear();
         state.inner_is_pieced = false;
         state.inner = None;
         // What an error has kept from being taken back.
@@ -343,6 +420,11 @@ pub fn take_back() {
 }
 
 fn hide_inner(text: &[u8], kind: Kind) -> Result<Option<Rc<Hidden>>, OutOfMemory> {
+    // What we have handed on comes back: a statement within EXPLAIN has the text of the whole.
+    let client = STATE.with_borrow(|state| state.client.clone());
+    if client.as_ref().is_some_and(|client| client.is_level(text)) {
+        return Ok(client);
+    }
     let names = version();
     let same = |inner: &&Inner| inner.kind == kind && inner.names == names && inner.original == text;
     let known = STATE.with_borrow(|state| state.inner.as_ref().filter(same).map(|inner| Rc::clone(&inner.hidden)));
@@ -360,6 +442,9 @@ fn hide_inner(text: &[u8], kind: Kind) -> Result<Option<Rc<Hidden>>, OutOfMemory
         state.inner_is_pieced |= hidden.found.is_pieced();
         state.of_inner.extend(hidden.found.secrets())
     })?;
+    if !hidden.found.secrets().is_empty() {
+        OWES_LOOK.set(true);
+    }
     Ok(Some(hidden))
 }
 
@@ -476,9 +561,7 @@ impl<'a> Line<'a> {
             && let Some(before) = text.strip_suffix(self.statement)
         {
             let before = self.without_statements(before, field)?.map_or_else(|| copy_of(before), Ok)?;
-            // There is no room for more stars than a short value has characters.
-            let fits = client.shown.len() <= self.statement.len() + 1;
-            let shown = if fits { &client.shown } else { &client.level };
+            let shown = client.shown_in(self.statement.len() + 1)?;
             return concat(&before, shown.strip_suffix(b"\0").unwrap_or_default()).map(Some);
         }
         let reading = match field {

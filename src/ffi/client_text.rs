@@ -82,9 +82,7 @@ pub fn is_done_with() -> bool {
 /// Whether a text is the client's, and nothing was found in it. Workers run one text after the other without any message,
 /// perhaps at the same address.
 pub fn is_harmless(text: *const c_char) -> bool {
-    // SAFETY: reads a variable of the process.
-    let serves_client = unsafe { pg_sys::MyBackendType } == pg_sys::BackendType::B_BACKEND;
-    serves_client && redaction::is_harmless(text, message_time())
+    serves_client() && redaction::is_harmless(text, message_time())
 }
 
 /// The same, by the names of options that are known now.
@@ -115,6 +113,67 @@ pub fn look_again(reading: Reading) {
     if !address.is_null() {
         look_at(address, reading);
     }
+}
+
+/// Looks at the client's text again, where what was run from within it has told of secrets, and covers them in PostgreSQL's
+/// own copies: others have been handed these, since nothing in them told of secrets.
+pub fn look_for_inner() {
+    let address = redaction::client_address(message_time()).unwrap_or_else(address);
+    if address.is_null() || is_unseen() || !serves_client() || !redaction::has_seen(message_time()) {
+        return;
+    }
+    look_at(address, Reading::As(kind()));
+    if redaction::covers() {
+        // SAFETY: debug_query_string is what a client has sent, or a copy of it, since this process serves one.
+        unsafe { cover(address) };
+        cover_portal();
+    }
+    report();
+}
+
+/// Covers in the text of the portal that runs what is covered in the client's text: in the extended protocol it has a copy.
+pub fn cover_portal() {
+    let Some(client) = redaction::client_address(message_time()).filter(|_| redaction::covers()) else { return };
+    // SAFETY: reads a variable of the backend; an active portal is a valid one, with a C string for its text, which is a
+    // copy of the client's if it reads the same.
+    unsafe {
+        let portal = pg_sys::ActivePortal;
+        if portal.is_null() || (*portal).sourceText.is_null() {
+            return;
+        }
+        let text = (*portal).sourceText;
+        let is_copy = with_bytes(client, |client| with_bytes(text, |text| redaction::was_client(text, client)));
+        if is_copy {
+            cover(text);
+        }
+    }
+}
+
+/// # Safety
+/// The text is the client's or a copy of it: memory that the backend has allocated for it and nobody reads meanwhile.
+unsafe fn cover(text: *const c_char) {
+    // SAFETY: the caller's promise; what is written keeps its length.
+    unsafe {
+        let length = CStr::from_ptr(text).count_bytes();
+        redaction::cover(std::slice::from_raw_parts_mut(text.cast_mut().cast(), length));
+    }
+}
+
+/// The address by which the client's text is known, of a copy of it too, if something in it is hidden; or else the text's own.
+///
+/// # Safety
+/// `text` is a C string.
+pub unsafe fn known_address(text: *const c_char) -> *const c_char {
+    let client = redaction::client_address(message_time()).filter(|client| *client != text);
+    // SAFETY: the caller's promise; the client's text lives until the message has been answered.
+    let is_copy = |client: &*const c_char| unsafe { CStr::from_ptr(*client) == CStr::from_ptr(text) };
+    client.filter(is_copy).unwrap_or(text)
+}
+
+/// Whether this is a process that a client speaks to.
+fn serves_client() -> bool {
+    // SAFETY: reads a variable of the process.
+    unsafe { pg_sys::MyBackendType == pg_sys::BackendType::B_BACKEND }
 }
 
 fn look_at(address: *const c_char, reading: Reading) {
@@ -168,10 +227,6 @@ unsafe fn report_text(text: *const c_char) {
 
 /// Whether there may be a text that no hook has seen.
 pub fn may_be_unseen() -> bool {
-    let serves_client = || {
-        // SAFETY: reads a variable of the process.
-        unsafe { pg_sys::MyBackendType == pg_sys::BackendType::B_BACKEND }
-    };
     let address = address();
     let is_seen = if address.is_null() { redaction::has_seen(message_time()) } else { !is_news() };
     (!is_seen || redaction::is_unreported()) && serves_client()

@@ -147,9 +147,13 @@ pub unsafe fn look(tree: *const Node) {
 pub unsafe fn relieving_portal(run: impl FnOnce()) {
     let begins = client_text::begins_run() && settings::redact();
     run();
-    if begins {
-        // SAFETY: the caller's promise.
-        unsafe { raise::guarded(client_text::relieve_portal) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        if begins {
+            raise::guarded(client_text::relieve_portal);
+        } else if redaction::covers() {
+            raise::guarded(client_text::cover_portal);
+        }
     }
 }
 
@@ -236,8 +240,12 @@ impl Default for Shown {
 unsafe fn hand_on(text: *const c_char, kind: Kind) -> Result<Shown, Error> {
     // SAFETY: the caller's promise.
     let shown = unsafe {
-        client_text::with_bytes(text, |bytes| redaction::hand_on(text, client_text::message_time(), bytes, kind))
+        let known = client_text::known_address(text);
+        client_text::with_bytes(text, |bytes| redaction::hand_on(known, client_text::message_time(), bytes, kind))
     }?;
+    if redaction::owes_look() {
+        client_text::look_for_inner();
+    }
     Ok(Shown(shown.unwrap_or(ptr::null())))
 }
 

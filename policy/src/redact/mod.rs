@@ -7,6 +7,7 @@
 //! [`scan`] reads statements by [`lexer`], looks for lists of options and calls of our own functions, and into literals,
 //! in which statements stand too. Where a text can be read in two ways, it hides more rather than less.
 
+mod known;
 mod lexer;
 mod literal;
 mod meter;
@@ -122,7 +123,7 @@ fn token_at(place: usize, text: &[u8], strings: Strings) -> Option<Token> {
 }
 
 /// A place in a text: where it begins and where it ends.
-type Place = (usize, usize);
+pub type Place = (usize, usize);
 
 /// Puts places in order, and makes one of those that overlap.
 fn merge(places: &mut Vec<Place>) {
@@ -172,6 +173,21 @@ impl Found {
         hidden.try_reserve(1).map_err(|_| OutOfMemory)?;
         hidden.push((0, text.len()));
         Ok(Self { hidden, secrets, is_pieced: true, takes_parameters: true, halt: Some(halt) })
+    }
+
+    /// Hides what stands in those places too.
+    pub fn hide_also(&mut self, places: &[Place]) -> Result<(), OutOfMemory> {
+        if self.halt.is_none() {
+            self.hidden.try_reserve(places.len()).map_err(|_| OutOfMemory)?;
+            self.hidden.extend_from_slice(places);
+            merge(&mut self.hidden);
+        }
+        Ok(())
+    }
+
+    /// Whether all of the text is hidden, because it was not read to its end.
+    pub fn is_all(&self) -> bool {
+        self.halt.is_some()
     }
 
     fn hide_from(&mut self, place: usize, text: &[u8]) -> Result<(), OutOfMemory> {

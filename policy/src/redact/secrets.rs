@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::OutOfMemory;
+use super::{OutOfMemory, Place};
 use crate::packs::packs;
 use crate::survey::Survey;
 
@@ -63,22 +63,35 @@ impl Secrets {
         self.overflown = false;
     }
 
+    /// Whether the value may be one of them.
+    pub(super) fn hold(&self, value: &[u8]) -> bool {
+        self.overflown || self.values.contains(value)
+    }
+
     /// The text with `***` for each of the values that it quotes; None if it quotes none.
     pub fn hide_in(&self, text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
+        let mut places = self.places_in(text)?;
+        if places.is_empty() { Ok(None) } else { super::replaced(text, &mut places, STARS).map(Some) }
+    }
+
+    /// Where the text quotes one of the values.
+    pub(super) fn places_in(&self, text: &[u8]) -> Result<Vec<Place>, OutOfMemory> {
+        let mut places = Vec::new();
         if self.is_empty() || text.is_empty() {
-            return Ok(None);
+            return Ok(places);
         }
         if self.overflown || self.values.len().saturating_mul(text.len()) > MOST_WORK {
-            return Ok(Some(STARS.to_vec()));
+            places.try_reserve(1).map_err(|_| OutOfMemory)?;
+            places.push((0, text.len()));
+            return Ok(places);
         }
-        let mut places = Vec::new();
         // Written otherwise a value is no shorter.
         for value in self.values.iter().filter(|value| value.len() <= text.len()) {
             for spelled in spellings(value)?.iter().flatten() {
                 find_all(text, spelled, &mut places)?;
             }
         }
-        if places.is_empty() { Ok(None) } else { super::replaced(text, &mut places, STARS).map(Some) }
+        Ok(places)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Messages of which the hooks see little or come late: comments, what is bound and not run, rows that are fetched in
-//! several goes, prepared calls of ours, rules that others have committed meanwhile.
+//! several goes, prepared calls of ours, rules that others have committed meanwhile, literals that a function of one's own puts
+//! into a statement.
 
 use anyhow::{Context, Result, ensure};
 use postgres::Client;
@@ -15,6 +16,13 @@ const SETUP: &str = r#"
     CREATE FOREIGN DATA WRAPPER w;
     CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'h');
     CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (password 'x');
+    CREATE SERVER own FOREIGN DATA WRAPPER w;
+    CREATE USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (password 'x');
+    CREATE FUNCTION own_set(text) RETURNS integer LANGUAGE plpgsql AS
+        $$BEGIN EXECUTE format('ALTER USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (SET password %L)', $1); RETURN 1; END$$;
+    CREATE FUNCTION own_call(text) RETURNS integer LANGUAGE plpgsql AS
+        $$BEGIN PERFORM fdw_guard.set_user_mapping_options('postgres', 'own', jsonb_build_object('password', $1)); RETURN 1; END$$;
+    CREATE PROCEDURE own_procedure(text) LANGUAGE plpgsql AS $$BEGIN PERFORM own_set($1); END$$;
     INSERT INTO fdw_guard.rule (name, object_type, server, strict, options) VALUES ('long', 'user mapping', '{s}', true,
         '{"properties": {"password": {"type": "string", "writeOnly": true, "minLength": 5000}}}')"#;
 
@@ -47,6 +55,8 @@ pub fn in_odd_messages(cluster: &Cluster) -> Result<()> {
     scene.rows_in_several_goes()?;
     scene.prepared_calls()?;
     scene.rules_of_others()?;
+    scene.literals_for_own_functions()?;
+    scene.parameters_for_own_functions()?;
     let Scene { mut observer, tried, mut shown, .. } = scene;
     let statements: Vec<String> =
         observer.query("SELECT query FROM pg_stat_statements", &[])?.iter().map(|row| row.get(0)).collect();
@@ -145,6 +155,53 @@ impl Scene<'_> {
             ensure!(reply.sqlstate().is_some() != is_explained, "{call}: {reply:?}");
             self.is_hidden_in_activity(&wire)?;
         }
+        Ok(())
+    }
+
+    /// What is written when the function has run, and what others keep of the statement.
+    fn literals_for_own_functions(&mut self) -> Result<()> {
+        for call in [
+            "SELECT own_set('{}')",
+            "SELECT own_call('{}')",
+            "SELECT own_set(E'{}') / 0",
+            "CALL own_procedure('{}')",
+            "CALL own_procedure('{}'); SELECT 1 / 0",
+            "DO $do$ BEGIN PERFORM own_set('{}'); END $do$",
+            "DO $do$ BEGIN CALL own_procedure('{}'); RAISE division_by_zero; END $do$",
+            "EXPLAIN ANALYZE SELECT own_set('{}')",
+            "CREATE TABLE own_made AS SELECT own_set('{}')",
+            "ALTER SERVER s OPTIONS (ADD token '{}'); SELECT own_set('{}'); ALTER SERVER s OPTIONS (DROP token)",
+        ] {
+            let mut wire = self.session()?;
+            wire.query(SILENT)?;
+            let secret = self.secret(call);
+            let reply = wire.query(call.replace("{}", &secret).as_bytes())?;
+            let fails = call.contains("/ 0") || call.contains("RAISE");
+            ensure!(reply.sqlstate().is_some() == fails, "{call}: {reply:?}");
+            self.is_hidden_in_activity(&wire)?;
+        }
+        Ok(())
+    }
+
+    /// The same of a statement that is executed again, and of parameters when it fails. Before it runs nothing is known.
+    fn parameters_for_own_functions(&mut self) -> Result<()> {
+        let mut wire = self.session()?;
+        wire.query(SILENT)?;
+        wire.query(
+            b"SET log_min_duration_statement = -1; SET log_duration = off; SET pg_stat_statements.track = 'none'",
+        )?;
+        let secret = self.secret("own function in the extended protocol");
+        let [bind, run] = execute("own", &[])?;
+        let prepare = parse("own", format!("SELECT own_set('{secret}') / 0").as_bytes());
+        let reply = played(&mut wire, &[prepare, bind.clone(), run.clone(), sync()])?;
+        ensure!(reply.sqlstate().is_some(), "{reply:?}");
+        self.is_hidden_in_activity(&wire)?;
+        played(&mut wire, &[bind, run, sync()])?;
+        self.is_hidden_in_activity(&wire)?;
+        let secret = self.secret("parameter of an own function");
+        let [bind, run] = execute("", &[secret.into_bytes()])?;
+        let reply = played(&mut wire, &[parse("", b"SELECT own_set($1) / 0"), bind, run, sync()])?;
+        ensure!(reply.sqlstate().is_some(), "{reply:?}");
         Ok(())
     }
 
