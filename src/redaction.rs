@@ -85,6 +85,8 @@ struct State {
     handed: Vec<Rc<Hidden>>,
     /// Values of texts from within, which an error might quote.
     of_inner: Secrets,
+    /// The same of calls of our functions from within, which are in no text.
+    of_calls: Secrets,
     /// Where the client's text had one of them as a literal.
     covered: Vec<Place>,
     /// Some text from within puts statements together from pieces.
@@ -93,8 +95,12 @@ struct State {
 
 impl State {
     fn holds_nothing(&self) -> bool {
-        let inner_holds_nothing = self.inner.is_none() && self.of_inner.is_empty() && !self.inner_is_pieced;
-        self.client.is_none() && self.handed.is_empty() && inner_holds_nothing
+        let inner_holds_nothing = self.inner.is_none() && !self.knows_values() && !self.inner_is_pieced;
+        self.client.is_none() && self.handed.is_empty() && self.covered.is_empty() && inner_holds_nothing
+    }
+
+    fn knows_values(&self) -> bool {
+        !self.of_inner.is_empty() || !self.of_calls.is_empty()
     }
 }
 
@@ -126,7 +132,7 @@ pub enum Seen {
 /// A secret that came as an argument of a function of ours, and is in no statement's text.
 pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
     OWES_LOOK.set(true);
-    STATE.with_borrow_mut(|state| state.of_inner.add(value))
+    STATE.with_borrow_mut(|state| state.of_calls.add(value))
 }
 
 /// Whether the client's text is to be searched for what has become known from within; it is taken for done.
@@ -274,16 +280,17 @@ pub fn see_client_text(
     text: &[u8],
     reading: Reading,
 ) -> Result<Seen, OutOfMemory> {
-    if !has_seen(message) {
+    let is_known = has_seen(message);
+    if !is_known {
         forget_secrets();
     }
     let mut found = find(text, reading)?;
-    found.hide_also(&known_within(text)?)?;
+    hide_known(text, &mut found, is_known && (!hides() || COVERS.get()))?;
     let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
     KNOWN.with(|known| known.set((address, message), shown, Some(version()), reading.kind()));
     STATE.with_borrow_mut(|state| {
-        let before = std::mem::replace(&mut state.client, hidden).filter(|_| known.message == message);
+        let before = std::mem::replace(&mut state.client, hidden).filter(|_| is_known);
         if let Some((before, now)) = before.zip(state.client.as_ref()) {
             before.level.iter().zip(&now.level).for_each(|(before, now)| before.set(now.get()));
         }
@@ -292,18 +299,26 @@ pub fn see_client_text(
     Ok(if shown.is_null() { Seen::Harmless } else { Seen::Hidden(shown) })
 }
 
-/// The places of the client's text that have been covered, and those of literals that have become known meanwhile.
-fn known_within(text: &[u8]) -> Result<Vec<Place>, OutOfMemory> {
+/// Hides in the client's text what has been covered, and literals that have become known from within. Where others have the
+/// text as it is in hand, `in_place`, these are to be covered too, and what is hidden now stays so: it could not be found
+/// again in a text of which something is covered.
+fn hide_known(text: &[u8], found: &mut Found, in_place: bool) -> Result<(), OutOfMemory> {
     STATE.with_borrow_mut(|state| {
-        let redactor = |names: &Names| Redactor::new(names, strings()).find_known(text, &state.of_inner);
-        let found = if state.of_inner.is_empty() { Vec::new() } else { with_names(redactor)? };
-        state.covered.try_reserve(found.len()).map_err(|_| OutOfMemory)?;
-        state.covered.extend(found);
-        COVERS.set(!state.covered.is_empty());
-        let mut all = Vec::new();
-        all.try_reserve_exact(state.covered.len()).map_err(|_| OutOfMemory)?;
-        all.extend_from_slice(&state.covered);
-        Ok(all)
+        let find = |secrets: &Secrets| with_names(|names| Redactor::new(names, strings()).find_known(text, secrets));
+        found.hide_also(&state.covered)?;
+        found.hide_also(&find(&state.of_inner)?)?;
+        // Of a call that stands in the text itself, what is no secret in a text is none here.
+        if !state.of_calls.is_empty() && !names_our_functions(text) {
+            found.hide_also(&find(&state.of_calls)?)?;
+        }
+        if in_place && !found.is_empty() && state.knows_values() {
+            let places = found.places();
+            state.covered.clear();
+            state.covered.try_reserve(places.len()).map_err(|_| OutOfMemory)?;
+            state.covered.extend_from_slice(places);
+            COVERS.set(true);
+        }
+        Ok(())
     })
 }
 
@@ -369,6 +384,7 @@ fn forget_secrets() {
     COVERS.set(false);
     STATE.with_borrow_mut(|state| {
         state.of_inner.clear();
+        state.of_calls.clear();
         state.covered.clear();
         state.inner_is_pieced = false;
         state.inner = None;
@@ -534,7 +550,7 @@ impl<'a> Line<'a> {
         let mut hidden = self.without_statements(text, field)?;
         STATE.with_borrow(|state| {
             let of_client = self.client.as_ref().map(|client| client.found.secrets());
-            for secrets in of_client.into_iter().chain([&state.of_inner]) {
+            for secrets in of_client.into_iter().chain([&state.of_inner, &state.of_calls]) {
                 let clean = secrets.hide_in(hidden.as_deref().unwrap_or(text))?;
                 hidden = clean.or(hidden.take());
             }
@@ -549,7 +565,7 @@ impl<'a> Line<'a> {
 
     /// Whether something in the client's text is hidden, or in one from within.
     pub fn holds_secrets(&self) -> bool {
-        self.client.is_some() || self.tells_parameters || STATE.with_borrow(|state| !state.of_inner.is_empty())
+        self.client.is_some() || self.tells_parameters || STATE.with_borrow(State::knows_values)
     }
 
     fn without_statements(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {

@@ -185,6 +185,11 @@ impl Found {
         Ok(())
     }
 
+    /// The places of what is hidden.
+    pub fn places(&self) -> &[Place] {
+        &self.hidden
+    }
+
     /// Whether all of the text is hidden, because it was not read to its end.
     pub fn is_all(&self) -> bool {
         self.halt.is_some()
