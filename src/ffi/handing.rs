@@ -140,6 +140,13 @@ pub unsafe fn look(tree: *const Node) {
     client_text::report();
 }
 
+/// Hides in the client's text what has become known from within.
+pub fn look_for_inner() {
+    if settings::redact() && redaction::owes_look() {
+        client_text::look_for_inner();
+    }
+}
+
 /// Runs what a portal is to run, and then hides what is secret in the portal's own text.
 ///
 /// # Safety
@@ -243,9 +250,7 @@ unsafe fn hand_on(text: *const c_char, kind: Kind) -> Result<Shown, Error> {
         let known = client_text::known_address(text);
         client_text::with_bytes(text, |bytes| redaction::hand_on(known, client_text::message_time(), bytes, kind))
     }?;
-    if redaction::owes_look() {
-        client_text::look_for_inner();
-    }
+    look_for_inner();
     Ok(Shown(shown.unwrap_or(ptr::null())))
 }
 

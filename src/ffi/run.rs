@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::ffi::memory::Scratch;
 use crate::ffi::raise::{self, Failure};
-use crate::ffi::{server, text, utility};
+use crate::ffi::{handing, server, text, utility};
 use crate::redaction;
 use fdw_guard_policy::diff::Statement;
 use pgrx::pg_sys::{self, NodeTag};
@@ -64,6 +64,7 @@ unsafe fn put_secrets(tree: *mut pg_sys::Node, statement: &Statement) -> Result<
             (*option).arg = pg_sys::makeString(value.cast_mut()).cast();
         }
     }
+    handing::look_for_inner();
     Ok(())
 }
 
