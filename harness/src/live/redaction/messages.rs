@@ -167,7 +167,7 @@ impl Scene<'_> {
             "CALL own_procedure('{}')",
             "CALL own_procedure('{}'); SELECT 1 / 0",
             "DO $do$ BEGIN PERFORM own_set('{}'); END $do$",
-            "DO $do$ BEGIN CALL own_procedure('{}'); RAISE division_by_zero; END $do$",
+            "DO $do$ BEGIN PERFORM own_set('{}'); RAISE division_by_zero; END $do$",
             "EXPLAIN ANALYZE SELECT own_set('{}')",
             "CREATE TABLE own_made AS SELECT own_set('{}')",
             "ALTER SERVER s OPTIONS (ADD token '{}'); SELECT own_set('{}'); ALTER SERVER s OPTIONS (DROP token)",
