@@ -34,13 +34,15 @@ struct Known {
 }
 
 impl Known {
-    const NOTHING: Self = Self {
-        address: Cell::new(ptr::null()),
-        message: Cell::new(0),
-        shown: Cell::new(ptr::null()),
-        names: Cell::new(None),
-        kind: Cell::new(Kind::Statement),
-    };
+    const fn nothing() -> Self {
+        Self {
+            address: Cell::new(ptr::null()),
+            message: Cell::new(0),
+            shown: Cell::new(ptr::null()),
+            names: Cell::new(None),
+            kind: Cell::new(Kind::Statement),
+        }
+    }
 
     fn set(&self, (address, message): (*const c_char, i64), shown: *const c_char, names: Option<Version>, kind: Kind) {
         self.address.set(address);
@@ -105,7 +107,7 @@ impl State {
 }
 
 thread_local! {
-    static KNOWN: Known = const { Known::NOTHING };
+    static KNOWN: Known = const { Known::nothing() };
     static STATE: RefCell<State> = RefCell::default();
     /// What the packs and the setting say of names.
     static GENERAL: RefCell<Option<Names>> = const { RefCell::new(None) };
