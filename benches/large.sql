@@ -12,4 +12,4 @@ DO $$ BEGIN
                        number, number, 'app', 'orders_' || number, 'false');
     END LOOP;
 END $$;
-VACUUM ANALYZE pg_class, pg_attribute, pg_type, pg_depend, pg_inherits, pg_foreign_table;
+ANALYZE pg_class, pg_attribute, pg_type, pg_depend, pg_inherits, pg_foreign_table;
