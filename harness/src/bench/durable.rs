@@ -25,7 +25,8 @@ pub fn run(clusters: &[&Cluster], databases: &Databases<'_>) -> Result<()> {
 
 /// As PostgreSQL is where nobody has set anything.
 fn make_durable(cluster: &Cluster) -> Result<()> {
-    let mut client = cluster.database("durable")?.connect()?;
+    let database = cluster.database("durable")?;
+    let mut client = database.connect()?;
     for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
         client.batch_execute(&format!("ALTER SYSTEM SET {setting} = on"))?;
     }

@@ -47,6 +47,7 @@ pub fn talkative(libraries: &str) -> Settings {
         ("auto_explain.log_nested_statements", "on"),
         ("auto_explain.log_verbose", "on"),
         ("pg_stat_statements.track", "all"),
+        ("pg_stat_statements.max", "50000"),
         ("pgaudit.log", "all"),
         ("pgaudit.log_parameter", "on"),
         ("pgaudit.log_rows", "on"),
