@@ -90,12 +90,18 @@ pub fn no_secret_shows_in_other_encodings(cluster: &Cluster) -> Result<()> {
     let mut mint = Mint::new()?;
     let mut played = Vec::new();
     for (number, (encoding, client, letters)) in ENCODINGS.into_iter().enumerate() {
-        for (name, redact) in [("on", true), ("off", false)] {
+        let [with, without] = [0, 1].map(|_| cases::some(&mut mint, letters));
+        let in_database = |name: &str, redact, cases| {
             let name = format!("canary_{name}_{number}");
-            let mut stage = Stage::new(&own, &name, encoding, client, Some(redact))?;
-            played.push(play(&mut stage, cases::some(&mut mint, letters))?);
-        }
+            play(&mut Stage::new(&own, &name, encoding, client, Some(redact))?, cases)
+        };
+        played.extend(thread::scope(|scope| {
+            let on = scope.spawn(|| in_database("on", true, with));
+            let off = scope.spawn(|| in_database("off", false, without));
+            [joined(on), joined(off)]
+        }));
     }
+    let played = played.into_iter().collect::<Result<Vec<_>>>()?;
     let accounts = accounts(&played.iter().collect::<Vec<_>>(), &logs_of(&own)?)?;
     let mut faults = Vec::new();
     for ((played, accounts), (encoding, client, _)) in played.chunks(2).zip(accounts.chunks(2)).zip(ENCODINGS) {
