@@ -278,11 +278,7 @@ pub fn grants_on(key: Key) -> Attributes {
 
 /// The catalog of wrappers or of servers, on which grants are governed.
 pub fn catalog_of(class: Class) -> Option<Oid> {
-    match class {
-        Class::Wrapper => Some(Catalog::WRAPPERS),
-        Class::Server => Some(Catalog::SERVERS),
-        Class::UserMapping | Class::Relation => None,
-    }
+    matches!(class, Class::Wrapper | Class::Server).then(|| class.catalog())
 }
 
 /// The transaction is about to commit: the reports for all that has not been judged yet. Frames are open here when the

@@ -10,7 +10,7 @@ use crate::settings::Enforcement;
 use fdw_guard_policy::ddl::quote_identifier;
 use fdw_guard_policy::diff::DesiredError;
 use fdw_guard_policy::effective::Origin;
-use fdw_guard_policy::health::Finding;
+use fdw_guard_policy::health::{Finding, Kind};
 use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::rule::{Mode, Notice};
 use fdw_guard_policy::suggest::nearest;
@@ -330,9 +330,9 @@ pub fn no_mapping_matches(unknown: Option<(String, Option<String>)>) -> Report {
 
 /// A rule that is tried can find nothing, or whatever it is about violates it.
 pub fn finding_on_trial(rule: &str, finding: &Finding) -> Report {
-    let verb = match finding.kind.name() {
-        "never satisfied" => " is",
-        "no secret" => " finds",
+    let verb = match finding.kind {
+        Kind::NeverSatisfied => " is",
+        Kind::NoSecret => " finds",
         _ => "",
     };
     Report {

@@ -147,15 +147,19 @@ impl Scene<'_> {
             "EXECUTE \"P\"('{}'",
             "EXPLAIN EXECUTE \"P\"('{}')",
         ] {
-            let mut wire = self.session()?;
-            wire.query(PREPARE)?;
-            let secret = self.secret(call);
-            let reply = wire.query(call.replace("{}", &secret).as_bytes())?;
-            let is_explained = call.starts_with("EXPLAIN EXECUTE");
-            ensure!(reply.sqlstate().is_some() != is_explained, "{call}: {reply:?}");
-            self.is_hidden_in_activity(&wire)?;
+            self.call_with_secret(PREPARE, call, !call.starts_with("EXPLAIN EXECUTE"))?;
         }
         Ok(())
+    }
+
+    /// Sends the call with a secret in its place, in a session of its own, where something is done before.
+    fn call_with_secret(&mut self, before: &[u8], call: &str, fails: bool) -> Result<()> {
+        let mut wire = self.session()?;
+        wire.query(before)?;
+        let secret = self.secret(call);
+        let reply = wire.query(call.replace("{}", &secret).as_bytes())?;
+        ensure!(reply.sqlstate().is_some() == fails, "{call}: {reply:?}");
+        self.is_hidden_in_activity(&wire)
     }
 
     /// What is written when the function has run, and what others keep of the statement.
@@ -172,13 +176,7 @@ impl Scene<'_> {
             "CREATE TABLE own_made AS SELECT own_set('{}')",
             "ALTER SERVER s OPTIONS (ADD token '{}'); SELECT own_set('{}'); ALTER SERVER s OPTIONS (DROP token)",
         ] {
-            let mut wire = self.session()?;
-            wire.query(SILENT)?;
-            let secret = self.secret(call);
-            let reply = wire.query(call.replace("{}", &secret).as_bytes())?;
-            let fails = call.contains("/ 0") || call.contains("RAISE");
-            ensure!(reply.sqlstate().is_some() == fails, "{call}: {reply:?}");
-            self.is_hidden_in_activity(&wire)?;
+            self.call_with_secret(SILENT, call, call.contains("/ 0") || call.contains("RAISE"))?;
         }
         Ok(())
     }
