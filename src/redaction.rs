@@ -89,6 +89,8 @@ struct State {
     of_inner: Secrets,
     /// The same of calls of our functions from within, which are in no text.
     of_calls: Secrets,
+    /// Secrets of the object that the running statement alters, and of those around it.
+    stored: Vec<Secrets>,
     /// Where the client's text had one of them as a literal.
     covered: Vec<Place>,
     /// Some text from within puts statements together from pieces.
@@ -135,6 +137,40 @@ pub enum Seen {
 pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
     OWES_LOOK.set(true);
     STATE.with_borrow_mut(|state| state.of_calls.add(value))
+}
+
+/// Hides the secrets among options that an object has, in whatever is said from now on until [`forget_stored`], but for what the
+/// statement that alters them says itself. Says whether there are any; if not, there is nothing to forget.
+pub fn note_stored(options: &[(ObjectType, &[u8])], statement: &[u8]) -> Result<bool, OutOfMemory> {
+    let stored = with_names(|names| Redactor::new(names, strings()).stored(options, statement))?;
+    let hides = !stored.is_empty();
+    if hides {
+        STATE.with_borrow_mut(|state| state.stored.push(stored));
+    }
+    Ok(hides)
+}
+
+/// The statement that alters the object has ended.
+pub fn forget_stored() {
+    STATE.with_borrow_mut(|state| drop(state.stored.pop()));
+}
+
+/// What is to be shown of a text that may quote what is stored; None if it does not.
+pub fn without_stored(text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
+    STATE.with_borrow(|state| hide_each(&state.stored, None, text))
+}
+
+/// Hides one after the other.
+fn hide_each<'a>(
+    secrets: impl IntoIterator<Item = &'a Secrets>,
+    mut hidden: Option<Vec<u8>>,
+    text: &[u8],
+) -> Result<Option<Vec<u8>>, OutOfMemory> {
+    for secrets in secrets {
+        let clean = secrets.hide_in(hidden.as_deref().unwrap_or(text))?;
+        hidden = clean.or(hidden);
+    }
+    Ok(hidden)
 }
 
 /// Whether the client's text is to be searched for what has become known from within; it is taken for done.
@@ -392,6 +428,7 @@ fn forget_secrets() {
         state.inner = None;
         // What an error has kept from being taken back.
         state.handed.clear();
+        state.stored.clear();
     });
 }
 
@@ -549,14 +586,11 @@ impl<'a> Line<'a> {
 
     /// What is to be shown instead of one of its texts; None if that may be shown as it is.
     pub fn hide(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
-        let mut hidden = self.without_statements(text, field)?;
-        STATE.with_borrow(|state| {
+        let hidden = self.without_statements(text, field)?;
+        let hidden = STATE.with_borrow(|state| {
             let of_client = self.client.as_ref().map(|client| client.found.secrets());
-            for secrets in of_client.into_iter().chain([&state.of_inner, &state.of_calls]) {
-                let clean = secrets.hide_in(hidden.as_deref().unwrap_or(text))?;
-                hidden = clean.or(hidden.take());
-            }
-            Ok(())
+            let secrets = of_client.into_iter().chain([&state.of_inner, &state.of_calls]).chain(&state.stored);
+            hide_each(secrets, hidden, text)
         })?;
         let rest = hidden.as_deref().unwrap_or(text);
         match parameters::start(rest).filter(|_| self.tells_parameters) {

@@ -6,7 +6,7 @@
 use crate::ffi::raise::Report;
 use crate::ffi::statement::{Said, Wording};
 use crate::ffi::utility::standard_ProcessUtility;
-use crate::ffi::{handing, inside, log, raise, scan, server, statement};
+use crate::ffi::{handing, inside, log, raise, scan, server, statement, stored};
 use crate::{guard, planning};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
@@ -69,7 +69,9 @@ unsafe extern "C-unwind" fn process_utility(
         let tree = (*statement).utilityStmt;
         handing::look(tree);
         let pass_on = |text| {
-            next(statement, text, read_only_tree, context, params, query_environment, destination, completion);
+            stored::hidden_in(statement, query_string, || {
+                next(statement, text, read_only_tree, context, params, query_environment, destination, completion);
+            });
         };
         let run = || handing::relieving_portal(|| handing::with_text(query_string, tree, pass_on));
         if !statement::is_watched(statement, context) || server::stands_aside() {

@@ -93,6 +93,15 @@ pub unsafe fn hide_in_caught(error: &mut pg_sys::ErrorData, text: &CStr) {
     }
 }
 
+/// Hides in an error that was caught what [`redaction::note_stored`] has noted.
+///
+/// # Safety
+/// As for [`hide`].
+pub unsafe fn hide_stored(error: &mut pg_sys::ErrorData) {
+    // SAFETY: the caller's promise.
+    fields(error).into_iter().for_each(|(text, _)| unsafe { hide_in(text, redaction::without_stored) });
+}
+
 /// # Safety
 /// As for [`hide`].
 unsafe fn hide_in_texts(line: &mut pg_sys::ErrorData, about: &Line<'_>) {

@@ -33,6 +33,7 @@ pub mod secrets;
 pub mod server;
 pub mod session;
 pub mod statement;
+pub mod stored;
 pub mod text;
 pub mod trial;
 pub mod tuple;

@@ -186,6 +186,20 @@ pub unsafe fn catches_error(body: impl FnOnce()) -> bool {
     }
 }
 
+/// Takes the error that [`catches_error`] caught out of PostgreSQL's stack, as a copy of its own in that context.
+///
+/// # Safety
+/// An error is pending, and the context is one that outlives its frame: the one that was current before.
+pub unsafe fn caught(context: pg_sys::MemoryContext) -> *mut pg_sys::ErrorData {
+    // SAFETY: the caller's promise; CopyErrorData wants to be in another context than that of errors.
+    unsafe {
+        pg_sys::CurrentMemoryContext = context;
+        let error = pg_sys::CopyErrorData();
+        pg_sys::FlushErrorState();
+        error
+    }
+}
+
 /// An error of PostgreSQL's that waits, as inside PG_CATCH, until the plain frame that PostgreSQL entered raises it again:
 /// meanwhile Rust frames end as they do after any error of their own.
 #[must_use]

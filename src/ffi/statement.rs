@@ -107,6 +107,12 @@ impl Wording {
         }
     }
 
+    /// The statement as it was written, without others that were sent with it. To be asked for until the statement has ended.
+    pub fn own_text(&self) -> &[u8] {
+        // SAFETY: the text lives as long as the statement.
+        if self.text.is_null() { &[] } else { self.own_part(unsafe { CStr::from_ptr(self.text) }.to_bytes()) }
+    }
+
     /// The place of a statement that fills the text is told as -1, the length of the last one as 0 (`PlannedStmt`).
     fn own_part<'t>(&self, whole: &'t [u8]) -> &'t [u8] {
         let rest = usize::try_from(self.location).ok().and_then(|start| whole.get(start..)).unwrap_or(whole);

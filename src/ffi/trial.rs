@@ -155,16 +155,13 @@ impl<'call> Trial<'call> {
     /// # Safety
     /// As for [`raise::catches_error`]: whatever `body` calls owns nothing when an error passes.
     unsafe fn attempt(&self, body: impl FnOnce()) -> Result<(), Ended> {
-        // SAFETY: the caller's promise. The error is copied into the memory that was current before, as CopyErrorData asks,
-        // and the error stack is emptied; the text is a C string, and those of the copy are its own.
+        // SAFETY: the caller's promise; the text is a C string, and those of the copy are its own.
         unsafe {
             let context = pg_sys::CurrentMemoryContext;
             if !raise::catches_error(body) {
                 return Ok(());
             }
-            pg_sys::CurrentMemoryContext = context;
-            let error = pg_sys::CopyErrorData();
-            pg_sys::FlushErrorState();
+            let error = raise::caught(context);
             log::hide_in_caught(&mut *error, CStr::from_ptr(self.text.as_ptr()));
             Err(Ended(error))
         }

@@ -21,6 +21,7 @@ mod prefilter;
 mod scan;
 mod secrets;
 mod statement;
+mod stored;
 #[cfg(test)]
 mod tests;
 

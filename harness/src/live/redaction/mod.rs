@@ -15,6 +15,7 @@ mod places;
 mod proof;
 mod spelling;
 mod stage;
+mod stored;
 mod wire;
 
 use super::LiveTest;
@@ -23,6 +24,8 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "redaction::no_secret_shows_in_any_place", run: proof::no_secret_shows },
     LiveTest { name: "redaction::no_secret_shows_in_other_encodings", run: proof::no_secret_shows_in_other_encodings },
     LiveTest { name: "redaction::no_secret_shows_after_odd_messages", run: messages::in_odd_messages },
+    LiveTest { name: "redaction::what_is_stored_is_quoted_by_nobody", run: stored::is_quoted_by_nobody },
+    LiveTest { name: "redaction::what_is_stored_tells_no_guess", run: stored::tells_nobody_that_he_has_guessed },
     LiveTest { name: "redaction::log_hook_in_every_kind_of_process", run: log_hook::in_every_kind_of_process },
     LiveTest { name: "redaction::log_hook_inside_error_recursion", run: log_hook::inside_error_recursion },
     LiveTest { name: "redaction::log_hook_with_a_very_long_text", run: log_hook::with_a_very_long_text },
