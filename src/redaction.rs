@@ -14,7 +14,7 @@ use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::redact::{Found, Kind, Names, Place, Redactor, Secrets, Strings, executed, parameters};
 use fdw_guard_policy::secret::SecretOptions;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_char;
 use std::ptr;
 use std::rc::Rc;
@@ -89,8 +89,8 @@ struct State {
     of_inner: Secrets,
     /// The same of calls of our functions from within, which are in no text.
     of_calls: Secrets,
-    /// Secrets of the object that the running statement alters, and of those around it.
-    stored: Vec<Secrets>,
+    /// What the running statement alters has already, and what those around it do.
+    stored: Vec<Stored>,
     /// Where the client's text had one of them as a literal.
     covered: Vec<Place>,
     /// Some text from within puts statements together from pieces.
@@ -140,14 +140,46 @@ pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
 }
 
 /// Hides the secrets among options that an object has, in whatever is said from now on until [`forget_stored`], but for what the
-/// statement that alters them says itself. Says whether there are any; if not, there is nothing to forget.
+/// statement that alters them says itself. Says whether there are any options; if not, there is nothing to forget.
 pub fn note_stored(options: &[(ObjectType, &[u8])], statement: &[u8]) -> Result<bool, OutOfMemory> {
-    let stored = with_names(|names| Redactor::new(names, strings()).stored(options, statement))?;
-    let hides = !stored.is_empty();
-    if hides {
-        STATE.with_borrow_mut(|state| state.stored.push(stored));
+    if options.is_empty() {
+        return Ok(false);
     }
-    Ok(hides)
+    let stored = Stored::of(options, statement)?;
+    STATE.with_borrow_mut(|state| state.stored.push(stored));
+    Ok(true)
+}
+
+/// Options that an object has. Which of them are secrets is found when something is said, which is seldom.
+struct Stored {
+    options: Vec<(ObjectType, Vec<u8>)>,
+    /// The statement that alters them.
+    statement: Vec<u8>,
+    strings: Strings,
+    secrets: OnceCell<Secrets>,
+}
+
+impl Stored {
+    fn of(options: &[(ObjectType, &[u8])], statement: &[u8]) -> Result<Self, OutOfMemory> {
+        let mut copies = Vec::new();
+        copies.try_reserve_exact(options.len()).map_err(|_| OutOfMemory)?;
+        for (object_type, option) in options {
+            copies.push((*object_type, copy_of(option)?));
+        }
+        Ok(Self { options: copies, statement: copy_of(statement)?, strings: strings(), secrets: OnceCell::new() })
+    }
+
+    fn hide_in(&self, text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
+        let secrets = match self.secrets.get() {
+            Some(secrets) => secrets,
+            None => {
+                let found =
+                    with_names(|names| Redactor::new(names, self.strings).stored(&self.options, &self.statement))?;
+                self.secrets.get_or_init(|| found)
+            }
+        };
+        secrets.hide_in(text)
+    }
 }
 
 /// The statement that alters the object has ended.
@@ -157,20 +189,16 @@ pub fn forget_stored() {
 
 /// What is to be shown of a text that may quote what is stored; None if it does not.
 pub fn without_stored(text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
-    STATE.with_borrow(|state| hide_each(&state.stored, None, text))
+    STATE.with_borrow(|state| hide_stored(&state.stored, None, text))
 }
 
-/// Hides one after the other.
-fn hide_each<'a>(
-    secrets: impl IntoIterator<Item = &'a Secrets>,
-    mut hidden: Option<Vec<u8>>,
-    text: &[u8],
-) -> Result<Option<Vec<u8>>, OutOfMemory> {
-    for secrets in secrets {
-        let clean = secrets.hide_in(hidden.as_deref().unwrap_or(text))?;
-        hidden = clean.or(hidden);
+/// Hides what is stored, in what is left of a text.
+fn hide_stored(stored: &[Stored], mut left: Option<Vec<u8>>, text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
+    for stored in stored {
+        let clean = stored.hide_in(left.as_deref().unwrap_or(text))?;
+        left = clean.or(left);
     }
-    Ok(hidden)
+    Ok(left)
 }
 
 /// Whether the client's text is to be searched for what has become known from within; it is taken for done.
@@ -586,11 +614,14 @@ impl<'a> Line<'a> {
 
     /// What is to be shown instead of one of its texts; None if that may be shown as it is.
     pub fn hide(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
-        let hidden = self.without_statements(text, field)?;
+        let mut hidden = self.without_statements(text, field)?;
         let hidden = STATE.with_borrow(|state| {
             let of_client = self.client.as_ref().map(|client| client.found.secrets());
-            let secrets = of_client.into_iter().chain([&state.of_inner, &state.of_calls]).chain(&state.stored);
-            hide_each(secrets, hidden, text)
+            for secrets in of_client.into_iter().chain([&state.of_inner, &state.of_calls]) {
+                let clean = secrets.hide_in(hidden.as_deref().unwrap_or(text))?;
+                hidden = clean.or(hidden.take());
+            }
+            hide_stored(&state.stored, hidden, text)
         })?;
         let rest = hidden.as_deref().unwrap_or(text);
         match parameters::start(rest).filter(|_| self.tells_parameters) {

@@ -11,8 +11,9 @@ use crate::model::ObjectType;
 
 impl Redactor<'_> {
     /// The secrets among the options of objects, `name=value` each, that the statement does not say.
-    pub fn stored(&self, options: &[(ObjectType, &[u8])], statement: &[u8]) -> Result<Secrets, OutOfMemory> {
+    pub fn stored(&self, options: &[(ObjectType, impl AsRef<[u8]>)], statement: &[u8]) -> Result<Secrets, OutOfMemory> {
         let options = options.iter().filter_map(|(on, option)| {
+            let option = option.as_ref();
             let end = memchr::memchr(b'=', option)?;
             let is_secret = self.names.is_secret(&[*on], option.get(..end)?);
             Some(Stored { value: option.get(end + 1..)?, is_secret })
