@@ -93,7 +93,7 @@ impl Open {
 thread_local! {
     /// Never borrowed across a call into PostgreSQL, which may leave by an error and never give it back.
     static OPEN: RefCell<Open> = const {
-        RefCell::new(Open { frames: Vec::new(), waiting: Touched::NOTHING, unrecorded: Touched::NOTHING })
+        RefCell::new(Open { frames: Vec::new(), waiting: Touched::nothing(), unrecorded: Touched::nothing() })
     };
 }
 

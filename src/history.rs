@@ -71,7 +71,7 @@ impl Account {
         server::command_counter_increment();
         let policy = policy();
         let teller = Teller::new(&policy);
-        let told = touched.iter().flat_map(|touch| teller.tell(touch));
+        let told = touched.iter().flat_map(|touch| teller.tell(touched, touch));
         Self { told: told.collect(), wording }
     }
 
@@ -97,7 +97,7 @@ pub fn refusal(touched: &Touched, wording: Option<Wording>, violations: &[Violat
     let policy = policy();
     let teller = Teller::new(&policy);
     let statement = wording.map(|wording| Statement::of(&wording));
-    let told = touched.iter().take(MOST_TOLD).flat_map(|touch| teller.tell(touch));
+    let told = touched.iter().take(MOST_TOLD).flat_map(|touch| teller.tell(touched, touch));
     let entries = told.flat_map(|told| {
         let of = move |entry| (told.key, told.column, entry);
         entries(&told.change, &told.forms).into_iter().map(of).collect::<Vec<_>>()

@@ -70,9 +70,8 @@ impl Judge<'_> {
     fn touch(&mut self, touch: &Touch) -> Option<Changed> {
         let _scratch = Scratch::new();
         let inside_counts = self.policy.looks_inside();
-        let read = if inside_counts { scene::scene } else { scene::scene_from_outside };
-        let now = read(touch.key.class, touch.key.oid);
-        let (old, new) = (touch.old.as_ref(), now.as_ref());
+        let now = self.touched.now(touch, inside_counts);
+        let (old, new) = (touch.old.as_ref(), now.as_deref());
         let knows_inside = touch.knows_inside && inside_counts;
         if (old.is_none() && new.is_none()) || (touch.aside && nothing_happened(knows_inside, old, new)) {
             return None;
@@ -351,7 +350,7 @@ fn situation_of(scene: Option<&Scene>) -> Option<Situation> {
 struct Changed {
     key: Key,
     old: Scene,
-    new: Scene,
+    new: Rc<Scene>,
 }
 
 /// The types of object that can stand on a wrapper or a server.

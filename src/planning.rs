@@ -169,7 +169,7 @@ pub fn note_changes(by_statement: &Touched) -> Result<(), Error> {
     unseen.mappings.extend(hidden.map(|key| key.oid));
     let teller = Teller::to(&policy, unseen);
     let objects: Vec<ObjectChange> =
-        touched.iter().flat_map(|touch| teller.tell(touch)).map(|told| told.change).collect();
+        touched.iter().flat_map(|touch| teller.tell(&touched, touch)).map(|told| told.change).collect();
     with(|recording| recording.kept.objects.extend(objects));
     Ok(())
 }

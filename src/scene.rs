@@ -2,6 +2,7 @@
 
 use crate::ffi::held::Held;
 use crate::ffi::hooks::Catalog;
+use crate::ffi::tuple::RowPlace;
 use crate::ffi::{catalog, inside};
 use fdw_guard_policy::inside::without_trigger;
 use fdw_guard_policy::model::{Attributes, ObjectState, Situation};
@@ -59,6 +60,8 @@ pub struct Scene {
     pub columns: Vec<(i16, Rc<ObjectState>)>,
     /// What [`fdw_guard_policy::inside`] says is inside a table.
     pub inside: Attributes,
+    /// Where the row with the object's options stands, if it was read there.
+    row: Option<RowPlace>,
 }
 
 /// The object as the catalogs show it now, with what is above it and inside it.
@@ -91,27 +94,40 @@ pub fn state(class: Class, oid: Oid) -> Option<ObjectState> {
 
 /// The object as the catalogs show it now, with what is above it.
 pub fn scene_from_outside(class: Class, oid: Oid) -> Option<Scene> {
-    let (state, above) = match class {
-        Class::Wrapper => (catalog::wrapper(oid)?.state, Vec::new()),
+    from_outside(class, oid, None)
+}
+
+/// What has become of an object since somebody saw it, with as much of it; found sooner than without having seen it.
+pub fn scene_after(class: Class, oid: Oid, before: Option<&Scene>, with_inside: bool) -> Option<Scene> {
+    if with_inside { scene(class, oid) } else { from_outside(class, oid, before.and_then(|before| before.row)) }
+}
+
+fn from_outside(class: Class, oid: Oid, before: Option<RowPlace>) -> Option<Scene> {
+    let (found, above) = match class {
+        Class::Wrapper => (catalog::wrapper_after(oid, before)?, Vec::new()),
         Class::Server => {
-            let server = catalog::server(oid)?;
-            (server.state, wrapper_above(server.above))
+            let server = catalog::server_after(oid, before)?;
+            let above = wrapper_above(server.above);
+            (server, above)
         }
         Class::UserMapping => {
-            let mapping = catalog::user_mapping(oid)?;
-            (mapping.state, server_above(mapping.above))
+            let mapping = catalog::user_mapping_after(oid, before)?;
+            let above = server_above(mapping.above);
+            (mapping, above)
         }
         Class::Relation => {
-            let table = catalog::foreign_table(oid)?;
-            (table.state, server_above(table.above))
+            let table = catalog::foreign_table_after(oid, before)?;
+            let above = server_above(table.above);
+            (table, above)
         }
     };
-    Some(Scene::outside(Situation { object: Rc::new(state), above }))
+    let situation = Situation { object: Rc::new(found.state), above };
+    Some(Scene { row: Some(found.row), ..Scene::outside(situation) })
 }
 
 impl Scene {
     fn outside(situation: Situation) -> Self {
-        Self { situation, columns: Vec::new(), inside: Attributes::new() }
+        Self { situation, columns: Vec::new(), inside: Attributes::new(), row: None }
     }
 
     fn with_columns(self, table: Oid, defaults: HashMap<i16, String>) -> Self {

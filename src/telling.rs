@@ -4,8 +4,8 @@ use crate::ffi::memory::Scratch;
 use crate::ffi::server;
 use crate::guard;
 use crate::judge::{self, Column};
-use crate::scene::{self, Class, Scene};
-use crate::touched::{Key, Touch};
+use crate::scene::{Class, Scene};
+use crate::touched::{Key, Touch, Touched};
 use fdw_guard_policy::change::{AttributeChange, ObjectChange, Side, Telling};
 use fdw_guard_policy::form::{self, Form};
 use fdw_guard_policy::inside;
@@ -59,12 +59,11 @@ impl<'a> Teller<'a> {
     }
 
     /// The object and, of a table, its columns, as far as they differ from what they were.
-    pub fn tell(&self, touch: &Touch) -> Vec<Told> {
+    pub fn tell(&self, touched: &Touched, touch: &Touch) -> Vec<Told> {
         server::check_for_interrupts();
         let _scratch = Scratch::new();
-        let read = if touch.knows_inside { scene::scene } else { scene::scene_from_outside };
-        let now = read(touch.key.class, touch.key.oid);
-        let (old, new) = (touch.old.as_ref(), now.as_ref());
+        let now = touched.now(touch, touch.knows_inside);
+        let (old, new) = (touch.old.as_ref(), now.as_deref());
         if touch.aside && new.is_none() {
             return Vec::new();
         }

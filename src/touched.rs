@@ -2,9 +2,10 @@
 
 use crate::ffi::session;
 use crate::ffi::statement::NamedForm;
-use crate::scene::{Class, Scene};
+use crate::scene::{self, Class, Scene};
 use fdw_guard_policy::model::Attributes;
 use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::rc::Rc;
@@ -164,10 +165,50 @@ pub struct Touched {
     touches: Vec<Touch>,
     /// Where each stands, by class, object and actor.
     places: BTreeMap<(Class, u32, u32), usize>,
+    seen: Seen,
 }
 
+/// What few objects have become.
+#[derive(Default, Debug)]
+struct Seen(RefCell<Vec<Sight>>);
+
+#[derive(Debug)]
+struct Sight {
+    class: Class,
+    oid: Oid,
+    with_inside: bool,
+    now: Option<Rc<Scene>>,
+}
+
+/// What is seen of one collection is nothing that another knows.
+impl Clone for Seen {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// Objects that are seen once for all who look; of more the memory would be missed.
+const FEW: usize = 8;
+
 impl Touched {
-    pub const NOTHING: Self = Self { touches: Vec::new(), places: BTreeMap::new() };
+    pub const fn nothing() -> Self {
+        Self { touches: Vec::new(), places: BTreeMap::new(), seen: Seen(RefCell::new(Vec::new())) }
+    }
+
+    /// What a touched object has become. To be asked when the statement has run.
+    pub fn now(&self, touch: &Touch, with_inside: bool) -> Option<Rc<Scene>> {
+        let Key { class, oid, .. } = touch.key;
+        let is_it = |sight: &&Sight| (sight.class, sight.oid, sight.with_inside) == (class, oid, with_inside);
+        let known = self.seen.0.borrow().iter().find(is_it).map(|sight| sight.now.clone());
+        known.unwrap_or_else(|| {
+            let now = scene::scene_after(class, oid, touch.old.as_ref(), with_inside).map(Rc::new);
+            let mut seen = self.seen.0.borrow_mut();
+            if seen.len() < FEW {
+                seen.push(Sight { class, oid, with_inside, now: now.clone() });
+            }
+            now
+        })
+    }
 
     /// Notes one more touch of an object that is there already; says whether it is.
     pub fn note_again(&mut self, key: Key, how: How) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 
@@ -55,6 +56,14 @@ pub struct Side<'a> {
     pub inside: &'a Attributes,
     /// Of its options.
     pub secrecy: &'a Secrecy,
+}
+
+impl Side<'_> {
+    /// Whether nothing but options can differ.
+    fn has_attributes_of(&self, other: &Self) -> bool {
+        let description = |side: &Self| Rc::as_ptr(&side.situation.object.description);
+        description(self) == description(other) && self.inside == other.inside
+    }
 }
 
 /// What there is to tell of an object.
@@ -142,6 +151,9 @@ const ABOVE: [(ObjectType, ObjectType, &str); 2] = [
 ];
 
 fn of_attributes(old: Option<Side<'_>>, new: Option<Side<'_>>) -> Vec<AttributeChange> {
+    if old.zip(new).is_some_and(|(old, new)| old.has_attributes_of(&new)) {
+        return Vec::new();
+    }
     let is_made_or_gone = old.is_some() != new.is_some();
     let above = ABOVE.iter().filter_map(|(object_type, above, key)| {
         let name = |side: Side<'_>| {

@@ -293,6 +293,9 @@ fn changes(old: &ObjectState, new: &ObjectState) -> BTreeSet<Form> {
 
 /// The forms by which some attributes of an object became others.
 pub fn forms_of_attributes(object_type: ObjectType, old: &Attributes, new: &Attributes) -> BTreeSet<Form> {
+    if old == new {
+        return BTreeSet::new();
+    }
     // A parent's triggers come with it, and go with it.
     let has_other_parents = old.get(&Attribute::Parents) != new.get(&Attribute::Parents);
     let counted = |attribute: Attribute, text: Option<&String>| match attribute {

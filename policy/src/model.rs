@@ -123,9 +123,23 @@ impl Options {
 
     /// The names of options that are not the same in the other list.
     pub fn changed<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
-        let here = self.iter().filter(|(name, value)| other.get(name) != Some(*value));
-        let there = other.iter().filter(|(name, _)| self.get(name).is_none());
-        here.chain(there).map(|(name, _)| name).collect()
+        let mut changed = Vec::new();
+        let mut in_place = 0;
+        for (place, (name, value)) in self.iter().enumerate() {
+            let before = match other.elements.get(place).map(Element::parts) {
+                Some((known, before)) if known == name => {
+                    in_place += 1;
+                    Some(before)
+                }
+                _ => other.get(name),
+            };
+            changed.extend((before != Some(value)).then_some(name));
+        }
+        // Mostly every option stands where it stood.
+        if in_place < other.elements.len() {
+            changed.extend(other.iter().map(|(name, _)| name).filter(|name| self.get(name).is_none()));
+        }
+        changed
     }
 
     /// Whether the option has the same value in both; not if it is in neither.

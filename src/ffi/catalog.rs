@@ -2,7 +2,7 @@
 
 use crate::ffi::delegates::{self, Functions};
 use crate::ffi::search_path::Pinned;
-use crate::ffi::tuple::{self, CachedTuple};
+use crate::ffi::tuple::{self, CachedTuple, RowPlace};
 use crate::ffi::{kept, scan, text};
 use fdw_guard_policy::model::{Attribute, Description, ObjectState, ObjectType, Options};
 use fdw_guard_policy::sequence::Sequence;
@@ -18,11 +18,25 @@ pub const PUBLIC: &str = "public";
 pub struct Found {
     pub state: ObjectState,
     pub above: Oid,
+    /// Where the row with its options stands.
+    pub row: RowPlace,
+}
+
+/// The row with an object's options: by the place where it stood before this transaction changed it, if that is known and
+/// helps, or else as the system cache shows it now.
+fn row_of(cache: Cache::Type, catalog: Oid, oid: Oid, before: Option<RowPlace>) -> Option<CachedTuple> {
+    let changed = before.and_then(|before| CachedTuple::successor(cache, catalog, before));
+    changed.or_else(|| CachedTuple::find(cache, &[oid.into()]))
 }
 
 /// The foreign-data wrapper as the system cache shows it now. It has nothing above it.
 pub fn wrapper(oid: Oid) -> Option<Found> {
-    let found = CachedTuple::find(Cache::FOREIGNDATAWRAPPEROID, &[oid.into()])?;
+    wrapper_after(oid, None)
+}
+
+/// The same of one that stood there before.
+pub fn wrapper_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
+    let found = row_of(Cache::FOREIGNDATAWRAPPEROID, pg_sys::ForeignDataWrapperRelationId, oid, before)?;
     // SAFETY: the cache is that of pg_foreign_data_wrapper.
     let form = unsafe { found.form::<pg_sys::FormData_pg_foreign_data_wrapper>() };
     let functions = Functions { handler: form.fdwhandler, validator: form.fdwvalidator };
@@ -42,12 +56,18 @@ pub fn wrapper(oid: Oid) -> Option<Found> {
     Some(Found {
         state: state(ObjectType::ForeignDataWrapper, pg_sys::ForeignDataWrapperRelationId, oid, attributes, options),
         above: Oid::INVALID,
+        row: found.place(),
     })
 }
 
 /// The server as the system cache shows it now; above it is its wrapper.
 pub fn server(oid: Oid) -> Option<Found> {
-    let found = CachedTuple::find(Cache::FOREIGNSERVEROID, &[oid.into()])?;
+    server_after(oid, None)
+}
+
+/// The same of one that stood there before.
+pub fn server_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
+    let found = row_of(Cache::FOREIGNSERVEROID, pg_sys::ForeignServerRelationId, oid, before)?;
     // SAFETY: the cache is that of pg_foreign_server.
     let form = unsafe { found.form::<pg_sys::FormData_pg_foreign_server>() };
     let text_attribute = |number| {
@@ -62,7 +82,7 @@ pub fn server(oid: Oid) -> Option<Found> {
     ]);
     let options = options(found.attribute(pg_sys::Anum_pg_foreign_server_srvoptions));
     let state = state(ObjectType::Server, pg_sys::ForeignServerRelationId, oid, attributes, options);
-    Some(Found { state, above: form.srvfdw })
+    Some(Found { state, above: form.srvfdw, row: found.place() })
 }
 
 /// The wrapper, for whatever stands on it: kept while it does not change.
@@ -78,7 +98,12 @@ pub fn server_above(oid: Oid) -> Option<(Rc<ObjectState>, Oid)> {
 
 /// The user mapping as the system cache shows it now; above it is its server.
 pub fn user_mapping(oid: Oid) -> Option<Found> {
-    let found = CachedTuple::find(Cache::USERMAPPINGOID, &[oid.into()])?;
+    user_mapping_after(oid, None)
+}
+
+/// The same of one that stood there before.
+pub fn user_mapping_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
+    let found = row_of(Cache::USERMAPPINGOID, pg_sys::UserMappingRelationId, oid, before)?;
     // SAFETY: the cache is that of pg_user_mapping.
     let form = unsafe { found.form::<pg_sys::FormData_pg_user_mapping>() };
     let key = (form.umuser.to_u32(), form.umserver.to_u32());
@@ -88,6 +113,7 @@ pub fn user_mapping(oid: Oid) -> Option<Found> {
     Some(Found {
         state: ObjectState { object_type: ObjectType::UserMapping, description, options },
         above: form.umserver,
+        row: found.place(),
     })
 }
 
@@ -127,8 +153,13 @@ pub fn server_owner(oid: Oid) -> Option<Oid> {
 
 /// The foreign table, without its columns, as the system cache shows it now; above it is its server.
 pub fn foreign_table(oid: Oid) -> Option<Found> {
+    foreign_table_after(oid, None)
+}
+
+/// The same of one whose options stood there before.
+pub fn foreign_table_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
     let relation = CachedTuple::find(Cache::RELOID, &[oid.into()])?;
-    let table = CachedTuple::find(Cache::FOREIGNTABLEREL, &[oid.into()])?;
+    let table = row_of(Cache::FOREIGNTABLEREL, pg_sys::ForeignTableRelationId, oid, before)?;
     // SAFETY: the caches are those of pg_class and pg_foreign_table.
     let (class, form) =
         unsafe { (relation.form::<pg_sys::FormData_pg_class>(), table.form::<pg_sys::FormData_pg_foreign_table>()) };
@@ -139,6 +170,7 @@ pub fn foreign_table(oid: Oid) -> Option<Found> {
     Some(Found {
         state: ObjectState { object_type: ObjectType::ForeignTable, description, options },
         above: form.ftserver,
+        row: table.place(),
     })
 }
 

@@ -9,7 +9,7 @@ use crate::ffi::{text, tuple};
 use fdw_guard_policy::interval::Interval;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -373,7 +373,9 @@ pub fn interval_datum(interval: Interval) -> Datum {
 }
 
 fn text_datum(text: &str) -> Datum {
-    text_datum_of(text::to_server(text))
+    let bytes = text::to_server_bytes(text);
+    // SAFETY: that many bytes are copied; no text is longer than an int says.
+    unsafe { Datum::from(pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), bytes.len() as c_int)) }
 }
 
 fn text_datum_of(text: *const c_char) -> Datum {

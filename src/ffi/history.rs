@@ -311,15 +311,14 @@ unsafe fn places_of(relation: pg_sys::Relation, columns: &[(&CStr, Oid)]) -> Opt
 /// # Safety
 /// The descriptor is that of an open relation.
 unsafe fn stand_there(descriptor: pg_sys::TupleDesc, columns: &[(&CStr, Oid)], places: &[usize]) -> bool {
+    // SAFETY: the caller's promise.
+    let stood = unsafe { version::columns_of(descriptor) };
     let stands = |((name, wanted), place): (&(&CStr, Oid), &usize)| {
-        // SAFETY: the caller's promise; TupleDescAttr is asked for columns that there are.
-        unsafe {
-            if usize::try_from((*descriptor).natts).is_ok_and(|count| *place >= count) {
-                return false;
-            }
-            let column = &*version::column_of(descriptor, *place);
-            column.atttypid == *wanted && !column.attisdropped && CStr::from_ptr(column.attname.data.as_ptr()) == *name
-        }
+        stood.get(*place).is_some_and(|column| {
+            // SAFETY: a name ends in a NUL.
+            let is_named = unsafe { CStr::from_ptr(column.attname.data.as_ptr()) } == *name;
+            column.atttypid == *wanted && !column.attisdropped && is_named
+        })
     };
     places.len() == columns.len() && columns.iter().zip(places).all(stands)
 }

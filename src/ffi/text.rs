@@ -7,6 +7,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::pg_sys::panic::ErrorReport;
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int};
 
 /// The text of a C string in the database's encoding; see [`from_bytes`].
@@ -190,30 +191,36 @@ const ORDINARY: usize = 1024;
 /// cannot express as `\u{…}`, so that a message always arrives; a NUL, which no text of PostgreSQL's can hold, ends the
 /// string.
 pub fn to_server(text: &str) -> *const c_char {
+    palloc_string(&to_server_bytes(text))
+}
+
+/// The same as bytes, without the end of a C string.
+pub fn to_server_bytes(text: &str) -> Cow<'_, [u8]> {
     encoded(text, |byte| format!("\\x{byte:02x}").into_bytes())
 }
 
 /// The same for JSON, in whose strings a backslash is written twice.
 pub fn to_server_json(text: &str) -> *const c_char {
-    encoded(text, |byte| format!("\\\\x{byte:02x}").into_bytes())
+    palloc_string(&encoded(text, |byte| format!("\\\\x{byte:02x}").into_bytes()))
 }
 
 /// A palloc'ed C string in the database's encoding, to look a name up: an opaque byte is that byte again.
 pub fn to_server_name(text: &str) -> *const c_char {
-    encoded(text, |byte| vec![byte])
+    palloc_string(&encoded(text, |byte| vec![byte]))
 }
 
-fn encoded(text: &str, opaque: impl Fn(u8) -> Vec<u8>) -> *const c_char {
+/// The text in the database's encoding, up to a NUL.
+fn encoded(text: &str, opaque: impl Fn(u8) -> Vec<u8>) -> Cow<'_, [u8]> {
+    let text = text.get(..memchr::memchr(0, text.as_bytes()).unwrap_or(text.len())).unwrap_or_default();
     if text.is_ascii() {
-        return palloc_string(text.as_bytes());
+        return Cow::Borrowed(text.as_bytes());
     }
     let conversion = needs_conversion().then(|| Conversion::find(UTF8, database_encoding()));
     let char_to_server = |character: char| match opaque_byte(character) {
         Some(byte) => opaque(byte),
         None => encoded_char(character, conversion.as_ref()),
     };
-    let bytes: Vec<u8> = text.chars().flat_map(char_to_server).collect();
-    palloc_string(&bytes)
+    Cow::Owned(text.chars().flat_map(char_to_server).collect())
 }
 
 /// `conversion` is None where none is needed, and `Some(None)` where none can be had.

@@ -9,7 +9,13 @@ use std::ptr::{self, NonNull};
 pub struct CachedTuple {
     cache: c_int,
     tuple: NonNull<pg_sys::HeapTupleData>,
+    /// It is not the cache's own, but a copy of the row.
+    is_copy: bool,
 }
+
+/// Where one version of a row of a catalog stands.
+#[derive(Clone, Copy, Debug)]
+pub struct RowPlace(pg_sys::ItemPointerData);
 
 impl CachedTuple {
     /// The tuple with that key, as the system cache shows it now.
@@ -24,7 +30,27 @@ impl CachedTuple {
                 _ => ptr::null_mut(),
             }
         };
-        NonNull::new(tuple).map(|tuple| Self { cache, tuple })
+        NonNull::new(tuple).map(|tuple| Self { cache, tuple, is_copy: false })
+    }
+
+    /// The row of that catalog by which this transaction has replaced the one that stood there: what [`Self::find`] would
+    /// find, without the cost of a look at an index and of an entry in the cache. None if it is not as simple as that.
+    pub fn successor(cache: pg_sys::SysCacheIdentifier::Type, catalog: pg_sys::Oid, place: RowPlace) -> Option<Self> {
+        // SAFETY: every caller names the cache's own catalog; what replaces a row stands where that says, and cannot go
+        // before the transaction ends.
+        let tuple = unsafe {
+            let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            let tuple = successor(relation, place.0);
+            pg_sys::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            tuple
+        };
+        tuple.map(|tuple| Self { cache: cache as c_int, tuple, is_copy: true })
+    }
+
+    /// Where the row stands.
+    pub fn place(&self) -> RowPlace {
+        // SAFETY: the tuple is pinned while self lives; the cache keeps the place of the row that it has copied.
+        RowPlace(unsafe { self.tuple.as_ref().t_self })
     }
 
     /// The fixed part of the tuple.
@@ -62,9 +88,59 @@ impl CachedTuple {
 
 impl Drop for CachedTuple {
     fn drop(&mut self) {
-        // SAFETY: SearchSysCache gave the tuple and it is released once.
-        unsafe { pg_sys::ReleaseSysCache(self.tuple.as_ptr()) }
+        // SAFETY: SearchSysCache or heap_copytuple gave the tuple, and it is released once.
+        unsafe {
+            if self.is_copy {
+                pg_sys::heap_freetuple(self.tuple.as_ptr());
+            } else {
+                pg_sys::ReleaseSysCache(self.tuple.as_ptr());
+            }
+        }
     }
+}
+
+/// A copy of the last of the versions that this transaction has made from the one that stands there, if it made any and has
+/// left the last one.
+///
+/// # Safety
+/// The relation is open, and the place is one of it.
+unsafe fn successor(
+    relation: pg_sys::Relation,
+    place: pg_sys::ItemPointerData,
+) -> Option<NonNull<pg_sys::HeapTupleData>> {
+    let mut tuple = pg_sys::HeapTupleData { t_self: place, ..pg_sys::HeapTupleData::default() };
+    let mut is_ours = false;
+    loop {
+        let mut buffer = pg_sys::InvalidBuffer as pg_sys::Buffer;
+        // SAFETY: the caller's promise; heap_fetch pins the page while it is read here.
+        unsafe {
+            if !pg_sys::heap_fetch(relation, &raw mut pg_sys::SnapshotAnyData, &raw mut tuple, &raw mut buffer, false) {
+                return None;
+            }
+            let header = &*tuple.t_data;
+            let next = header.t_ctid;
+            let is_last = pg_sys::ItemPointerEquals((&raw const next).cast_mut(), &raw mut tuple.t_self);
+            let copy = (is_last && is_ours && stays(header)).then(|| pg_sys::heap_copytuple(&raw mut tuple));
+            let goes_on = !is_last && replaced_by_us(header);
+            pg_sys::ReleaseBuffer(buffer);
+            if !goes_on {
+                return copy.and_then(NonNull::new);
+            }
+            (tuple.t_self, is_ours) = (next, true);
+        }
+    }
+}
+
+/// Whether nobody has deleted or replaced a version that this transaction made.
+fn stays(header: &pg_sys::HeapTupleHeaderData) -> bool {
+    u32::from(header.t_infomask) & pg_sys::HEAP_XMAX_INVALID != 0
+}
+
+/// Whether this transaction has replaced it, and that stands.
+fn replaced_by_us(header: &pg_sys::HeapTupleHeaderData) -> bool {
+    let is_other = u32::from(header.t_infomask) & (pg_sys::HEAP_XMAX_INVALID | pg_sys::HEAP_XMAX_IS_MULTI) != 0;
+    // SAFETY: every tuple of a table has this part of the header; a transaction is asked about by its number.
+    !is_other && unsafe { pg_sys::TransactionIdIsCurrentTransactionId(header.t_choice.t_heap.t_xmax) }
 }
 
 /// The text of a `name` column.

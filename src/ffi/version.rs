@@ -149,18 +149,18 @@ pub unsafe fn insert_index_tuples(
     }
 }
 
-/// The column at that place of a row's descriptor. 18 moved the columns.
+/// The columns of a row's descriptor, one after the other. 18 moved them.
 ///
 /// # Safety
-/// The descriptor is valid, and has so many columns.
-pub unsafe fn column_of(descriptor: pg_sys::TupleDesc, place: usize) -> *const pg_sys::FormData_pg_attribute {
+/// The descriptor is valid.
+pub unsafe fn columns_of<'a>(descriptor: pg_sys::TupleDesc) -> &'a [pg_sys::FormData_pg_attribute] {
     // SAFETY: the caller's promise.
     unsafe {
         #[cfg(not(feature = "pg18"))]
-        let column = (*descriptor).attrs.as_ptr().add(place);
+        let first = (*descriptor).attrs.as_ptr();
         #[cfg(feature = "pg18")]
-        let column = pg_sys::TupleDescAttr(descriptor, place as i32).cast_const();
-        column
+        let first = pg_sys::TupleDescAttr(descriptor, 0).cast_const();
+        std::slice::from_raw_parts(first, usize::try_from((*descriptor).natts).unwrap_or_default())
     }
 }
 

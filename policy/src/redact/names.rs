@@ -1,7 +1,7 @@
 //! Which names of options are secret, wherever a text has them: the text does not tell which wrapper it is about.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use regex::Regex;
 
@@ -27,7 +27,7 @@ pub struct Names {
     /// Whether a name of which nothing is said is secret on every object.
     silence_is_secret: bool,
     /// What the patterns say of names that were asked for.
-    asked: RefCell<HashMap<String, bool>>,
+    asked: RefCell<BTreeMap<String, bool>>,
 }
 
 impl Names {
