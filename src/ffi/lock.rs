@@ -1,5 +1,6 @@
 //! Locks that are kept to the end of the transaction, as those of ALTER are.
 
+use crate::ffi::quiet;
 use crate::ffi::raise::{self, Pending};
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::server;
@@ -127,7 +128,7 @@ fn is_locked(catalog: Oid, place: pg_sys::ItemPointerData) -> Result<bool, Pendi
                 &raw mut failure,
             );
         })?;
-        pg_sys::ReleaseBuffer(buffer);
+        quiet::ReleaseBuffer(buffer);
         pg_sys::table_close(relation, pg_sys::NoLock as c_int);
     }
     Ok(result == TM_Result::TM_Ok)

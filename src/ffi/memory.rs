@@ -1,5 +1,6 @@
 //! Memory of PostgreSQL's that is given back when its user goes out of scope.
 
+use crate::ffi::quiet;
 use pgrx::pg_sys;
 
 /// A memory context of its own for whatever PostgreSQL allocates while this lives. Without it the look-ups for each of a
@@ -33,7 +34,7 @@ impl Drop for Scratch {
         // SAFETY: the outer context outlives its child, and the child is deleted once.
         unsafe {
             pg_sys::CurrentMemoryContext = self.outer;
-            pg_sys::MemoryContextDelete(self.context);
+            quiet::MemoryContextDelete(self.context);
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod names;
 pub mod option_rows;
 pub mod plannable;
 pub mod query;
+mod quiet;
 pub mod raise;
 pub mod rights;
 pub mod rules;

@@ -2,10 +2,10 @@
 
 use crate::ffi::inside;
 use crate::ffi::statement::{self, RelationName};
-use crate::ffi::{catalog, text};
+use crate::ffi::{catalog, quiet, text};
 use pgrx::pg_sys::{self, AlterTableType, DefElemAction, List, Node, NodeTag, ObjectType, Oid};
 use std::collections::HashSet;
-use std::ffi::{c_char, c_int};
+use std::ffi::c_char;
 
 /// Why no plan is made of a statement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -216,10 +216,7 @@ unsafe fn parents(tree: *mut Node) -> Vec<*mut Node> {
 /// `list` is null or a list of nodes, which outlive the answer.
 unsafe fn items(list: *mut List) -> Vec<*mut Node> {
     // SAFETY: the caller's promise.
-    unsafe {
-        let count = if list.is_null() { 0 } else { (*list).length };
-        (0..count).map(|place| pg_sys::list_nth(list, place as c_int).cast()).collect()
-    }
+    unsafe { quiet::elements(list).to_vec() }
 }
 
 /// # Safety

@@ -1,6 +1,6 @@
 //! The state of this server process.
 
-use crate::ffi::text;
+use crate::ffi::{quiet, text};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -69,7 +69,7 @@ pub fn is_in_parallel_mode() -> bool {
 pub fn accept_invalidation_messages() {
     // SAFETY: reads the transaction state; catalogs can be looked at in a transaction only.
     unsafe {
-        if pg_sys::IsTransactionState() {
+        if quiet::IsTransactionState() {
             pg_sys::AcceptInvalidationMessages();
         }
     }

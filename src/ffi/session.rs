@@ -1,6 +1,6 @@
 //! Who runs the statement, as rules see it.
 
-use crate::ffi::{catalog, names, server, text, tuple};
+use crate::ffi::{catalog, names, quiet, server, text, tuple};
 use fdw_guard_policy::evaluate::Session;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::{OnceCell, RefCell};
@@ -9,13 +9,13 @@ use std::collections::HashMap;
 /// The role whose rights are in force now.
 pub fn current_role() -> Oid {
     // SAFETY: reads a variable of the backend.
-    unsafe { pg_sys::GetUserId() }
+    unsafe { quiet::GetUserId() }
 }
 
 /// The number of the running subtransaction.
 pub fn subtransaction() -> u32 {
     // SAFETY: reads the transaction state.
-    unsafe { pg_sys::GetCurrentSubTransactionId() }
+    unsafe { quiet::GetCurrentSubTransactionId() }
 }
 
 /// Whether the transaction reads tables as they were at its first statement (REPEATABLE READ, SERIALIZABLE). Catalogs are

@@ -1,6 +1,6 @@
 //! What a statement's parse tree says: whether it can reach SQL/MED objects, and what it leaves no trace of.
 
-use crate::ffi::{client_text, text, version};
+use crate::ffi::{client_text, quiet, text, version};
 use crate::redaction;
 use crate::scene::Class;
 use fdw_guard_policy::form::Form;
@@ -77,7 +77,7 @@ impl Wording {
         // SAFETY: the caller's promise.
         unsafe {
             let (location, length) = ((*statement).stmt_location, (*statement).stmt_len);
-            Self { text, location, length, tag: pg_sys::CreateCommandTag((*statement).utilityStmt) }
+            Self { text, location, length, tag: quiet::CreateCommandTag((*statement).utilityStmt) }
         }
     }
 
@@ -342,10 +342,7 @@ unsafe fn written(options: *const pg_sys::List) -> impl Iterator<Item = String> 
 /// The list is null or one of DefElems of a valid parse tree, which outlives the answer.
 unsafe fn elements<'a>(list: *const pg_sys::List) -> impl Iterator<Item = &'a pg_sys::DefElem> {
     // SAFETY: the caller's promise.
-    unsafe {
-        let count = if list.is_null() { 0 } else { (*list).length };
-        (0..count).map(move |place| &*pg_sys::list_nth(list, place).cast::<pg_sys::DefElem>())
-    }
+    unsafe { quiet::elements(list).iter().map(|element: &*mut pg_sys::DefElem| &**element) }
 }
 
 /// # Safety
@@ -364,11 +361,9 @@ unsafe fn named(statement: *mut pg_sys::AlterTableStmt) -> Option<Named> {
 pub unsafe fn commands<'a>(statement: *const pg_sys::AlterTableStmt) -> Vec<&'a pg_sys::AlterTableCmd> {
     // SAFETY: the caller's promise; `cmds` is a list of AlterTableCmd or, after analysis, of other nodes as well.
     unsafe {
-        let list = (*statement).cmds;
-        let count = if list.is_null() { 0 } else { (*list).length };
-        (0..count)
-            .map(|place| pg_sys::list_nth(list, place as c_int).cast::<pg_sys::Node>())
-            .filter(|node| (**node).type_ == NodeTag::T_AlterTableCmd)
+        quiet::elements((*statement).cmds)
+            .iter()
+            .filter(|node: &&*mut pg_sys::Node| (***node).type_ == NodeTag::T_AlterTableCmd)
             .map(|node| &*node.cast::<pg_sys::AlterTableCmd>())
             .collect()
     }

@@ -2,6 +2,7 @@
 //!
 //! pgrx's own strings assume UTF-8 without looking, which is undefined behaviour in a LATIN1 or SQL_ASCII database.
 
+use crate::ffi::quiet;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
@@ -56,7 +57,7 @@ const FIRST_OPAQUE: u32 = 0x10_FE00;
 
 fn in_transaction() -> bool {
     // SAFETY: reads the transaction state.
-    unsafe { pg_sys::IsTransactionState() }
+    unsafe { quiet::IsTransactionState() }
 }
 
 /// The database's encoding is neither UTF-8 nor SQL_ASCII.

@@ -3,7 +3,7 @@
 
 use crate::ffi::function::Source;
 use crate::ffi::plannable::Reach;
-use crate::ffi::{log, plannable, raise, server, text, utility};
+use crate::ffi::{log, plannable, quiet, raise, server, text, utility};
 use pgrx::pg_sys::{self, NodeTag};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -114,7 +114,7 @@ impl<'call> Trial<'call> {
     /// What PostgreSQL calls such a statement.
     pub fn command(&self, place: usize) -> String {
         // SAFETY: the tree is of the parsed list; the name is a constant of PostgreSQL's.
-        unsafe { text::from_server(pg_sys::GetCommandTagName(pg_sys::CreateCommandTag(self.tree(place)))) }
+        unsafe { text::from_server(pg_sys::GetCommandTagName(quiet::CreateCommandTag(self.tree(place)))) }
     }
 
     /// The options that the statement writes, if it is about a user mapping.

@@ -1,6 +1,6 @@
 //! Catalog tuples as owned values, released when they go out of scope.
 
-use crate::ffi::{text, version};
+use crate::ffi::{quiet, text, version};
 use pgrx::pg_sys;
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
@@ -93,7 +93,7 @@ impl Drop for CachedTuple {
             if self.is_copy {
                 pg_sys::heap_freetuple(self.tuple.as_ptr());
             } else {
-                pg_sys::ReleaseSysCache(self.tuple.as_ptr());
+                quiet::ReleaseSysCache(self.tuple.as_ptr());
             }
         }
     }
@@ -119,16 +119,21 @@ unsafe fn successor(
             }
             let header = &*tuple.t_data;
             let next = header.t_ctid;
-            let is_last = pg_sys::ItemPointerEquals((&raw const next).cast_mut(), &raw mut tuple.t_self);
+            let is_last = is_same_place(next, tuple.t_self);
             let copy = (is_last && is_ours && stays(header)).then(|| pg_sys::heap_copytuple(&raw mut tuple));
             let goes_on = !is_last && replaced_by_us(header);
-            pg_sys::ReleaseBuffer(buffer);
+            quiet::ReleaseBuffer(buffer);
             if !goes_on {
                 return copy.and_then(NonNull::new);
             }
             (tuple.t_self, is_ours) = (next, true);
         }
     }
+}
+
+fn is_same_place(one: pg_sys::ItemPointerData, other: pg_sys::ItemPointerData) -> bool {
+    let parts = |place: pg_sys::ItemPointerData| (place.ip_blkid.bi_hi, place.ip_blkid.bi_lo, place.ip_posid);
+    parts(one) == parts(other)
 }
 
 /// Whether nobody has deleted or replaced a version that this transaction made.
@@ -140,7 +145,7 @@ fn stays(header: &pg_sys::HeapTupleHeaderData) -> bool {
 fn replaced_by_us(header: &pg_sys::HeapTupleHeaderData) -> bool {
     let is_other = u32::from(header.t_infomask) & (pg_sys::HEAP_XMAX_INVALID | pg_sys::HEAP_XMAX_IS_MULTI) != 0;
     // SAFETY: every tuple of a table has this part of the header; a transaction is asked about by its number.
-    !is_other && unsafe { pg_sys::TransactionIdIsCurrentTransactionId(header.t_choice.t_heap.t_xmax) }
+    !is_other && unsafe { quiet::TransactionIdIsCurrentTransactionId(header.t_choice.t_heap.t_xmax) }
 }
 
 /// The text of a `name` column.

@@ -1,5 +1,6 @@
 //! Where PostgreSQL 15 to 18 differ.
 
+use crate::ffi::quiet;
 use crate::ffi::scan::Row;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::c_char;
@@ -127,7 +128,7 @@ pub unsafe fn user_of_modification(state: &pg_sys::ModifyTableState, result: *mu
 
 fn or_current_user(user: Oid) -> Oid {
     // SAFETY: reads a variable of the backend.
-    if user == Oid::INVALID { unsafe { pg_sys::GetUserId() } } else { user }
+    if user == Oid::INVALID { unsafe { quiet::GetUserId() } } else { user }
 }
 
 /// Enters a new row into every index of its table. 16 gave the function an argument for updates.

@@ -1,0 +1,31 @@
+//! Functions of PostgreSQL's that raise no error, called as C calls them: pg_sys puts a boundary around each, which costs more
+//! than most of these do.
+
+use pgrx::pg_sys::{self, Oid, SubTransactionId, TransactionId};
+use std::ffi::c_void;
+
+unsafe extern "C-unwind" {
+    pub fn CreateCommandTag(statement: *mut pg_sys::Node) -> pg_sys::CommandTag::Type;
+    pub fn GetCurrentSubTransactionId() -> SubTransactionId;
+    pub fn GetUserId() -> Oid;
+    pub fn IsTransactionState() -> bool;
+    pub fn MemoryContextDelete(context: pg_sys::MemoryContext);
+    pub fn ReleaseBuffer(buffer: pg_sys::Buffer);
+    pub fn ReleaseSysCache(tuple: pg_sys::HeapTuple);
+    pub fn TransactionIdIsCurrentTransactionId(transaction: TransactionId) -> bool;
+}
+
+/// The elements of a list of pointers.
+///
+/// # Safety
+/// `list` is null or a valid list of pointers, which outlives the answer.
+pub unsafe fn elements<'a, T>(list: *const pg_sys::List) -> &'a [*mut T] {
+    // SAFETY: the caller's promise; a cell of such a list is a pointer.
+    unsafe {
+        if list.is_null() {
+            return &[];
+        }
+        const { assert!(size_of::<pg_sys::ListCell>() == size_of::<*mut c_void>()) };
+        std::slice::from_raw_parts((*list).elements.cast(), usize::try_from((*list).length).unwrap_or_default())
+    }
+}
