@@ -81,8 +81,7 @@ fn measure_all(bare: &Cluster, guarded: &Cluster, count: bool) -> Result<bool> {
     for (place, measure) in MEASURES.iter().enumerate() {
         all_good &= databases.measure(measure, place, &counting)?;
     }
-    durable::run(&[bare, guarded], &databases)?;
-    Ok(all_good)
+    Ok(all_good & durable::run(&[bare, guarded], &databases)?)
 }
 
 /// How instructions are counted.

@@ -11,7 +11,7 @@ use super::measure::{Figure, Measure};
 const BLOCKS: usize = 9;
 
 /// What is added to an aim for a ratio where only a clock tells: less than this it cannot tell apart.
-const BLUR: f64 = 0.02;
+pub const BLUR: f64 = 0.02;
 
 /// What one round cost one side.
 #[derive(Debug, Clone, Copy)]
