@@ -12,7 +12,9 @@ use crate::ffi::{characters, rules, server, session};
 use crate::policy_file;
 use fdw_guard_policy::model::ObjectType;
 use fdw_guard_policy::policy::Policy;
-use fdw_guard_policy::redact::{Found, Kind, Names, Place, Redactor, Secrets, Strings, executed, parameters};
+use fdw_guard_policy::redact::{
+    Found, Kind, Names, Place, Redactor, Secrets, StoredSecrets, Strings, executed, parameters,
+};
 use fdw_guard_policy::secret::SecretOptions;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_char;
@@ -100,7 +102,8 @@ struct State {
 impl State {
     fn holds_nothing(&self) -> bool {
         let inner_holds_nothing = self.inner.is_none() && !self.knows_values() && !self.inner_is_pieced;
-        self.client.is_none() && self.handed.is_empty() && self.covered.is_empty() && inner_holds_nothing
+        let others = self.handed.is_empty() && self.covered.is_empty() && self.stored.is_empty();
+        self.client.is_none() && others && inner_holds_nothing
     }
 
     fn knows_values(&self) -> bool {
@@ -139,66 +142,60 @@ pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
     STATE.with_borrow_mut(|state| state.of_calls.add(value))
 }
 
-/// Hides the secrets among options that an object has, in whatever is said from now on until [`forget_stored`], but for what the
-/// statement that alters them says itself. Says whether there are any options; if not, there is nothing to forget.
-pub fn note_stored(options: &[(ObjectType, &[u8])], statement: &[u8]) -> Result<bool, OutOfMemory> {
-    if options.is_empty() {
-        return Ok(false);
+/// Hides the secrets among options that an object has, in whatever is said from now on until [`take_stored`]. Says whether there
+/// are any options; if not, there is nothing to take.
+pub fn note_stored(stored: Stored) -> bool {
+    let hides = !stored.options.is_empty();
+    if hides {
+        STATE.with_borrow_mut(|state| state.stored.push(stored));
     }
-    let stored = Stored::of(options, statement)?;
-    STATE.with_borrow_mut(|state| state.stored.push(stored));
-    Ok(true)
+    hides
+}
+
+/// What was noted last: the statement that alters the object has ended.
+pub fn take_stored() -> Option<Stored> {
+    STATE.with_borrow_mut(|state| state.stored.pop())
 }
 
 /// Options that an object has. Which of them are secrets is found when something is said, which is seldom.
-struct Stored {
+pub struct Stored {
     options: Vec<(ObjectType, Vec<u8>)>,
     /// The statement that alters them.
     statement: Vec<u8>,
     strings: Strings,
-    secrets: OnceCell<Secrets>,
+    /// Nothing else of the session's is around it, of which a message would speak too.
+    is_alone: bool,
+    secrets: OnceCell<StoredSecrets>,
 }
 
 impl Stored {
-    fn of(options: &[(ObjectType, &[u8])], statement: &[u8]) -> Result<Self, OutOfMemory> {
+    pub fn of(options: &[(ObjectType, &[u8])], statement: &[u8], is_alone: bool) -> Result<Self, OutOfMemory> {
         let mut copies = Vec::new();
         copies.try_reserve_exact(options.len()).map_err(|_| OutOfMemory)?;
         for (object_type, option) in options {
             copies.push((*object_type, copy_of(option)?));
         }
-        Ok(Self { options: copies, statement: copy_of(statement)?, strings: strings(), secrets: OnceCell::new() })
+        let (statement, strings, secrets) = (copy_of(statement)?, strings(), OnceCell::new());
+        Ok(Self { options: copies, statement, strings, is_alone, secrets })
     }
 
-    fn hide_in(&self, text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
+    /// What is to be shown of a text; None if nothing is to be hidden in it. What is around the statement, as CONTEXT tells it,
+    /// was written by whoever may not be told that he has guessed.
+    pub fn hide_in(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
+        if !self.is_alone && matches!(field, Field::Context | Field::Query) {
+            return Ok(None);
+        }
         let secrets = match self.secrets.get() {
             Some(secrets) => secrets,
             None => {
-                let found =
-                    with_names(|names| Redactor::new(names, self.strings).stored(&self.options, &self.statement))?;
+                let redactor =
+                    |names: &Names| Redactor::new(names, self.strings).stored(&self.options, &self.statement);
+                let found = with_names(redactor)?;
                 self.secrets.get_or_init(|| found)
             }
         };
         secrets.hide_in(text)
     }
-}
-
-/// The statement that alters the object has ended.
-pub fn forget_stored() {
-    STATE.with_borrow_mut(|state| drop(state.stored.pop()));
-}
-
-/// What is to be shown of a text that may quote what is stored; None if it does not.
-pub fn without_stored(text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
-    STATE.with_borrow(|state| hide_stored(&state.stored, None, text))
-}
-
-/// Hides what is stored, in what is left of a text.
-fn hide_stored(stored: &[Stored], mut left: Option<Vec<u8>>, text: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
-    for stored in stored {
-        let clean = stored.hide_in(left.as_deref().unwrap_or(text))?;
-        left = clean.or(left);
-    }
-    Ok(left)
 }
 
 /// Whether the client's text is to be searched for what has become known from within; it is taken for done.
@@ -553,10 +550,18 @@ pub fn with_stars(statement: &[u8]) -> Result<Option<Vec<u8>>, OutOfMemory> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Message,
-    /// DETAIL, HINT or CONTEXT.
+    /// DETAIL or HINT.
     Aside,
+    Context,
     /// The statement within, in which the line tells a position.
     Query,
+}
+
+impl Field {
+    /// Whether it says more about a message.
+    pub fn is_aside(self) -> bool {
+        matches!(self, Self::Aside | Self::Context)
+    }
 }
 
 /// What must be known of a log line as a whole before a text of it can be shown.
@@ -621,7 +626,11 @@ impl<'a> Line<'a> {
                 let clean = secrets.hide_in(hidden.as_deref().unwrap_or(text))?;
                 hidden = clean.or(hidden.take());
             }
-            hide_stored(&state.stored, hidden, text)
+            for stored in &state.stored {
+                let clean = stored.hide_in(hidden.as_deref().unwrap_or(text), field)?;
+                hidden = clean.or(hidden.take());
+            }
+            Ok(hidden)
         })?;
         let rest = hidden.as_deref().unwrap_or(text);
         match parameters::start(rest).filter(|_| self.tells_parameters) {
@@ -636,7 +645,7 @@ impl<'a> Line<'a> {
     }
 
     fn without_statements(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
-        if field == Field::Aside && self.holds_secrets() && is_tree(text) {
+        if field.is_aside() && self.holds_secrets() && is_tree(text) {
             return copy_of(b"***").map(Some);
         }
         // The client's own text, at the end of what log_statement and its like say, has been read as what it is: SQL.
@@ -652,8 +661,8 @@ impl<'a> Line<'a> {
                 .broken_at
                 .map_or(Reading::As(Kind::Statement), |position| Reading::Broken(Kind::Statement, position)),
             Field::Message if self.executes => Reading::As(Kind::Arguments),
-            Field::Aside if self.may_be_pieced => Reading::As(Kind::Arguments),
-            Field::Message | Field::Aside => Reading::As(Kind::Message),
+            _ if field.is_aside() && self.may_be_pieced => Reading::As(Kind::Arguments),
+            Field::Message | Field::Aside | Field::Context => Reading::As(Kind::Message),
         };
         let found = find(text, reading)?;
         if found.is_empty() {

@@ -25,7 +25,7 @@ pub struct Found {
 /// The row with an object's options: by the place where it stood before this transaction changed it, if that is known and
 /// helps, or else as the system cache shows it now.
 fn row_of(cache: Cache::Type, catalog: Oid, oid: Oid, before: Option<RowPlace>) -> Option<CachedTuple> {
-    let changed = before.and_then(|before| CachedTuple::successor(cache, catalog, before));
+    let changed = before.and_then(|before| CachedTuple::successor(cache, catalog, oid, before));
     changed.or_else(|| CachedTuple::find(cache, &[oid.into()]))
 }
 
@@ -56,7 +56,7 @@ pub fn wrapper_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
     Some(Found {
         state: state(ObjectType::ForeignDataWrapper, pg_sys::ForeignDataWrapperRelationId, oid, attributes, options),
         above: Oid::INVALID,
-        row: found.place(),
+        row: found.place(pg_sys::ForeignDataWrapperRelationId),
     })
 }
 
@@ -82,7 +82,7 @@ pub fn server_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
     ]);
     let options = options(found.attribute(pg_sys::Anum_pg_foreign_server_srvoptions));
     let state = state(ObjectType::Server, pg_sys::ForeignServerRelationId, oid, attributes, options);
-    Some(Found { state, above: form.srvfdw, row: found.place() })
+    Some(Found { state, above: form.srvfdw, row: found.place(pg_sys::ForeignServerRelationId) })
 }
 
 /// The wrapper, for whatever stands on it: kept while it does not change.
@@ -113,7 +113,7 @@ pub fn user_mapping_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
     Some(Found {
         state: ObjectState { object_type: ObjectType::UserMapping, description, options },
         above: form.umserver,
-        row: found.place(),
+        row: found.place(pg_sys::UserMappingRelationId),
     })
 }
 
@@ -170,7 +170,7 @@ pub fn foreign_table_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> 
     Some(Found {
         state: ObjectState { object_type: ObjectType::ForeignTable, description, options },
         above: form.ftserver,
-        row: table.place(),
+        row: table.place(pg_sys::ForeignTableRelationId),
     })
 }
 

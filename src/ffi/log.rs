@@ -6,7 +6,7 @@
 //! its own.
 
 use crate::ffi::{client_text, raise};
-use crate::redaction::{self, Field, Line, OutOfMemory, Reading};
+use crate::redaction::{self, Field, Line, OutOfMemory, Reading, Stored};
 use crate::settings;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys;
@@ -93,13 +93,15 @@ pub unsafe fn hide_in_caught(error: &mut pg_sys::ErrorData, text: &CStr) {
     }
 }
 
-/// Hides in an error that was caught what [`redaction::note_stored`] has noted.
+/// Hides in an error that was caught what the object has that was to be altered.
 ///
 /// # Safety
 /// As for [`hide`].
-pub unsafe fn hide_stored(error: &mut pg_sys::ErrorData) {
-    // SAFETY: the caller's promise.
-    fields(error).into_iter().for_each(|(text, _)| unsafe { hide_in(text, redaction::without_stored) });
+pub unsafe fn hide_stored(error: &mut pg_sys::ErrorData, stored: &Stored) {
+    for (text, field) in fields(error) {
+        // SAFETY: the caller's promise.
+        unsafe { hide_in(text, |bytes| stored.hide_in(bytes, field)) };
+    }
 }
 
 /// # Safety
@@ -112,7 +114,7 @@ unsafe fn hide_in_texts(line: &mut pg_sys::ErrorData, about: &Line<'_>) {
         let is_of_data = line.sqlerrcode & CATEGORY == DATA_EXCEPTION && line.sqlerrcode != INVALID_PARAMETER;
         let quotes_argument = ours == 0 && about.calls_ours() && is_of_data;
         for (text, field) in fields(line).into_iter().skip(ours) {
-            if quotes_argument && field == Field::Aside {
+            if quotes_argument && field.is_aside() {
                 hide_in(text, |_| Ok(Some(b"***".to_vec())));
             } else {
                 hide_in(text, |bytes| about.hide(bytes, field));
@@ -197,7 +199,7 @@ fn fields(line: &pg_sys::ErrorData) -> [(*mut c_char, Field); 6] {
         (line.detail, Field::Aside),
         (line.detail_log, Field::Aside),
         (line.hint, Field::Aside),
-        (line.context, Field::Aside),
+        (line.context, Field::Context),
         (line.internalquery, Field::Query),
     ]
 }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::ffi::statement::{self, Wording};
 use crate::ffi::tuple::{self, CachedTuple};
 use crate::ffi::{log, raise};
-use crate::redaction;
+use crate::redaction::{self, Stored};
 use crate::settings;
 use fdw_guard_policy::model::ObjectType;
 use pgrx::pg_sys::{self, AlterTableType, Datum, Node, NodeTag, Oid, SysCacheIdentifier as Cache};
@@ -28,21 +28,23 @@ pub unsafe fn hidden_in(statement: *const pg_sys::PlannedStmt, text: *const c_ch
         if !may_alter_options((*statement).utilityStmt) || !settings::redact() {
             return body();
         }
-        let hides = raise::guarded_or_raise(|| find(statement, text));
+        let hides = raise::guarded_or_raise(|| find(statement, text).map(redaction::note_stored));
         if !hides {
             return body();
         }
         let context = pg_sys::CurrentMemoryContext;
         if raise::catches_error(body) {
             let error = raise::guarded(|| {
+                let stored = redaction::take_stored();
                 let error = raise::caught(context);
-                log::hide_stored(&mut *error);
-                redaction::forget_stored();
+                if let Some(stored) = stored {
+                    log::hide_stored(&mut *error, &stored);
+                }
                 error
             });
             ReThrowError(error);
         }
-        redaction::forget_stored();
+        drop(redaction::take_stored());
     }
 }
 
@@ -60,12 +62,12 @@ unsafe fn may_alter_options(tree: *const Node) -> bool {
     )
 }
 
-/// Looks for secrets of the object; says whether it has any, which are hidden then until they are forgotten.
+/// The options that the object has.
 ///
 /// # Safety
 /// As for [`hidden_in`].
-unsafe fn find(statement: *const pg_sys::PlannedStmt, text: *const c_char) -> Result<bool, Error> {
-    // SAFETY: the caller's promise. The lists of options are of type text[], whose elements live as long as the tuples.
+unsafe fn find(statement: *const pg_sys::PlannedStmt, text: *const c_char) -> Result<Stored, Error> {
+    // SAFETY: the caller's promise; what tells the context of an error stands in a list. The lists of options are of type text[], whose elements live as long as the tuples.
     unsafe {
         let altered = altered((*statement).utilityStmt);
         let lists =
@@ -76,7 +78,8 @@ unsafe fn find(statement: *const pg_sys::PlannedStmt, text: *const c_char) -> Re
             tuple::texts_into(list, &mut elements);
             options.extend(elements.into_iter().map(|element| (object_type, tuple::bytes_of(element))));
         }
-        Ok(redaction::note_stored(&options, Wording::of(statement, text).own_text())?)
+        let is_alone = pg_sys::error_context_stack.is_null();
+        Ok(Stored::of(&options, Wording::of(statement, text).own_text(), is_alone)?)
     }
 }
 

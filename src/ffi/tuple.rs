@@ -15,7 +15,11 @@ pub struct CachedTuple {
 
 /// Where one version of a row of a catalog stands.
 #[derive(Clone, Copy, Debug)]
-pub struct RowPlace(pg_sys::ItemPointerData);
+pub struct RowPlace {
+    place: pg_sys::ItemPointerData,
+    /// The file of the catalog: VACUUM FULL writes another one, in which rows stand elsewhere.
+    file: u32,
+}
 
 impl CachedTuple {
     /// The tuple with that key, as the system cache shows it now.
@@ -35,22 +39,38 @@ impl CachedTuple {
 
     /// The row of that catalog by which this transaction has replaced the one that stood there: what [`Self::find`] would
     /// find, without the cost of a look at an index and of an entry in the cache. None if it is not as simple as that.
-    pub fn successor(cache: pg_sys::SysCacheIdentifier::Type, catalog: pg_sys::Oid, place: RowPlace) -> Option<Self> {
+    pub fn successor(
+        cache: pg_sys::SysCacheIdentifier::Type,
+        catalog: pg_sys::Oid,
+        oid: pg_sys::Oid,
+        before: RowPlace,
+    ) -> Option<Self> {
         // SAFETY: every caller names the cache's own catalog; what replaces a row stands where that says, and cannot go
         // before the transaction ends.
         let tuple = unsafe {
             let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-            let tuple = successor(relation, place.0);
+            let is_there = version::file_of(relation) == before.file;
+            let tuple = if is_there { successor(relation, before.place) } else { None };
             pg_sys::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
             tuple
         };
-        tuple.map(|tuple| Self { cache: cache as c_int, tuple, is_copy: true })
+        let found = tuple.map(|tuple| Self { cache: cache as c_int, tuple, is_copy: true });
+        // SAFETY: the first column of each of these catalogs is the oid by which an object is known.
+        found.filter(|found| unsafe { *found.form::<pg_sys::Oid>() } == oid)
     }
 
-    /// Where the row stands.
-    pub fn place(&self) -> RowPlace {
-        // SAFETY: the tuple is pinned while self lives; the cache keeps the place of the row that it has copied.
-        RowPlace(unsafe { self.tuple.as_ref().t_self })
+    /// Where the row stands, which is one of that catalog.
+    pub fn place(&self, catalog: pg_sys::Oid) -> RowPlace {
+        // SAFETY: the tuple is pinned while self lives; the cache keeps the place of the row that it has copied, and forgets
+        // it when the catalog is written anew. The relation is closed at once.
+        unsafe {
+            let relation = pg_sys::RelationIdGetRelation(catalog);
+            let file = if relation.is_null() { 0 } else { version::file_of(relation) };
+            if !relation.is_null() {
+                pg_sys::RelationClose(relation);
+            }
+            RowPlace { place: self.tuple.as_ref().t_self, file }
+        }
     }
 
     /// The fixed part of the tuple.
@@ -99,8 +119,8 @@ impl Drop for CachedTuple {
     }
 }
 
-/// A copy of the last of the versions that this transaction has made from the one that stands there, if it made any and has
-/// left the last one.
+/// A copy of the last of the versions that this transaction has made from the one that stands there, if it made any, has left
+/// the last one, and that is whole: to fetch what is kept elsewhere takes a snapshot.
 ///
 /// # Safety
 /// The relation is open, and the place is one of it.
@@ -136,9 +156,9 @@ fn is_same_place(one: pg_sys::ItemPointerData, other: pg_sys::ItemPointerData) -
     parts(one) == parts(other)
 }
 
-/// Whether nobody has deleted or replaced a version that this transaction made.
+/// Whether nobody has deleted or replaced a version that this transaction made, and all of it stands there.
 fn stays(header: &pg_sys::HeapTupleHeaderData) -> bool {
-    u32::from(header.t_infomask) & pg_sys::HEAP_XMAX_INVALID != 0
+    u32::from(header.t_infomask) & (pg_sys::HEAP_XMAX_INVALID | pg_sys::HEAP_HASEXTERNAL) == pg_sys::HEAP_XMAX_INVALID
 }
 
 /// Whether this transaction has replaced it, and that stands.

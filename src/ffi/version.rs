@@ -29,12 +29,12 @@ pub fn is_set_expression(command: pg_sys::AlterTableType::Type) -> bool {
     command == pg_sys::AlterTableType::AT_SetExpression
 }
 
-/// Whether a constraint, a row of pg_constraint, is enforced; before 18 each is.
 /// Whether a partition's identity columns are those of the table above.
 pub const fn partitions_share_identity() -> bool {
     !cfg!(any(feature = "pg15", feature = "pg16"))
 }
 
+/// Whether a constraint, a row of pg_constraint, is enforced; before 18 each is.
 #[cfg(not(feature = "pg18"))]
 pub fn is_enforced(_: &Row) -> bool {
     true
@@ -44,6 +44,21 @@ pub fn is_enforced(_: &Row) -> bool {
 #[cfg(feature = "pg18")]
 pub fn is_enforced(constraint: &Row) -> bool {
     constraint.boolean(c"conenforced")
+}
+
+/// The number of the file that an open relation has now. 16 renamed it.
+///
+/// # Safety
+/// The relation is open.
+pub unsafe fn file_of(relation: pg_sys::Relation) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let file = (*relation).rd_node.relNode;
+        #[cfg(not(feature = "pg15"))]
+        let file = (*relation).rd_locator.relNumber;
+        file.to_u32()
+    }
 }
 
 /// Whether this session holds exactly that lock. 17 gave the function an argument for stronger ones.

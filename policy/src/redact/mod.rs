@@ -31,6 +31,7 @@ pub use names::Names;
 pub use ours::{executed, names_our_functions};
 pub use prefilter::may_hold_secrets;
 pub use secrets::Secrets;
+pub use stored::StoredSecrets;
 
 /// Memory is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
