@@ -34,6 +34,8 @@ pub const TESTS: &[LiveTest] = &[
         name: "frames::a_refused_prepare_leaves_nothing_prepared",
         run: a_refused_prepare_leaves_nothing_prepared,
     },
+    LiveTest { name: "frames::a_long_option_is_judged_before_commit", run: a_long_option_is_judged_before_commit },
+    LiveTest { name: "frames::a_catalog_may_be_written_anew_meanwhile", run: a_catalog_may_be_written_anew },
 ];
 
 const REFUSED: &str = "ALTER SERVER s OPTIONS (SET port '6000')";
@@ -95,6 +97,50 @@ fn expect_refusal(client: &mut Client, sql: &str) -> Result<()> {
 fn port(client: &mut Client) -> Result<String> {
     let sql = "SELECT option_value FROM pg_foreign_server, pg_options_to_table(srvoptions) WHERE option_name = 'port'";
     Ok(client.query_one(sql, &[])?.get(0))
+}
+
+/// An option that PostgreSQL keeps apart from its row is fetched where no snapshot is at hand.
+fn a_long_option_is_judged_before_commit(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "frames_long")?;
+    let mut client = database.connect()?;
+    let long = |number: i32| {
+        format!(
+            "DO $$ BEGIN EXECUTE format('ALTER SERVER s OPTIONS (ADD long{number} %L)', \
+             (SELECT string_agg(md5(i::text), '') FROM generate_series({number}, {number} + 299) i)); END $$"
+        )
+    };
+    for (number, port) in [(1, "5433"), (2, "6000")] {
+        let alter = format!("{}; ALTER SERVER s OPTIONS (SET port '{port}')", long(number));
+        client.batch_execute(&format!("BEGIN; SET LOCAL fdw_guard.check_mode = deferred; {alter}"))?;
+        let apart = "SELECT pg_relation_size(reltoastrelid) > 0 FROM pg_class WHERE relname = 'pg_foreign_server'";
+        ensure!(client.query_one(apart, &[])?.get::<_, bool>(0), "nothing is kept apart");
+        match port {
+            "6000" => expect_refusal(&mut client, "COMMIT")?,
+            _ => client.batch_execute("COMMIT")?,
+        }
+    }
+    same("port", port(&mut client)?, "5433".to_owned())
+}
+
+/// VACUUM FULL puts the rows of a catalog elsewhere between a statement and its verdict.
+fn a_catalog_may_be_written_anew(cluster: &Cluster) -> Result<()> {
+    let database = guarded(cluster, "frames_anew")?;
+    let (mut client, mut other) = (database.connect()?, database.connect()?);
+    client.batch_execute(
+        "CREATE SERVER gone FOREIGN DATA WRAPPER plain; CREATE SERVER other FOREIGN DATA WRAPPER plain; DROP SERVER gone",
+    )?;
+    for port in ["5433", "6000"] {
+        client.batch_execute(&format!(
+            "BEGIN; SET LOCAL fdw_guard.check_mode = deferred;
+             ALTER SERVER s OPTIONS (SET port '{port}'); ALTER SERVER other OPTIONS (ADD p{port} 'x')"
+        ))?;
+        other.batch_execute("VACUUM FULL pg_foreign_server")?;
+        match port {
+            "6000" => expect_refusal(&mut client, "COMMIT")?,
+            _ => client.batch_execute("COMMIT")?,
+        }
+    }
+    same("port", port(&mut client)?, "5433".to_owned())
 }
 
 /// Runs `sql`, cancels it from another session as soon as it sleeps, and gives the error.

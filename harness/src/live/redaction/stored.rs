@@ -102,8 +102,8 @@ fn caught(client: &mut Client, sql: &str) -> Result<String> {
     Ok(client.query_one("SELECT current_setting('caught.it')", &[])?.get(0))
 }
 
-/// Statements that name what is stored, by chance or as a guess, and PostgreSQL or a validator quotes it.
-const GUESSES: [&str; 4] = [
+/// Statements that name what is stored, by chance or as a guess, and PostgreSQL or a validator quotes it, or what is around them.
+const GUESSES: [&str; 8] = [
     "ALTER USER MAPPING FOR postgres SERVER s OPTIONS (SET \"{}\" 'x')",
     "ALTER USER MAPPING FOR postgres SERVER s OPTIONS (SET U&\"{}\" 'x', DROP \"it\"\"s\")",
     "ALTER USER MAPPING FOR postgres SERVER s OPTIONS (SET {} 'x')",
@@ -111,6 +111,16 @@ const GUESSES: [&str; 4] = [
          ALTER USER MAPPING FOR postgres SERVER s OPTIONS (DROP host);
      EXCEPTION WHEN OTHERS THEN RAISE 'what about {}?';
      END $$",
+    "DO $o$ BEGIN
+         EXECUTE $i$ DO $x$ BEGIN ALTER USER MAPPING FOR postgres SERVER s OPTIONS (DROP host); END $x$ /* {} */ $i$;
+     END $o$",
+    "ALTER USER MAPPING FOR postgres SERVER quoting OPTIONS (ADD user '{}')",
+    "ALTER USER MAPPING FOR postgres SERVER quoting OPTIONS (ADD user 'password={}') /* {} */",
+    "DO $o$ BEGIN
+         EXECUTE $i$ DO $x$ BEGIN
+             ALTER USER MAPPING FOR postgres SERVER quoting OPTIONS (ADD user 'x');
+         END $x$ /* {} */ $i$;
+     END $o$",
 ];
 
 /// Whoever may alter a mapping that he may not see is not told whether he has guessed what is in it.
@@ -120,15 +130,24 @@ pub fn tells_nobody_that_he_has_guessed(cluster: &Cluster) -> Result<()> {
         "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;
          CREATE USER MAPPING FOR postgres SERVER s OPTIONS (password 'rightly')",
     )?;
+    database.execute(SETUP)?;
+    database.execute(
+        "CREATE SERVER quoting FOREIGN DATA WRAPPER plain;
+         CREATE USER MAPPING FOR postgres SERVER quoting OPTIONS (password 'rightly');
+         ALTER DATABASE stored_guesses SET quotes.always = on",
+    )?;
     let mut client = database.connect()?;
+    let mut shown = 0;
     for guess in GUESSES {
         let [right, wrong] = ["rightly", "wrongly"]
             .map(|word| expect_error(&mut client, &guess.replace("{}", word)).map(|error| (word, error)));
         let ((right, mut told), (wrong, other)) = (right?, wrong?);
-        contains(&format!("{told:?}"), right)?;
+        shown += usize::from(format!("{told:?}").contains(right));
         told.message = told.message.replace(right, wrong);
-        told.context = told.context.map(|context| context.replace(right, wrong));
+        let texts = [&mut told.detail, &mut told.hint, &mut told.context];
+        texts.into_iter().flatten().for_each(|text| *text = text.replace(right, wrong));
         ensure!(told == other, "{guess}: {told:?} {other:?}");
     }
+    ensure!(shown >= 6, "only {shown} of the guesses are quoted");
     Ok(())
 }
