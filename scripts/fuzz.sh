@@ -32,7 +32,9 @@ flags="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
 flags+=" -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
 flags+=" -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
 export FUZZ_FLAGS=$flags
-RUSTC_WRAPPER=$PWD/scripts/instrument.sh CARGO_TARGET_DIR=$target \
+# Which flags were used cargo knows by this name alone.
+build=fuzz_$(cat scripts/fuzz.sh scripts/instrument.sh | cksum | cut -d " " -f 1)
+RUSTFLAGS="--cfg $build" RUSTC_WRAPPER=$PWD/scripts/instrument.sh CARGO_TARGET_DIR=$target \
     cargo build --quiet --release --locked --manifest-path policy/fuzz/Cargo.toml --target "$triple"
 
 mkdir -p "$target/corpus"
