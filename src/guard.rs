@@ -463,7 +463,7 @@ fn note(class: Class, oid: Oid, how: How) {
     let old = match how {
         How::Made => None,
         How::Trigger(trigger) => read(class, oid).map(|scene| scene.before_trigger(trigger)),
-        How::Changed(_) | How::Inside | How::Aside => read(class, oid),
+        How::Changed(_) | How::Inside | How::Aside => read(class, oid).map(|scene| scene.followed(class)),
     };
     let columns = how.columns();
     let writers = old.as_ref().map(|old| secrets::writers(class, oid, old)).unwrap_or_default();

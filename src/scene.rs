@@ -36,6 +36,14 @@ impl Class {
         }
     }
 
+    /// The catalog of the row with its options.
+    fn catalog_of_options(self) -> Oid {
+        match self {
+            Self::Relation => Catalog::FOREIGN_TABLES,
+            other => other.catalog(),
+        }
+    }
+
     pub fn of_main(catalog: Catalog) -> Option<Self> {
         match catalog {
             Catalog::Wrapper => Some(Self::Wrapper),
@@ -142,6 +150,12 @@ impl Scene {
             Some(name) => Self { inside: without_trigger(self.inside, &name), ..self },
             None => self,
         }
+    }
+
+    /// The same, seen before it changes, so that [`scene_after`] finds sooner what it becomes.
+    pub fn followed(self, class: Class) -> Self {
+        let catalog = class.catalog_of_options();
+        Self { row: self.row.map(|row| row.followed(catalog)), ..self }
     }
 
     /// Whether nothing of it differs, inside and outside, but what is above it.

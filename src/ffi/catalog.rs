@@ -56,7 +56,7 @@ pub fn wrapper_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
     Some(Found {
         state: state(ObjectType::ForeignDataWrapper, pg_sys::ForeignDataWrapperRelationId, oid, attributes, options),
         above: Oid::INVALID,
-        row: found.place(pg_sys::ForeignDataWrapperRelationId),
+        row: found.place(),
     })
 }
 
@@ -82,7 +82,7 @@ pub fn server_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
     ]);
     let options = options(found.attribute(pg_sys::Anum_pg_foreign_server_srvoptions));
     let state = state(ObjectType::Server, pg_sys::ForeignServerRelationId, oid, attributes, options);
-    Some(Found { state, above: form.srvfdw, row: found.place(pg_sys::ForeignServerRelationId) })
+    Some(Found { state, above: form.srvfdw, row: found.place() })
 }
 
 /// The wrapper, for whatever stands on it: kept while it does not change.
@@ -113,7 +113,7 @@ pub fn user_mapping_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> {
     Some(Found {
         state: ObjectState { object_type: ObjectType::UserMapping, description, options },
         above: form.umserver,
-        row: found.place(pg_sys::UserMappingRelationId),
+        row: found.place(),
     })
 }
 
@@ -170,7 +170,7 @@ pub fn foreign_table_after(oid: Oid, before: Option<RowPlace>) -> Option<Found> 
     Some(Found {
         state: ObjectState { object_type: ObjectType::ForeignTable, description, options },
         above: form.ftserver,
-        row: table.place(pg_sys::ForeignTableRelationId),
+        row: table.place(),
     })
 }
 

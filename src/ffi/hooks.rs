@@ -156,6 +156,7 @@ impl Catalog {
     pub const SERVERS: Oid = pg_sys::ForeignServerRelationId;
     pub const USER_MAPPINGS: Oid = pg_sys::UserMappingRelationId;
     pub const RELATIONS: Oid = pg_sys::RelationRelationId;
+    pub const FOREIGN_TABLES: Oid = pg_sys::ForeignTableRelationId;
 
     pub fn of(catalog: Oid) -> Option<Self> {
         match catalog {

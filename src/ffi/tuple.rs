@@ -17,8 +17,24 @@ pub struct CachedTuple {
 #[derive(Clone, Copy, Debug)]
 pub struct RowPlace {
     place: pg_sys::ItemPointerData,
-    /// The file of the catalog: VACUUM FULL writes another one, in which rows stand elsewhere.
+    /// The file of the catalog: VACUUM FULL writes another one, in which rows stand elsewhere. 0 until somebody asks.
     file: u32,
+}
+
+impl RowPlace {
+    /// The same, to be followed: what will stand in the place of that row of the catalog can be found by it.
+    pub fn followed(self, catalog: pg_sys::Oid) -> Self {
+        // SAFETY: the relation is closed at once. The cache that named the place forgets it when the catalog is written anew.
+        unsafe {
+            let relation = pg_sys::RelationIdGetRelation(catalog);
+            if relation.is_null() {
+                return self;
+            }
+            let file = version::file_of(relation);
+            pg_sys::RelationClose(relation);
+            Self { file, ..self }
+        }
+    }
 }
 
 impl CachedTuple {
@@ -59,18 +75,10 @@ impl CachedTuple {
         found.filter(|found| unsafe { *found.form::<pg_sys::Oid>() } == oid)
     }
 
-    /// Where the row stands, which is one of that catalog.
-    pub fn place(&self, catalog: pg_sys::Oid) -> RowPlace {
-        // SAFETY: the tuple is pinned while self lives; the cache keeps the place of the row that it has copied, and forgets
-        // it when the catalog is written anew. The relation is closed at once.
-        unsafe {
-            let relation = pg_sys::RelationIdGetRelation(catalog);
-            let file = if relation.is_null() { 0 } else { version::file_of(relation) };
-            if !relation.is_null() {
-                pg_sys::RelationClose(relation);
-            }
-            RowPlace { place: self.tuple.as_ref().t_self, file }
-        }
+    /// Where the row stands.
+    pub fn place(&self) -> RowPlace {
+        // SAFETY: the tuple is pinned while self lives; the cache keeps the place of the row that it has copied.
+        RowPlace { place: unsafe { self.tuple.as_ref().t_self }, file: 0 }
     }
 
     /// The fixed part of the tuple.
