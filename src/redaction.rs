@@ -142,8 +142,8 @@ pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
     STATE.with_borrow_mut(|state| state.of_calls.add(value))
 }
 
-/// Hides the secrets among options that an object has, in whatever is said from now on until [`take_stored`]. Says whether there
-/// are any options; if not, there is nothing to take.
+/// Hides the secrets among options that an object has, in whatever is said from now on until [`take_stored`]. Says whether
+/// there are any options; if not, there is nothing to take.
 pub fn note_stored(stored: Stored) -> bool {
     let hides = !stored.options.is_empty();
     if hides {
@@ -179,8 +179,8 @@ impl Stored {
         Ok(Self { options: copies, statement, strings, is_alone, secrets })
     }
 
-    /// What is to be shown of a text; None if nothing is to be hidden in it. What is around the statement, as CONTEXT tells it,
-    /// was written by whoever may not be told that he has guessed.
+    /// What is to be shown of a text; None if nothing is to be hidden in it. What is around the statement, as CONTEXT tells
+    /// it, was written by whoever may not be told that he has guessed.
     pub fn hide_in(&self, text: &[u8], field: Field) -> Result<Option<Vec<u8>>, OutOfMemory> {
         if !self.is_alone && matches!(field, Field::Context | Field::Query) {
             return Ok(None);
@@ -552,6 +552,7 @@ pub enum Field {
     Message,
     /// DETAIL or HINT.
     Aside,
+    /// Where it was raised, which quotes the statements around.
     Context,
     /// The statement within, in which the line tells a position.
     Query,

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::ffi::statement::{self, Wording};
 use crate::ffi::tuple::{self, CachedTuple};
-use crate::ffi::{log, raise};
+use crate::ffi::{log, quiet, raise};
 use crate::redaction::{self, Stored};
 use crate::settings;
 use fdw_guard_policy::model::ObjectType;
@@ -51,15 +51,18 @@ pub unsafe fn hidden_in(statement: *const pg_sys::PlannedStmt, text: *const c_ch
 /// # Safety
 /// `tree` is the parse tree of a utility statement.
 unsafe fn may_alter_options(tree: *const Node) -> bool {
-    // SAFETY: the caller's promise.
-    let tag = unsafe { (*tree).type_ };
-    matches!(
-        tag,
-        NodeTag::T_AlterUserMappingStmt
-            | NodeTag::T_AlterForeignServerStmt
-            | NodeTag::T_AlterFdwStmt
-            | NodeTag::T_AlterTableStmt
-    )
+    // SAFETY: the caller's promise; the tag says which struct a node is.
+    unsafe {
+        match (*tree).type_ {
+            NodeTag::T_AlterUserMappingStmt | NodeTag::T_AlterForeignServerStmt | NodeTag::T_AlterFdwStmt => true,
+            NodeTag::T_AlterTableStmt => {
+                let commands = quiet::elements::<Node>((*tree.cast::<pg_sys::AlterTableStmt>()).cmds);
+                let is_command = |node: &&*mut Node| (***node).type_ == NodeTag::T_AlterTableCmd;
+                commands.iter().filter(is_command).any(|node| is_about_options(&*node.cast()))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The options that the object has.
@@ -67,7 +70,8 @@ unsafe fn may_alter_options(tree: *const Node) -> bool {
 /// # Safety
 /// As for [`hidden_in`].
 unsafe fn find(statement: *const pg_sys::PlannedStmt, text: *const c_char) -> Result<Stored, Error> {
-    // SAFETY: the caller's promise; what tells the context of an error stands in a list. The lists of options are of type text[], whose elements live as long as the tuples.
+    // SAFETY: the caller's promise; what tells the context of an error stands in a list. The lists of options are of type
+    // text[], whose elements live as long as the tuples.
     unsafe {
         let altered = altered((*statement).utilityStmt);
         let lists =
@@ -134,9 +138,6 @@ unsafe fn of_table(statement: *const pg_sys::AlterTableStmt) -> Vec<Altered> {
     unsafe {
         let mut commands = statement::commands(statement);
         commands.retain(|command| is_about_options(command));
-        if commands.is_empty() {
-            return Vec::new();
-        }
         let (flags, nobody) = (pg_sys::RVROption::RVR_MISSING_OK, ptr::null_mut());
         let table =
             pg_sys::RangeVarGetRelidExtended((*statement).relation, pg_sys::NoLock as c_int, flags, None, nobody);
