@@ -27,7 +27,6 @@ use fdw_guard_policy::rule::Mode;
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::mem;
 
 /// One running statement.
@@ -39,7 +38,7 @@ struct Frame {
     /// Of what something was judged before the statement ran.
     foretold: Vec<(Class, Oid)>,
     /// The options that it gives a value.
-    written: BTreeSet<String>,
+    written: Vec<String>,
     /// It changes nothing inside a table.
     stays_outside: bool,
     /// The grants on wrappers and servers before it, where it may change them and a rule minds.
@@ -176,7 +175,7 @@ pub fn abandon_frame() {
 pub fn close_frame() -> Vec<Report> {
     let Some(frame) = with_open(|open| open.frames.pop()) else { return Vec::new() };
     let Frame { mut touched, named, wording, written, grants, .. } = frame;
-    touched.write(&written);
+    touched.write(written);
     touched.say(named.as_ref().map(|named| named.forms.as_slice()).unwrap_or_default());
     add_named(&mut touched, named);
     add_granted(&mut touched, &grants);
@@ -465,9 +464,8 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Trigger(trigger) => read(class, oid).map(|scene| scene.before_trigger(trigger)),
         How::Changed(_) | How::Inside | How::Aside => read(class, oid).map(|scene| scene.followed(class)),
     };
-    let columns = how.columns();
     let writers = old.as_ref().map(|old| secrets::writers(class, oid, old)).unwrap_or_default();
-    let touch = Touch { knows_inside, columns, aside: how == How::Aside, writers, foretold, ..Touch::of(key, old) };
+    let touch = Touch { knows_inside, writers, foretold, ..Touch::how(key, old, how) };
     planning::see(&touch);
     with_open(|open| open.add(touch));
 }

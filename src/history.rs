@@ -83,7 +83,7 @@ impl Account {
         let overridden = Overridden::of(violations);
         let statement = self.wording.map(|wording| Statement::of(&wording));
         let rows = self.told.iter().flat_map(|told| {
-            let entries = entries(&told.change, &told.forms);
+            let entries = entries(&told.change, told.forms);
             let row = |entry| row(next(), told.key, told.column, entry, statement.as_ref(), overridden.as_ref());
             entries.into_iter().map(row).collect::<Vec<_>>()
         });
@@ -100,7 +100,7 @@ pub fn refusal(touched: &Touched, wording: Option<Wording>, violations: &[Violat
     let told = touched.iter().take(MOST_TOLD).flat_map(|touch| teller.tell(touched, touch));
     let entries = told.flat_map(|told| {
         let of = move |entry| (told.key, told.column, entry);
-        entries(&told.change, &told.forms).into_iter().map(of).collect::<Vec<_>>()
+        entries(&told.change, told.forms).into_iter().map(of).collect::<Vec<_>>()
     });
     let rows: Vec<Map<String, Json>> = (1..)
         .zip(entries)

@@ -14,7 +14,7 @@ use crate::secrets::Memories;
 use crate::settings::{self, Enforcement};
 use crate::touched::{Key, Touch, Touched};
 use fdw_guard_policy::evaluate::Change;
-use fdw_guard_policy::form::{self, Form};
+use fdw_guard_policy::form::{self, Form, Forms};
 use fdw_guard_policy::inside;
 use fdw_guard_policy::model::{ObjectState, ObjectType, Situation};
 use fdw_guard_policy::policy::Policy;
@@ -22,7 +22,6 @@ use fdw_guard_policy::standing::Asked;
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::mem;
 use std::rc::Rc;
 
 /// What all that was touched violates.
@@ -68,7 +67,7 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Judges one object; gives it back if it is one on which others stand and has changed.
     fn touch(&mut self, touch: &Touch) -> Option<Changed> {
-        let _scratch = Scratch::new();
+        let _scratch = self.touched.scratch();
         let inside_counts = self.policy.looks_inside();
         let now = self.touched.now(touch, inside_counts);
         let (old, new) = (touch.old.as_ref(), now.as_deref());
@@ -80,19 +79,19 @@ impl Judge<'_> {
         let inside_before = if knows_inside { old } else { new };
         let columns = if inside_counts { paired_columns(inside_before, new) } else { Columns::new() };
         let mut forms = form::forms_between(object_of(old), object_of(new));
-        let mut column_forms = forms_of_columns(touch, &forms, &columns);
+        let mut column_forms = forms_of_columns(touch, forms, &columns);
         if old.is_some() && new.is_some() {
-            forms.extend(column_forms.values().flat_map(form::for_table));
-            let inside = inside_before.zip(new).map(|(old, new)| forms_inside(touch, &forms, old, new));
-            forms.extend(inside.unwrap_or_default());
+            forms = column_forms.values().fold(forms, |all, own| all | form::for_table(*own));
+            let inside = inside_before.zip(new).map(|(old, new)| forms_inside(touch, forms, old, new));
+            forms |= inside.unwrap_or_default();
         }
         if touch.foretold && !keep_untold(&mut forms, &mut column_forms) {
             return None;
         }
-        let named = named_without_trace(touch, &forms, old.is_some() && new.is_some());
+        let named = named_without_trace(touch, forms, old.is_some() && new.is_some());
         forms.extend(named_for_table(&named));
         let (before, after) = (situation_of(old), situation_of(new));
-        let written = touch.written.keys().cloned().collect();
+        let written = touch.written().cloned().collect();
         let mut change = Change { old: before, new: after, forms, touched: true, written, unseen: false };
         self.evaluate(touch.key, &mut change);
         self.past(touch, 0, &change);
@@ -122,7 +121,7 @@ impl Judge<'_> {
                 forms.extend(named.into_iter().filter(|_| old_column.is_some()));
                 let old = old.zip(old_column.as_ref()).map(|(scene, column)| scene.column(column));
                 let new = new.zip(new_column.as_ref()).map(|(scene, column)| scene.column(column));
-                let written = touch.written.keys().cloned().collect();
+                let written = touch.written().cloned().collect();
                 let mut change = Change { old, new, forms, touched, written, unseen: false };
                 self.evaluate(touch.key, &mut change);
                 self.past(touch, *number, &change);
@@ -237,7 +236,7 @@ impl Judge<'_> {
 
 /// Only something above the object has changed.
 fn untouched(old: Option<Situation>, new: Option<Situation>) -> Change {
-    Change { old, new, forms: BTreeSet::new(), touched: false, written: BTreeSet::new(), unseen: false }
+    Change { old, new, forms: Forms::empty(), touched: false, written: Vec::new(), unseen: false }
 }
 
 /// Whether it is a user mapping of which the actor would not see the options.
@@ -273,12 +272,12 @@ fn nothing_happened(knows_inside: bool, old: Option<&Scene>, new: Option<&Scene>
 }
 
 /// The forms by which what is inside the object changed, given the other forms of the change.
-fn forms_inside(touch: &Touch, others: &BTreeSet<Form>, old: &Scene, new: &Scene) -> BTreeSet<Form> {
+fn forms_inside(touch: &Touch, others: Forms, old: &Scene, new: &Scene) -> Forms {
     let object_type = new.situation.object.object_type;
     if let Some(grants) = &touch.grants {
         return form::forms_of_attributes(object_type, grants, &guard::grants_on(touch.key));
     }
-    let retells = |form: &Form| *form == Form::SetDataType || form::RENAMING.contains(form);
+    let retells = |form: Form| form == Form::SetDataType || form::RENAMING.contains(&form);
     let redefines = |named: &NamedForm| matches!(named.form, Form::AddConstraint | Form::DropConstraint);
     match touch.said() {
         Some(said) if others.iter().any(retells) && !said.iter().any(redefines) => {
@@ -289,19 +288,19 @@ fn forms_inside(touch: &Touch, others: &BTreeSet<Form>, old: &Scene, new: &Scene
 }
 
 /// The forms of each column that changed, by its number.
-type FormsOfColumns = BTreeMap<i16, BTreeSet<Form>>;
+type FormsOfColumns = BTreeMap<i16, Forms>;
 
 /// The forms of the columns, given those of their table, without what one change has brought with another.
-fn forms_of_columns(touch: &Touch, of_table: &BTreeSet<Form>, columns: &Columns) -> FormsOfColumns {
+fn forms_of_columns(touch: &Touch, of_table: Forms, columns: &Columns) -> FormsOfColumns {
     let between = |(old, new): &(Column, Column)| form::forms_between(old.as_deref(), new.as_deref());
     let forms = columns.iter().map(|(number, pair)| (*number, between(pair)));
     let mut forms: FormsOfColumns = forms.filter(|(_, forms)| !forms.is_empty()).collect();
     if let Some(said) = touch.said() {
-        let of_all: BTreeSet<Form> = forms.values().flatten().chain(of_table).copied().collect();
+        let of_all = forms.values().fold(of_table, |all, own| all | *own);
         for (number, own) in &mut forms {
             let column = columns.get(number).and_then(|(_, new)| new.as_ref()).map(|column| column.name());
             let names = |form| said.iter().any(|named| named.form == form && named.column.as_deref() == column);
-            *own = form::without_consequences(mem::take(own), &of_all, names);
+            *own = form::without_consequences(*own, of_all, names);
         }
     }
     forms
@@ -311,11 +310,11 @@ fn forms_of_columns(touch: &Touch, of_table: &BTreeSet<Form>, columns: &Columns)
 pub const FORETOLD: [Form; 3] = [Form::ImportForeignSchema, Form::NoInherit, Form::Other];
 
 /// Leaves out what was foretold; says whether anything else is left.
-fn keep_untold(of_table: &mut BTreeSet<Form>, of_columns: &mut FormsOfColumns) -> bool {
-    let all: Vec<&mut BTreeSet<Form>> = of_columns.values_mut().chain([of_table]).collect();
+fn keep_untold(of_table: &mut Forms, of_columns: &mut FormsOfColumns) -> bool {
+    let all: Vec<&mut Forms> = of_columns.values_mut().chain([of_table]).collect();
     let mut left = false;
     for forms in all {
-        forms.retain(|form| !FORETOLD.contains(form));
+        *forms = forms.iter().filter(|form| !FORETOLD.contains(form)).collect();
         left |= !forms.is_empty();
     }
     left
@@ -323,7 +322,7 @@ fn keep_untold(of_table: &mut BTreeSet<Form>, of_columns: &mut FormsOfColumns) -
 
 /// The forms that the statement names and that left no trace. Where it changed something, the catalogs say better what
 /// some of them were: SET DEFAULT NULL drops the default.
-fn named_without_trace<'t>(touch: &'t Touch, traces: &BTreeSet<Form>, is_altered: bool) -> Vec<&'t NamedForm> {
+fn named_without_trace(touch: &Touch, traces: Forms, is_altered: bool) -> Vec<&NamedForm> {
     let counts = |named: &&NamedForm| traces.is_empty() || is_altered && named.form.is_what_it_says();
     touch.named().filter(counts).collect()
 }

@@ -1,19 +1,18 @@
 //! What became of a touched object, told attribute by attribute with secrets hidden.
 
-use crate::ffi::memory::Scratch;
 use crate::ffi::server;
 use crate::guard;
 use crate::judge::{self, Column};
 use crate::scene::{Class, Scene};
 use crate::touched::{Key, Touch, Touched};
 use fdw_guard_policy::change::{AttributeChange, ObjectChange, Side, Telling};
-use fdw_guard_policy::form::{self, Form};
+use fdw_guard_policy::form::{self, Form, Forms};
 use fdw_guard_policy::inside;
 use fdw_guard_policy::model::{Attributes, Situation};
 use fdw_guard_policy::policy::Policy;
 use fdw_guard_policy::secret::Secrecy;
 use pgrx::pg_sys::Oid;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 /// An object that differs, and the forms by which it does.
 pub struct Told {
@@ -21,7 +20,7 @@ pub struct Told {
     /// 0 for the object itself.
     pub column: i16,
     pub change: ObjectChange,
-    pub forms: BTreeSet<Form>,
+    pub forms: Forms,
 }
 
 /// Tells changes by what the policy says of secrets.
@@ -61,7 +60,7 @@ impl<'a> Teller<'a> {
     /// The object and, of a table, its columns, as far as they differ from what they were.
     pub fn tell(&self, touched: &Touched, touch: &Touch) -> Vec<Told> {
         server::check_for_interrupts();
-        let _scratch = Scratch::new();
+        let _scratch = touched.scratch();
         let now = touched.now(touch, touch.knows_inside);
         let (old, new) = (touch.old.as_ref(), now.as_deref());
         if touch.aside && new.is_none() {
@@ -89,7 +88,7 @@ impl<'a> Teller<'a> {
         let mut forms = form::forms_between(object(&before).as_deref(), object(&after).as_deref());
         if let Some((before, after)) = before.as_mut().zip(after.as_ref()) {
             // PostgreSQL tells what names a renamed column in other words; nobody has changed it.
-            if forms.iter().any(|form| *form == Form::SetDataType || form::RENAMING.contains(form))
+            if forms.iter().any(|form| form == Form::SetDataType || form::RENAMING.contains(&form))
                 || columns_are_renamed(old, new)
             {
                 before.1 = inside::retold(&before.1, &after.1);
@@ -132,7 +131,7 @@ impl<'a> Teller<'a> {
 fn rewritten(touch: &Touch, old: &Option<State>, new: &Option<State>) -> Vec<String> {
     let Some(((old, _), (new, _))) = old.as_ref().zip(new.as_ref()) else { return Vec::new() };
     let is_same = |option: &&String| new.object.options.agree(&old.object.options, option);
-    let rewritten: Vec<String> = touch.written.keys().filter(is_same).cloned().collect();
+    let rewritten: Vec<String> = touch.written().flat_map(|names| names.iter()).filter(is_same).cloned().collect();
     if rewritten.is_empty() || !judge::is_unseen(touch.key) { Vec::new() } else { rewritten }
 }
 
@@ -150,13 +149,13 @@ fn bare(situation: Situation) -> State {
 }
 
 /// A column that comes or goes while its table stays is added or dropped.
-fn of_part(forms: BTreeSet<Form>) -> BTreeSet<Form> {
+fn of_part(forms: Forms) -> Forms {
     let of_part = |form| match form {
         Form::Create => Form::AddColumn,
         Form::Drop => Form::DropColumn,
         other => other,
     };
-    forms.into_iter().map(of_part).collect()
+    forms.iter().map(of_part).collect()
 }
 
 fn columns_are_renamed(old: Option<&Scene>, new: Option<&Scene>) -> bool {

@@ -1,5 +1,6 @@
 //! What statements touched: each object as it was before the first touch.
 
+use crate::ffi::memory::Scratch;
 use crate::ffi::session;
 use crate::ffi::statement::NamedForm;
 use crate::scene::{self, Class, Scene};
@@ -48,8 +49,8 @@ pub struct Touch {
     pub said: Option<Rc<[NamedForm]>>,
     /// Where other statements have touched it.
     pub others: BTreeSet<Subtransaction>,
-    /// The options that the statement gives a value, whether or not they had it already, and where it ran.
-    pub written: BTreeMap<String, Subtransaction>,
+    /// The options that each statement gives a value, whether or not they had it already, and where it ran.
+    pub written: Vec<(Rc<[String]>, Subtransaction)>,
     /// The transaction that wrote its options before, and those of each of its columns, where that matters; 0 is the object
     /// itself.
     pub writers: BTreeMap<i16, u32>,
@@ -95,18 +96,22 @@ impl Touch {
 
     /// A touch of the object itself, now.
     pub fn of(key: Key, old: Option<Scene>) -> Self {
-        let subtransaction = session::subtransaction();
-        let columns = BTreeMap::from([(0, subtransaction)]);
-        let (knows_inside, named, aside, grants, foretold) = (false, Vec::new(), false, None, false);
+        Self::how(key, old, How::Changed(0))
+    }
+
+    /// A touch of that kind, now.
+    pub fn how(key: Key, old: Option<Scene>, how: How) -> Self {
+        let (subtransaction, columns) = (session::subtransaction(), how.columns());
+        let (knows_inside, named, grants, foretold) = (false, Vec::new(), None, false);
         let (said, others) = (None, BTreeSet::new());
-        let (written, writers) = (BTreeMap::new(), BTreeMap::new());
+        let (written, writers) = (Vec::new(), BTreeMap::new());
         Self {
             key,
             old,
             knows_inside,
             columns,
             named,
-            aside,
+            aside: how == How::Aside,
             grants,
             said,
             others,
@@ -128,6 +133,11 @@ impl Touch {
         self.named.iter().map(|(form, _)| form)
     }
 
+    /// The options that each of the statements gives a value.
+    pub fn written(&self) -> impl Iterator<Item = &Rc<[String]>> {
+        self.written.iter().map(|(options, _)| options)
+    }
+
     /// The forms that the statement names of whatever table, of which those that reach down to partitions and heirs are
     /// this one's too; None if it was touched by more than one statement, or by none.
     pub fn said(&self) -> Option<&[NamedForm]> {
@@ -142,7 +152,7 @@ impl Touch {
 
     /// The subtransaction that has ended was part of that one.
     fn pass_on(&mut self, ended: Subtransaction, heir: Subtransaction) {
-        let places = self.columns.values_mut().chain(self.written.values_mut());
+        let places = self.columns.values_mut().chain(self.written.iter_mut().map(|(_, place)| place));
         let places = places.chain(self.named.iter_mut().map(|(_, place)| place));
         places.chain([&mut self.subtransaction]).filter(|place| **place == ended).for_each(|place| *place = heir);
         if self.others.remove(&ended) {
@@ -154,7 +164,7 @@ impl Touch {
     fn undo(&mut self, ended: Subtransaction) {
         self.columns.retain(|_, place| *place != ended);
         self.named.retain(|(_, place)| *place != ended);
-        self.written.retain(|_, place| *place != ended);
+        self.written.retain(|(_, place)| *place != ended);
         self.others.remove(&ended);
     }
 }
@@ -187,7 +197,7 @@ impl Clone for Seen {
     }
 }
 
-/// Objects that are seen once for all who look; of more the memory would be missed.
+/// Objects that are seen once for all who look; of more the memory would be missed, and what looking leaves behind.
 const FEW: usize = 8;
 
 impl Touched {
@@ -208,6 +218,11 @@ impl Touched {
             }
             now
         })
+    }
+
+    /// Memory for a look at one of them; where there are few, the statement's own will do.
+    pub fn scratch(&self) -> Option<Scratch> {
+        (self.touches.len() > FEW).then(Scratch::new)
     }
 
     /// Notes one more touch of an object that is there already; says whether it is.
@@ -265,11 +280,10 @@ impl Touched {
     }
 
     /// All of it comes from a statement that gives these options a value.
-    pub fn write(&mut self, options: &BTreeSet<String>) {
+    pub fn write(&mut self, options: Vec<String>) {
         if !options.is_empty() {
-            let here = session::subtransaction();
-            let written = || options.iter().map(|option| (option.clone(), here));
-            self.altered().for_each(|touch| touch.written.extend(written()));
+            let (options, here): (Rc<[String]>, _) = (options.into(), session::subtransaction());
+            self.altered().for_each(|touch| touch.written.push((Rc::clone(&options), here)));
         }
     }
 

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use crate::context::{EFFECTIVE, OLD, PARTS};
 use crate::evaluate::{Change, Difference, Session};
+use crate::form::Forms;
 use crate::matcher::Matcher;
 use crate::model::{ObjectType, Situation};
 use crate::rule::{Rule, RuleError};
@@ -17,6 +18,7 @@ pub(crate) struct Entry {
     matcher: Result<Matcher, RuleError>,
     compiled: OnceCell<Result<Compiled, RuleError>>,
     looks_above: OnceCell<bool>,
+    forms: Forms,
 }
 
 /// The schemas of a rule.
@@ -28,7 +30,8 @@ pub(crate) struct Compiled {
 
 impl Entry {
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { matcher: Matcher::new(&rule), rule, compiled: OnceCell::new(), looks_above: OnceCell::new() }
+        let (matcher, forms) = (Matcher::new(&rule), rule.forms.iter().copied().collect());
+        Self { matcher, rule, compiled: OnceCell::new(), looks_above: OnceCell::new(), forms }
     }
 
     pub(crate) fn matcher(&self) -> Option<&Matcher> {
@@ -37,6 +40,11 @@ impl Entry {
 
     pub(crate) fn binds(&self, session: &dyn Session) -> bool {
         self.matcher().is_none_or(|matcher| matcher.binds(session))
+    }
+
+    /// Those of the forms that the rule forbids.
+    pub(crate) fn governed(&self, forms: Forms) -> Forms {
+        self.forms & forms
     }
 
     /// Whether the rule is in force in that database, for whomever.
@@ -70,7 +78,7 @@ impl Entry {
     pub(crate) fn is_unconcerned(&self, change: &Change, difference: &Difference<'_>) -> bool {
         let compiled = self.compiled.get().and_then(|compiled| compiled.as_ref().ok());
         compiled.is_some_and(|compiled| compiled.sees_no_difference(&self.rule, change, difference))
-            && !change.forms.iter().any(|form| self.rule.forms.contains(form))
+            && self.governed(change.forms).is_empty()
     }
 
     /// Whether what the rule says of the secrecy of options can differ between objects on the same server.

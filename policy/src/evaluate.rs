@@ -1,11 +1,12 @@
 //! What is asked of the policy (a change, and the session that makes it), and what one rule answers.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::entry::{Compiled, Entry};
 use crate::explain::{self, Explainer};
 use crate::fault::Fault;
-use crate::form::Form;
+use crate::form::Forms;
 use crate::model::{ObjectType, Situation};
 use crate::rule::Rule;
 use crate::schema::CompiledSchema;
@@ -36,23 +37,32 @@ pub struct Change {
     pub old: Option<Situation>,
     /// `None` when it was dropped.
     pub new: Option<Situation>,
-    pub forms: BTreeSet<Form>,
+    pub forms: Forms,
     /// False when only something above the object changed.
     pub touched: bool,
-    /// The options that the statement gives a value, whether or not they had it already.
-    pub written: BTreeSet<String>,
+    /// The options that each of the statements gives a value, whether or not they had it already.
+    pub written: Vec<Rc<[String]>>,
     /// Whether he who makes it may not see the options that were there, so that no value is told. What he writes counts as
     /// changed, whether it is or not: else a verdict would tell him of a value that he tries whether it is the right one.
     pub unseen: bool,
 }
 
 impl Change {
+    /// Whether the statements give the option a value.
+    pub(crate) fn writes(&self, option: &str) -> bool {
+        self.written().any(|other| other == option)
+    }
+
+    fn written(&self) -> impl Iterator<Item = &str> {
+        self.written.iter().flat_map(|options| options.iter()).map(String::as_str)
+    }
+
     /// The options that are given the value that they have.
     pub fn rewritten(&self) -> impl Iterator<Item = &str> {
         let both = self.old.iter().zip(&self.new);
         both.flat_map(|(old, new)| {
             let (old, new) = (&old.object.options, &new.object.options);
-            self.written.iter().map(String::as_str).filter(|option| new.agree(old, option))
+            self.written().filter(|option| new.agree(old, option))
         })
     }
 
@@ -79,9 +89,11 @@ impl<'a> Difference<'a> {
     pub(crate) fn of(change: &'a Change) -> Self {
         let both = change.old.as_ref().zip(change.new.as_ref());
         let same = both.filter(|(old, new)| old.differs_in_options_only(new));
-        let changed = same.map(|(old, new)| new.object.options.changed(&old.object.options));
-        let rewritten = change.rewritten().filter(|_| change.unseen);
-        Self { changed_options: changed.map(|changed| changed.into_iter().chain(rewritten).collect()) }
+        let mut changed = same.map(|(old, new)| new.object.options.changed(&old.object.options));
+        if let Some(changed) = changed.as_mut().filter(|_| change.unseen) {
+            changed.extend(change.rewritten());
+        }
+        Self { changed_options: changed }
     }
 }
 
@@ -155,11 +167,11 @@ impl Judge<'_> {
     }
 
     fn forms(&self, violations: &mut Vec<Violation>) {
-        let mut governed = self.change.forms.iter().filter(|form| self.rule().forms.contains(form)).peekable();
-        if self.change.touched && governed.peek().is_some() && self.governs_either() {
+        let governed = self.entry.governed(self.change.forms);
+        if self.change.touched && !governed.is_empty() && self.governs_either() {
             // The statement will be undone, so that it is the old name under which the object is known.
             let known = self.sides.before.unwrap_or(self.sides.now);
-            violations.extend(governed.map(|form| explain::governed_form(self.rule(), *form, known)));
+            violations.extend(governed.iter().map(|form| explain::governed_form(self.rule(), form, known)));
         }
     }
 
@@ -167,7 +179,7 @@ impl Judge<'_> {
     /// or a wrapper every rule minds that, as its name stands for all that is below it.
     fn leaving(&self, violations: &mut Vec<Violation>) {
         let both = self.change.old.is_some() && self.change.new.is_some();
-        if !both || self.fits_now || self.change.forms.iter().any(|form| self.rule().forms.contains(form)) {
+        if !both || self.fits_now || !self.entry.governed(self.change.forms).is_empty() {
             return;
         }
         let freezes = |schema: &CompiledSchema| schema.survey().annotations.values().any(|said| said.read_only);
@@ -254,13 +266,11 @@ impl Judge<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
-    use crate::form::forms_between;
+    use crate::form::{Form, forms_between};
     use crate::policy::Policy;
     use crate::secret::SecretOptions;
     use crate::testing::{Ordinary, mapping, server, state};
@@ -300,7 +310,7 @@ mod tests {
 
     fn change(old: Situation, new: Situation) -> Change {
         let forms = forms_between(Some(&old.object), Some(&new.object));
-        Change { old: Some(old), new: Some(new), forms, touched: true, written: BTreeSet::new(), unseen: false }
+        Change { old: Some(old), new: Some(new), forms, touched: true, written: Vec::new(), unseen: false }
     }
 
     /// The same where the wrapper above differs in something that no rule looks at.
@@ -341,8 +351,8 @@ mod tests {
                 let verdict = |before: &str| {
                     let known = old.iter().map(|&(other, known)| (other, if other == *name { before } else { known }));
                     let (old, new) = (mapping("bob", "foo", &known.collect::<Vec<_>>()), mapping("bob", "foo", &old));
-                    let named = [Form::Options].into();
-                    let written = [(*name).to_owned()].into();
+                    let named = Forms::only(Form::Options);
+                    let written = vec![Rc::from([(*name).to_owned()])];
                     policy.evaluate(&Change { forms: named, written, unseen: true, ..change(old, new) }, &Ordinary)
                 };
                 let own = |found: Vec<Violation>| {

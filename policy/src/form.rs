@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
+use enumset::{EnumSet, EnumSetType};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::inside;
@@ -12,7 +13,7 @@ use crate::model::{Attribute, Attributes, ObjectState, ObjectType};
 use crate::suggest::unknown;
 
 /// One kind of change. Its words stand in [`FORMS`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(EnumSetType, PartialOrd, Ord, Hash, Debug)]
 pub enum Form {
     Create,
     Drop,
@@ -52,6 +53,9 @@ pub enum Form {
     Revoke,
     Other,
 }
+
+/// Some of the forms.
+pub type Forms = EnumSet<Form>;
 
 /// One row of [`FORMS`].
 #[derive(Debug)]
@@ -270,20 +274,20 @@ fn attribute_options(_: ObjectType, old: Option<&str>, new: Option<&str>) -> Vec
 
 /// The forms by which one state of an object became the other. A creation is CREATE and a drop DROP, whatever else
 /// differs; an object that never was gives none.
-pub fn forms_between(old: Option<&ObjectState>, new: Option<&ObjectState>) -> BTreeSet<Form> {
+pub fn forms_between(old: Option<&ObjectState>, new: Option<&ObjectState>) -> Forms {
     match (old, new) {
-        (None, None) => BTreeSet::new(),
-        (None, Some(_)) => BTreeSet::from([Form::Create]),
-        (Some(_), None) => BTreeSet::from([Form::Drop]),
+        (None, None) => Forms::empty(),
+        (None, Some(_)) => Forms::only(Form::Create),
+        (Some(_), None) => Forms::only(Form::Drop),
         (Some(old), Some(new)) => changes(old, new),
     }
 }
 
-fn changes(old: &ObjectState, new: &ObjectState) -> BTreeSet<Form> {
+fn changes(old: &ObjectState, new: &ObjectState) -> Forms {
     let object_type = new.object_type;
     let options = (old.options != new.options).then_some(Form::Options).filter(|form| form.applies_to(object_type));
     let mut forms = if Rc::ptr_eq(&old.description, &new.description) {
-        BTreeSet::new()
+        Forms::empty()
     } else {
         forms_of_attributes(object_type, &old.description.attributes, &new.description.attributes)
     };
@@ -292,9 +296,9 @@ fn changes(old: &ObjectState, new: &ObjectState) -> BTreeSet<Form> {
 }
 
 /// The forms by which some attributes of an object became others.
-pub fn forms_of_attributes(object_type: ObjectType, old: &Attributes, new: &Attributes) -> BTreeSet<Form> {
+pub fn forms_of_attributes(object_type: ObjectType, old: &Attributes, new: &Attributes) -> Forms {
     if old == new {
-        return BTreeSet::new();
+        return Forms::empty();
     }
     // A parent's triggers come with it, and go with it.
     let has_other_parents = old.get(&Attribute::Parents) != new.get(&Attribute::Parents);
@@ -327,23 +331,19 @@ fn brought_by(form: Form) -> &'static [Form] {
 }
 
 /// Leaves out the forms that one of the others, or one of its table, has brought with it, unless the statement names them.
-pub fn without_consequences(
-    forms: BTreeSet<Form>,
-    of_table: &BTreeSet<Form>,
-    names: impl Fn(Form) -> bool,
-) -> BTreeSet<Form> {
+pub fn without_consequences(forms: Forms, of_table: Forms, names: impl Fn(Form) -> bool) -> Forms {
     let renaming = of_table.iter().filter(|form| RENAMING.contains(form));
-    let brought: BTreeSet<Form> = forms.iter().chain(renaming).flat_map(|form| brought_by(*form)).copied().collect();
-    forms.into_iter().filter(|form| !brought.contains(form) || names(*form)).collect()
+    let brought: Forms = forms.iter().chain(renaming).flat_map(brought_by).copied().collect();
+    forms.iter().filter(|form| !brought.contains(*form) || names(*form)).collect()
 }
 
 /// What a column's forms are for its table: the same, save that OPTIONS of a column are not the table's.
-pub fn for_table(of_column: &BTreeSet<Form>) -> BTreeSet<Form> {
-    let for_table = |form: &Form| match form {
+pub fn for_table(of_column: Forms) -> Forms {
+    let for_table = |form: Form| match form {
         Form::Create => Some(Form::AddColumn),
         Form::Drop => Some(Form::DropColumn),
         Form::Options => None,
-        other => Some(*other),
+        other => Some(other),
     };
     of_column.iter().filter_map(for_table).collect()
 }
@@ -402,21 +402,17 @@ mod tests {
             after.attributes_mut().remove(&attribute);
             before.attributes_mut().extend(old.map(|value| (attribute, value.to_owned())));
             after.attributes_mut().extend(new.map(|value| (attribute, value.to_owned())));
-            assert_eq!(
-                forms_between(Some(&before), Some(&after)),
-                BTreeSet::from([form]),
-                "{attribute:?} {old:?} {new:?}"
-            );
-            assert_eq!(for_table(&forms_between(Some(&before), Some(&after))), BTreeSet::from([form]));
+            assert_eq!(forms_between(Some(&before), Some(&after)), Forms::only(form), "{attribute:?} {old:?} {new:?}");
+            assert_eq!(for_table(forms_between(Some(&before), Some(&after))), Forms::only(form));
         }
     }
 
     #[test]
     fn what_another_form_brings_with_it_counts_only_if_it_is_named() {
         use Form::*;
-        let set = |forms: &[Form]| forms.iter().copied().collect::<BTreeSet<Form>>();
+        let set = |forms: &[Form]| forms.iter().copied().collect::<Forms>();
         let left = |forms: &[Form], of_table: &[Form], named: &[Form]| {
-            without_consequences(set(forms), &set(of_table), |form| named.contains(&form))
+            without_consequences(set(forms), set(of_table), |form| named.contains(&form))
         };
         let type_and_more = [SetDataType, SetStorage, SetDefault, Other, SetNotNull];
         assert_eq!(left(&type_and_more, &[], &[]), set(&[SetDataType, SetNotNull]));
@@ -431,24 +427,24 @@ mod tests {
     fn a_wrapper_loses_its_handler_and_gains_a_validator() {
         let old = state(ForeignDataWrapper, "w", &[]).with(&[(Attribute::Handler, "h")]);
         let new = state(ForeignDataWrapper, "w", &[]).with(&[(Attribute::Validator, "v")]);
-        assert_eq!(forms_between(Some(&old), Some(&new)), BTreeSet::from([Form::NoHandler, Form::Validator]));
+        assert_eq!(forms_between(Some(&old), Some(&new)), Form::NoHandler | Form::Validator);
     }
 
     #[test]
     fn columns_come_and_go_for_their_table() {
         let column = column(&[]);
-        assert_eq!(forms_between(None, Some(&column)), BTreeSet::from([Form::Create]));
-        assert_eq!(for_table(&forms_between(None, Some(&column))), BTreeSet::from([Form::AddColumn]));
-        assert_eq!(for_table(&forms_between(Some(&column), None)), BTreeSet::from([Form::DropColumn]));
+        assert_eq!(forms_between(None, Some(&column)), Forms::only(Form::Create));
+        assert_eq!(for_table(forms_between(None, Some(&column))), Forms::only(Form::AddColumn));
+        assert_eq!(for_table(forms_between(Some(&column), None)), Forms::only(Form::DropColumn));
         let with_option = state(ForeignTableColumn, "c", &[("column_name", "x")]);
-        assert_eq!(forms_between(Some(&column), Some(&with_option)), BTreeSet::from([Form::Options]));
-        assert_eq!(for_table(&forms_between(Some(&column), Some(&with_option))), BTreeSet::new());
+        assert_eq!(forms_between(Some(&column), Some(&with_option)), Forms::only(Form::Options));
+        assert_eq!(for_table(forms_between(Some(&column), Some(&with_option))), Forms::empty());
     }
 
     #[test]
     fn the_type_of_a_server_cannot_be_altered_so_its_change_is_no_form() {
         let old = state(Server, "s", &[]).with(&[(Attribute::Type, "a")]);
         let new = state(Server, "s", &[]).with(&[(Attribute::Type, "b")]);
-        assert_eq!(forms_between(Some(&old), Some(&new)), BTreeSet::new());
+        assert_eq!(forms_between(Some(&old), Some(&new)), Forms::empty());
     }
 }

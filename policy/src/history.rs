@@ -1,11 +1,9 @@
 //! What a history keeps of a change: a row for the object if it was made or dropped, and one for each attribute.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::change::{AttributeChange, Kind, ObjectChange};
-use crate::form::{ATTRIBUTES, Form};
+use crate::form::{ATTRIBUTES, Form, Forms};
 use crate::inside::NOT_NULL;
 use crate::model::ObjectType;
 use crate::rule::Rule;
@@ -29,7 +27,7 @@ pub struct Entry {
 }
 
 /// The rows for one object, given the forms by which it changed.
-pub fn entries(change: &ObjectChange, forms: &BTreeSet<Form>) -> Vec<Entry> {
+pub fn entries(change: &ObjectChange, forms: Forms) -> Vec<Entry> {
     let entry = |form, attribute, word, old, new| Entry {
         form,
         object_type: change.object_type.name(),
@@ -66,20 +64,20 @@ fn not_null_of(part: &AttributeChange) -> Option<&str> {
 }
 
 /// A column may come with its table or be added to it.
-fn made(forms: &BTreeSet<Form>, otherwise: Form) -> Option<Form> {
-    let of_column = [Form::AddColumn, Form::DropColumn].into_iter().find(|form| forms.contains(form));
+fn made(forms: Forms, otherwise: Form) -> Option<Form> {
+    let of_column = [Form::AddColumn, Form::DropColumn].into_iter().find(|form| forms.contains(*form));
     Some(of_column.unwrap_or(otherwise))
 }
 
 /// The form that the change of one attribute is.
-fn form_of(object_type: ObjectType, part: &AttributeChange, forms: &BTreeSet<Form>) -> Option<Form> {
+fn form_of(object_type: ObjectType, part: &AttributeChange, forms: Forms) -> Option<Form> {
     let kind = part.attribute.split_once(' ').map_or(part.attribute.as_str(), |(kind, _)| kind);
     match kind {
         "option" => Some(Form::Options),
         "parent" => Some(if part.kind == Kind::Add { Form::Inherit } else { Form::NoInherit }),
         "grant" => Some(if part.kind == Kind::Add { Form::Grant } else { Form::Revoke }),
         "constraint" => Some(form_of_constraint(part, forms)),
-        "trigger" => TRIGGER.iter().copied().find(|form| forms.contains(form)),
+        "trigger" => TRIGGER.iter().copied().find(|form| forms.contains(*form)),
         key => {
             let row = ATTRIBUTES.iter().find(|row| row.state_key == key)?;
             let text = |shown: &Option<Shown>| shown.as_ref().map(Shown::to_string);
@@ -92,11 +90,11 @@ fn form_of(object_type: ObjectType, part: &AttributeChange, forms: &BTreeSet<For
 const TRIGGER: [Form; 5] =
     [Form::DisableTrigger, Form::EnableTrigger, Form::EnableReplicaTrigger, Form::EnableAlwaysTrigger, Form::Other];
 
-fn form_of_constraint(part: &AttributeChange, forms: &BTreeSet<Form>) -> Form {
+fn form_of_constraint(part: &AttributeChange, forms: Forms) -> Form {
     match part.kind {
         Kind::Add => Form::AddConstraint,
         Kind::Drop => Form::DropConstraint,
-        Kind::Set if forms.contains(&Form::ValidateConstraint) => Form::ValidateConstraint,
+        Kind::Set if forms.contains(Form::ValidateConstraint) => Form::ValidateConstraint,
         Kind::Set => Form::Other,
     }
 }
@@ -211,7 +209,7 @@ mod tests {
     }
 
     fn told(change: &ObjectChange, forms: &[Form]) -> Vec<(Option<Form>, &'static str)> {
-        let entries = entries(change, &forms.iter().copied().collect());
+        let entries = entries(change, forms.iter().copied().collect());
         entries.into_iter().map(|entry| (entry.form, entry.change)).collect()
     }
 

@@ -38,7 +38,9 @@ impl Index {
                 of_type.collect(situation, &mut found);
             }
         }
-        found.sort_unstable();
+        if !found.is_sorted() {
+            found.sort_unstable();
+        }
         found.dedup();
         found
     }
@@ -60,7 +62,7 @@ fn enter(index: &mut HashMap<String, Vec<usize>>, names: Vec<String>, position: 
 
 impl OfType {
     fn collect(&self, situation: &Situation, found: &mut Vec<usize>) {
-        found.extend(&self.any);
+        found.extend_from_slice(&self.any);
         match situation.part(ObjectType::Server) {
             Some(server) => found.extend(self.by_server.get(server.name()).into_iter().flatten()),
             None => found.extend(self.by_server.values().flatten()),

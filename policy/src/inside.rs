@@ -259,7 +259,7 @@ mod tests {
         let renamed = constraint("b", "CHECK (x > 0)", true);
         let other = constraint("a", "CHECK (x > 1)", true);
         assert_eq!(forms(&[], &[&valid]), [Form::AddConstraint]);
-        assert_eq!(forms(&[&valid], &[&valid]), []);
+        assert_eq!(forms(&[&valid], &[&valid]), [] as [Form; 0]);
         assert_eq!(forms(&[&not_valid], &[&valid]), [Form::ValidateConstraint]);
         assert_eq!(forms(&[&valid], &[&not_valid]), [Form::DropConstraint, Form::AddConstraint]);
         assert_eq!(forms(&[&valid], &[&other]), [Form::DropConstraint, Form::AddConstraint]);
@@ -288,7 +288,7 @@ mod tests {
         let (old, told) = (constraint("a", "CHECK (x > 0)", false), constraint("a", "CHECK (y > 0)", false));
         let (validated, other) = (constraint("a", "CHECK (y > 0)", true), constraint("b", "CHECK (y > 1)", true));
         let before = inside(&[old], Enabled::Origin);
-        assert_eq!(forms(&before, &inside(&[told], Enabled::Origin)), []);
+        assert_eq!(forms(&before, &inside(&[told], Enabled::Origin)), [] as [Form; 0]);
         let after = inside(&[validated, other], Enabled::Always);
         assert_eq!(forms(&before, &after), [Form::ValidateConstraint, Form::AddConstraint, Form::EnableAlwaysTrigger]);
         assert_eq!(forms(&before, &inside(&[], Enabled::Origin)), [Form::DropConstraint]);
@@ -297,9 +297,9 @@ mod tests {
     #[test]
     fn a_not_null_constraint_comes_and_goes_with_its_column() {
         let (valid, not_valid) = (constraint("n", "NOT NULL x", true), constraint("n", "NOT NULL x", false));
-        assert_eq!(forms(&[], &[&valid]), []);
+        assert_eq!(forms(&[], &[&valid]), [] as [Form; 0]);
         assert_eq!(forms(&[&not_valid], &[&valid]), [Form::ValidateConstraint]);
-        assert_eq!(forms(&[&valid], &[]), []);
+        assert_eq!(forms(&[&valid], &[]), [] as [Form; 0]);
     }
 
     #[test]

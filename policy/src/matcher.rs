@@ -69,8 +69,11 @@ impl Matcher {
     fn matches_wrapper(&self, situation: &Situation) -> bool {
         self.wrapper.is_any()
             || situation.part(ObjectType::ForeignDataWrapper).is_none_or(|wrapper| {
-                let delegate = wrapper.attribute(Attribute::Delegate).unwrap_or(wrapper.name());
-                self.wrapper.matches_any_of(&[&[wrapper.name()], &[delegate]])
+                let name = wrapper.name();
+                match wrapper.attribute(Attribute::Delegate) {
+                    Some(delegate) => self.wrapper.matches_any_of(&[&[name], &[delegate]]),
+                    None => self.wrapper.matches(&[name]),
+                }
             })
     }
 

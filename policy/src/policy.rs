@@ -10,7 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::context::{self, Sight};
 use crate::entry::{Compiled, Entry};
 use crate::evaluate::{Change, Difference, Session, Sides, evaluate_rule};
-use crate::form::Form;
+use crate::form::{Form, Forms};
 use crate::index::Index;
 use crate::model::{ObjectState, ObjectType, Situation};
 use crate::rule::{Mode, Rule};
@@ -110,9 +110,9 @@ impl Policy {
         // An object that goes by the same names is found by them once.
         let old = change.old.iter().filter(|_| difference.changed_options.is_none());
         for (_, entry) in self.candidates(change.new.iter().chain(old)) {
-            session.check_for_interrupts();
             let may_mind = change.touched || entry.looks_above();
             if may_mind && !entry.is_unconcerned(change, &difference) && entry.binds(session) {
+                session.check_for_interrupts();
                 evaluate_rule(entry, change, sides, &mut violations);
             }
         }
@@ -124,8 +124,8 @@ impl Policy {
         let Some(new) = change.new.as_ref().filter(|_| change.old.is_some()) else { return Vec::new() };
         let is_raised =
             |found: &Violation| raised.iter().any(|other| other.rule == found.rule && other.option == found.option);
-        let (new, forms) = (Some(new.clone()), BTreeSet::new());
-        let as_it_is = Change { old: None, new, forms, touched: true, written: BTreeSet::new(), unseen: change.unseen };
+        let (new, forms) = (Some(new.clone()), Forms::empty());
+        let as_it_is = Change { old: None, new, forms, touched: true, written: Vec::new(), unseen: change.unseen };
         self.evaluate(&as_it_is, session).into_iter().filter(|found| !is_raised(found)).collect()
     }
 

@@ -206,7 +206,7 @@ fn reuse(change: &Change, option: &str, last: usize, memory: &dyn Memory) -> Opt
     let new = change.new.as_ref()?.object.options.get(option)?;
     let is_same = change.old.as_ref().is_some_and(|old| old.object.options.get(option) == Some(new));
     if is_same {
-        return change.written.contains(option).then(|| "The value is the one that the option has.".to_owned());
+        return change.writes(option).then(|| "The value is the one that the option has.".to_owned());
     }
     memory.had(option, new.expose(), last).then(|| match last {
         1 => "The value is the last one that the option had.".to_owned(),
@@ -262,11 +262,11 @@ mod tests {
         let of = |options: &[(&str, &str)]| mapping("bob", "foo", options);
         let (old, new) = (old.map(of), Some(of(new)));
         let forms = forms_between(old.as_ref().map(|it| &*it.object), new.as_ref().map(|it| &*it.object));
-        Change { old, new, forms, touched: true, written: BTreeSet::new(), unseen: false }
+        Change { old, new, forms, touched: true, written: Vec::new(), unseen: false }
     }
 
     fn details(policy: &Policy, change: &Change, written: &[&str], memory: &Known) -> Vec<String> {
-        let written = written.iter().map(|option| (*option).to_owned()).collect();
+        let written = vec![written.iter().map(|option| (*option).to_owned()).collect()];
         let found = policy.reused(&Change { written, ..change.clone() }, &Ordinary, memory);
         assert!(found.iter().all(|violation| violation.kind == ViolationKind::InvalidValue));
         found.into_iter().map(|violation| violation.detail).collect()

@@ -387,7 +387,7 @@ mod tests {
             if shadow == Shadow::Whole {
                 let forms = forms_between(Some(&old.object), Some(&new.object));
                 let (old, new) = (Some(old.clone()), Some(new.clone()));
-                let change = Change { old, new, forms, touched: true, written: BTreeSet::new(), unseen: false };
+                let change = Change { old, new, forms, touched: true, written: Vec::new(), unseen: false };
                 let (of_narrow, of_wide) = (narrow.evaluate(&change, &Ordinary), wide.evaluate(&change, &Ordinary));
                 let worst = |found: &[crate::violation::Violation]| found.iter().map(|violation| violation.mode).min();
                 prop_assert!(of_narrow.is_empty() || worst(&of_wide) <= worst(&of_narrow) && !of_wide.is_empty());

@@ -4,10 +4,9 @@
 //! at it, so that they play no part here; nor do forms, which are changes. A condition on the session is about the session
 //! that asks.
 
-use std::collections::BTreeSet;
-
 use crate::entry::Entry;
 use crate::evaluate::{Change, Difference, Session, Sides, evaluate_rule};
+use crate::form::Forms;
 use crate::model::{ObjectType, Situation};
 use crate::policy::Policy;
 use crate::view::View;
@@ -26,8 +25,8 @@ pub enum Asked<'a> {
 impl Policy {
     /// The violations of an object as it stands, in the order of the rules.
     pub fn standing(&self, asked: Asked<'_>, situation: &Situation, session: &dyn Session) -> Vec<Violation> {
-        let (new, forms) = (Some(situation.clone()), BTreeSet::new());
-        let change = Change { old: None, new, forms, touched: true, written: BTreeSet::new(), unseen: false };
+        let (new, forms) = (Some(situation.clone()), Forms::empty());
+        let change = Change { old: None, new, forms, touched: true, written: Vec::new(), unseen: false };
         let difference = Difference::of(&change);
         let now = View::new(self, session, situation, None);
         let sides = Sides { now: &now, before: None, difference: &difference };

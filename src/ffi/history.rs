@@ -5,7 +5,7 @@
 
 use crate::ffi::function::{Value, datum_of};
 use crate::ffi::scan::CatalogScan;
-use crate::ffi::{rights, rules, session, text, version};
+use crate::ffi::{plain, rights, rules, session, text, version};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -231,12 +231,14 @@ impl Writer {
                 pg_sys::table_close(relation, pg_sys::NoLock as c_int);
                 return Err(HistoryError::Altered);
             };
-            let state = pg_sys::CreateExecutorState();
-            let result = pg_sys::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
-            (*result).type_ = pg_sys::NodeTag::T_ResultRelInfo;
-            pg_sys::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
-            pg_sys::ExecOpenIndices(result, false);
-            let slot = pg_sys::table_slot_create(relation, ptr::null_mut());
+            let (state, result, slot) = plain::under_one_boundary(|| {
+                let state = plain::CreateExecutorState();
+                let result = plain::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
+                (*result).type_ = pg_sys::NodeTag::T_ResultRelInfo;
+                plain::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
+                plain::ExecOpenIndices(result, false);
+                (state, result, plain::table_slot_create(relation, ptr::null_mut()))
+            });
             Ok(Self { relation, state, result, slot, places, _snapshot: Snapshot::new() })
         }
     }
@@ -255,11 +257,14 @@ impl Writer {
                     (*datum, *null) = (value, is_null);
                 }
             }
-            pg_sys::ExecStoreVirtualTuple(self.slot);
-            pg_sys::simple_table_tuple_insert(self.relation, self.slot);
-            if (*self.result).ri_NumIndices > 0 {
-                version::insert_index_tuples(self.result, self.slot, self.state);
-            }
+            let Self { relation, slot, result, state, .. } = *self;
+            plain::under_one_boundary(|| {
+                plain::ExecStoreVirtualTuple(slot);
+                plain::simple_table_tuple_insert(relation, slot);
+                if (*result).ri_NumIndices > 0 {
+                    version::insert_index_tuples(result, slot, state);
+                }
+            });
         }
     }
 }
@@ -276,10 +281,13 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // SAFETY: `open` opened each, and it is closed once.
         unsafe {
-            pg_sys::ExecCloseIndices(self.result);
-            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
-            pg_sys::FreeExecutorState(self.state);
-            pg_sys::table_close(self.relation, pg_sys::NoLock as c_int);
+            let Self { relation, slot, result, state, .. } = *self;
+            plain::under_one_boundary(|| {
+                plain::ExecCloseIndices(result);
+                plain::ExecDropSingleTupleTableSlot(slot);
+                plain::FreeExecutorState(state);
+                plain::table_close(relation, pg_sys::NoLock as c_int);
+            });
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod mappings;
 pub mod memory;
 pub mod names;
 pub mod option_rows;
+mod plain;
 pub mod plannable;
 pub mod query;
 mod quiet;

@@ -2,7 +2,7 @@
 //! than most of these do.
 
 use pgrx::pg_sys::{self, Oid, SubTransactionId, TransactionId};
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 
 unsafe extern "C-unwind" {
     pub fn CreateCommandTag(statement: *mut pg_sys::Node) -> pg_sys::CommandTag::Type;
@@ -12,6 +12,13 @@ unsafe extern "C-unwind" {
     pub fn MemoryContextDelete(context: pg_sys::MemoryContext);
     pub fn ReleaseBuffer(buffer: pg_sys::Buffer);
     pub fn ReleaseSysCache(tuple: pg_sys::HeapTuple);
+    /// Of a cache in which something has been looked for.
+    pub fn SysCacheGetAttr(
+        cache: c_int,
+        tuple: pg_sys::HeapTuple,
+        number: pg_sys::AttrNumber,
+        is_null: *mut bool,
+    ) -> pg_sys::Datum;
     pub fn TransactionIdIsCurrentTransactionId(transaction: TransactionId) -> bool;
 }
 

@@ -5,7 +5,6 @@ use crate::redaction;
 use crate::scene::Class;
 use fdw_guard_policy::form::Form;
 use pgrx::pg_sys::{self, AlterTableType, NodeTag, ObjectType, Oid};
-use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
@@ -52,7 +51,7 @@ pub struct Said {
     pub may_grant: bool,
     pub foretold: Option<Foretold>,
     /// The options that ALTER gives a value: one that has it already leaves no trace.
-    pub written: BTreeSet<String>,
+    pub written: Vec<String>,
     /// The statement changes nothing of a table but the table's own options: nothing that is inside it.
     pub stays_outside: bool,
 }
@@ -317,7 +316,7 @@ unsafe fn stays_outside(statement: *const pg_sys::AlterTableStmt) -> bool {
 ///
 /// # Safety
 /// The statement is a valid parse tree.
-unsafe fn written_to_table(statement: *const pg_sys::AlterTableStmt) -> BTreeSet<String> {
+unsafe fn written_to_table(statement: *const pg_sys::AlterTableStmt) -> Vec<String> {
     // SAFETY: the caller's promise; the definition of such a command is a list of options.
     unsafe {
         let of_table = commands(statement).into_iter();

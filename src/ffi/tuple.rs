@@ -1,6 +1,6 @@
 //! Catalog tuples as owned values, released when they go out of scope.
 
-use crate::ffi::{quiet, text, version};
+use crate::ffi::{plain, quiet, text, version};
 use pgrx::pg_sys;
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
@@ -62,13 +62,15 @@ impl CachedTuple {
         before: RowPlace,
     ) -> Option<Self> {
         // SAFETY: every caller names the cache's own catalog; what replaces a row stands where that says, and cannot go
-        // before the transaction ends.
+        // before the transaction ends. Nothing within owns anything.
         let tuple = unsafe {
-            let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-            let is_there = version::file_of(relation) == before.file;
-            let tuple = if is_there { successor(relation, before.place) } else { None };
-            pg_sys::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-            tuple
+            plain::under_one_boundary(|| {
+                let relation = plain::table_open(catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+                let is_there = version::file_of(relation) == before.file;
+                let tuple = if is_there { successor(relation, before.place) } else { None };
+                plain::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+                tuple
+            })
         };
         let found = tuple.map(|tuple| Self { cache: cache as c_int, tuple, is_copy: true });
         // SAFETY: the first column of each of these catalogs is the oid by which an object is known.
@@ -108,7 +110,7 @@ impl CachedTuple {
         let mut is_null = false;
         // SAFETY: the tuple belongs to this cache; the caller names an attribute of its catalog.
         let datum = unsafe {
-            pg_sys::SysCacheGetAttr(self.cache, self.tuple.as_ptr(), number as pg_sys::AttrNumber, &raw mut is_null)
+            quiet::SysCacheGetAttr(self.cache, self.tuple.as_ptr(), number as pg_sys::AttrNumber, &raw mut is_null)
         };
         (!is_null).then_some(datum)
     }
@@ -131,7 +133,7 @@ impl Drop for CachedTuple {
 /// the last one, and that is whole: to fetch what is kept elsewhere takes a snapshot.
 ///
 /// # Safety
-/// The relation is open, and the place is one of it.
+/// The relation is open, and the place is one of it; an error leaves by siglongjmp, so that this owns nothing.
 unsafe fn successor(
     relation: pg_sys::Relation,
     place: pg_sys::ItemPointerData,
@@ -142,13 +144,13 @@ unsafe fn successor(
         let mut buffer = pg_sys::InvalidBuffer as pg_sys::Buffer;
         // SAFETY: the caller's promise; heap_fetch pins the page while it is read here.
         unsafe {
-            if !pg_sys::heap_fetch(relation, &raw mut pg_sys::SnapshotAnyData, &raw mut tuple, &raw mut buffer, false) {
+            if !plain::heap_fetch(relation, &raw mut pg_sys::SnapshotAnyData, &raw mut tuple, &raw mut buffer, false) {
                 return None;
             }
             let header = &*tuple.t_data;
             let next = header.t_ctid;
             let is_last = is_same_place(next, tuple.t_self);
-            let copy = (is_last && is_ours && stays(header)).then(|| pg_sys::heap_copytuple(&raw mut tuple));
+            let copy = (is_last && is_ours && stays(header)).then(|| plain::heap_copytuple(&raw mut tuple));
             let goes_on = !is_last && replaced_by_us(header);
             quiet::ReleaseBuffer(buffer);
             if !goes_on {
@@ -271,18 +273,20 @@ unsafe fn elements(
     let mut elements = ptr::null_mut();
     let mut nulls = ptr::null_mut();
     let mut count = 0;
-    // SAFETY: the caller's promise; deconstruct_array gives `count` elements.
+    // SAFETY: the caller's promise; deconstruct_array gives `count` elements. Nothing within owns anything.
     unsafe {
-        pg_sys::deconstruct_array(
-            pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast(),
-            element_type,
-            length.into(),
-            by_value,
-            alignment as _,
-            &raw mut elements,
-            &raw mut nulls,
-            &raw mut count,
-        );
+        plain::under_one_boundary(|| {
+            plain::deconstruct_array(
+                plain::pg_detoast_datum(datum.cast_mut_ptr()).cast(),
+                element_type,
+                length.into(),
+                by_value,
+                alignment as _,
+                &raw mut elements,
+                &raw mut nulls,
+                &raw mut count,
+            );
+        });
         let count = usize::try_from(count).unwrap_or_default();
         (0..count).map(|place| (!*nulls.add(place)).then(|| *elements.add(place))).collect()
     }

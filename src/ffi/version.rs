@@ -1,7 +1,7 @@
 //! Where PostgreSQL 15 to 18 differ.
 
-use crate::ffi::quiet;
 use crate::ffi::scan::Row;
+use crate::ffi::{plain, quiet};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::c_char;
 use std::ptr;
@@ -149,7 +149,7 @@ fn or_current_user(user: Oid) -> Oid {
 /// Enters a new row into every index of its table. 16 gave the function an argument for updates.
 ///
 /// # Safety
-/// `result` has its indexes open, and the row in the slot has just been written.
+/// `result` has its indexes open, and the row in the slot has just been written. An error leaves by siglongjmp.
 pub unsafe fn insert_index_tuples(
     result: *mut pg_sys::ResultRelInfo,
     slot: *mut pg_sys::TupleTableSlot,
@@ -159,9 +159,9 @@ pub unsafe fn insert_index_tuples(
     // SAFETY: the caller's promise.
     unsafe {
         #[cfg(feature = "pg15")]
-        pg_sys::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none);
+        plain::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none);
         #[cfg(not(feature = "pg15"))]
-        pg_sys::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none, no);
+        plain::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none, no);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::evaluate::Change;
-use crate::form::{Form, forms_between};
+use crate::form::{Form, Forms, forms_between};
 use crate::model::{Attribute, ObjectType, OptionValue, Situation};
 use crate::policy::Policy;
 use crate::rule::{Mode, Rule};
@@ -24,7 +24,7 @@ fn policy(rules: impl IntoIterator<Item = Rule>) -> Policy {
 
 fn change(old: Option<Situation>, new: Option<Situation>) -> Change {
     let forms = forms_between(old.as_ref().map(|s| &*s.object), new.as_ref().map(|s| &*s.object));
-    Change { old, new, forms, touched: true, written: BTreeSet::new(), unseen: false }
+    Change { old, new, forms, touched: true, written: Vec::new(), unseen: false }
 }
 
 fn violations(policy: &Policy, old: Option<Situation>, new: Option<Situation>) -> Vec<Violation> {
@@ -331,7 +331,7 @@ fn dependents_are_judged_by_rules_that_look_above() {
     };
     let dependent = |old: &str, new: &str| Change {
         touched: false,
-        forms: BTreeSet::new(),
+        forms: Forms::empty(),
         ..change(Some(mapping("bob", old, &[])), Some(mapping("bob", new, &[])))
     };
     let found = policy(rules()).evaluate(&dependent("dev", "prod"), &Ordinary);

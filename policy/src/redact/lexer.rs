@@ -82,10 +82,14 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_space(&mut self) {
-        let blank = |byte: &u8| is_space(*byte) || (self.prose && *byte == b'"');
+        if !self.prose {
+            self.place += self.rest(self.place).iter().take_while(|byte| is_space(**byte)).count();
+            return;
+        }
+        let blank = |byte: &u8| is_space(*byte) || *byte == b'"';
         loop {
             self.place += self.rest(self.place).iter().take_while(|byte| blank(byte)).count();
-            match escape_length(self.rest(self.place)).filter(|_| self.prose) {
+            match escape_length(self.rest(self.place)) {
                 None => return,
                 Some(length) => self.place += length,
             }
@@ -136,7 +140,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&self, start: usize) -> Token {
-        self.run(Class::Word, start, |byte| is_letter(byte) || byte.is_ascii_digit() || byte == b'$')
+        self.run(Class::Word, start, |byte| has(byte, OF_WORD))
     }
 
     fn run(&self, class: Class, start: usize, belongs: impl Fn(u8) -> bool) -> Token {
@@ -290,8 +294,39 @@ pub fn continuation(text: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// What a byte may be, found at once.
+const SPACE: u8 = 1;
+/// The first byte of a word.
+const LETTER: u8 = 2;
+/// A later byte of a word.
+const OF_WORD: u8 = 4;
+
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it, and knows")]
+const TRAITS: [u8; 256] = {
+    let mut traits = [0; 256];
+    let mut byte = 0;
+    while byte < traits.len() {
+        traits[byte] = traits_of(byte as u8);
+        byte += 1;
+    }
+    traits
+};
+
+const fn traits_of(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
+        b'0'..=b'9' | b'$' => OF_WORD,
+        b'_' | b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => LETTER | OF_WORD,
+        _ => 0,
+    }
+}
+
+fn has(byte: u8, wanted: u8) -> bool {
+    TRAITS.get(usize::from(byte)).is_some_and(|traits| traits & wanted != 0)
+}
+
 pub fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+    has(byte, SPACE)
 }
 
 /// The length of an escape with which it begins: of what XML, JSON and YAML have in the place of white space, and of a double
@@ -304,5 +339,5 @@ fn escape_length(text: &[u8]) -> Option<usize> {
 }
 
 fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+    has(byte, LETTER)
 }

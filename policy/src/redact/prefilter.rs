@@ -51,7 +51,8 @@ fn short_text_holds_words(text: &[u8]) -> bool {
 
 /// Whether a word stands there of which the hint begins in that block.
 fn block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
-    hints(window) && holds_word_from(text, start)
+    let found = hints(window);
+    found != [false; BLOCK] && (start..).zip(found).any(|(place, found)| found && holds_word_around(text, place))
 }
 
 /// What else tells that a text may be a statement about foreign objects, if one of the words is misspelled in it.
@@ -69,8 +70,8 @@ fn holds(text: &[u8], word: &[u8]) -> bool {
     places.any(|place| starts_with(text.get(place..).unwrap_or_default(), word))
 }
 
-/// Whether a hint may begin at a place of the block. No byte leaves the loop early, so that it is done for all at once.
-fn hints(window: &[u8; WINDOW]) -> bool {
+/// Whether a hint may begin at each place of the block. No byte leaves the loop early, so that it is done for all at once.
+fn hints(window: &[u8; WINDOW]) -> [bool; BLOCK] {
     let from = |place: usize| window.get(place..).unwrap_or_default();
     let four = from(0).iter().zip(from(1)).zip(from(2)).zip(from(3));
     let mut found = [false; BLOCK];
@@ -82,20 +83,15 @@ fn hints(window: &[u8; WINDOW]) -> bool {
         let unicode = (a == b'u') & (b == b'&');
         *found = option | mapping | secret | unicode;
     }
-    found != [false; BLOCK]
+    found
 }
 
-/// Whether a word stands there of which the hint begins in the block that begins at `start`.
-fn holds_word_from(text: &[u8], start: usize) -> bool {
-    (start..start + BLOCK).any(|place| {
-        let rest = text.get(place..).unwrap_or_default();
-        if !rest.first().is_some_and(|byte| b"oatu".contains(&(byte | 0x20))) {
-            return false;
-        }
-        HINTS.iter().filter(|(hint, _)| starts_with(rest, hint)).any(|(_, before)| {
-            let word = place.checked_sub(*before).and_then(|place| text.get(place..)).unwrap_or_default();
-            WORDS.iter().any(|known| starts_with(word, known))
-        })
+/// Whether a word stands there of which a hint begins at that place.
+fn holds_word_around(text: &[u8], place: usize) -> bool {
+    let rest = text.get(place..).unwrap_or_default();
+    HINTS.iter().filter(|(hint, _)| starts_with(rest, hint)).any(|(_, before)| {
+        let word = place.checked_sub(*before).and_then(|place| text.get(place..)).unwrap_or_default();
+        WORDS.iter().any(|known| starts_with(word, known))
     })
 }
 

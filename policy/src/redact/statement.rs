@@ -49,7 +49,9 @@ impl Keyword {
         if !LENGTHS.contains(&word.len()) {
             return Self::Other;
         }
-        let known = KEYWORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+        let initial = word.first().map(u8::to_ascii_lowercase);
+        let is_it = |known: &[u8]| known.first().copied() == initial && known.eq_ignore_ascii_case(word);
+        let known = KEYWORDS.iter().find(|(known, _)| is_it(known));
         known.map_or(Self::Other, |(_, keyword)| *keyword)
     }
 
