@@ -64,10 +64,12 @@ impl OfType {
     fn collect(&self, situation: &Situation, found: &mut Vec<usize>) {
         found.extend_from_slice(&self.any);
         match situation.part(ObjectType::Server) {
+            _ if self.by_server.is_empty() => {}
             Some(server) => found.extend(self.by_server.get(server.name()).into_iter().flatten()),
             None => found.extend(self.by_server.values().flatten()),
         }
         match situation.part(ObjectType::ForeignDataWrapper) {
+            _ if self.by_wrapper.is_empty() => {}
             Some(wrapper) => {
                 let names = [Some(wrapper.name()), wrapper.attribute(Attribute::Delegate)];
                 found.extend(names.iter().flatten().filter_map(|name| self.by_wrapper.get(*name)).flatten());

@@ -67,38 +67,29 @@ impl fmt::Debug for OptionValue<'_> {
     }
 }
 
-/// One element of an OPTIONS list, `name=value` as the catalog holds it.
-#[derive(Clone, PartialEq, Eq)]
-struct Element {
-    text: String,
-    /// Where the name ends.
-    name: usize,
-}
-
-impl Element {
-    /// A name holds no `=` (transformGenericOptions), so the first one ends it.
-    fn new(text: String) -> Self {
-        Self { name: text.bytes().position(|byte| byte == b'=').unwrap_or(text.len()), text }
-    }
-
-    fn parts(&self) -> (&str, OptionValue<'_>) {
-        let name = self.text.get(..self.name).unwrap_or_default();
-        (name, OptionValue(self.text.get(self.name + 1..).unwrap_or_default()))
-    }
-}
-
-impl fmt::Debug for Element {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.parts().fmt(f)
-    }
-}
-
-/// An object's OPTIONS list, in the catalog's order.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// An object's OPTIONS list, in the catalog's order: elements `name=value` as the catalog holds them.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Options {
+    /// One element behind the other.
+    text: String,
     elements: Vec<Element>,
     /// The places of the elements by name; of few elements none, for they are as quickly looked through.
     by_name: Vec<usize>,
+}
+
+/// Where one element stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Element {
+    start: usize,
+    /// Where the name ends.
+    name: usize,
+    end: usize,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
 }
 
 /// Elements that are looked through one by one.
@@ -114,7 +105,7 @@ impl Options {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, OptionValue<'_>)> {
-        self.elements.iter().map(Element::parts)
+        self.elements.iter().map(|element| self.parts(*element))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -126,7 +117,7 @@ impl Options {
         let mut changed = Vec::new();
         let mut in_place = 0;
         for (place, (name, value)) in self.iter().enumerate() {
-            let before = match other.elements.get(place).map(Element::parts) {
+            let before = match other.elements.get(place).map(|element| other.parts(*element)) {
                 Some((known, before)) if known == name => {
                     in_place += 1;
                     Some(before)
@@ -149,14 +140,29 @@ impl Options {
     }
 
     fn at(&self, place: usize) -> (&str, OptionValue<'_>) {
-        self.elements.get(place).map_or(("", OptionValue("")), Element::parts)
+        self.elements.get(place).map_or(("", OptionValue("")), |element| self.parts(*element))
+    }
+
+    fn parts(&self, Element { start, name, end }: Element) -> (&str, OptionValue<'_>) {
+        let part = |start, end| self.text.get(start..end).unwrap_or_default();
+        (part(start, name), OptionValue(part(name + 1, end)))
+    }
+
+    /// A name holds no `=` (transformGenericOptions), so the first one ends it.
+    fn push(&mut self, element: &str) {
+        let start = self.text.len();
+        self.text.push_str(element);
+        let end = self.text.len();
+        let name = memchr::memchr(b'=', element.as_bytes()).map_or(end, |length| start + length);
+        self.elements.push(Element { start, name, end });
     }
 }
 
-impl FromIterator<String> for Options {
+impl<S: AsRef<str>> FromIterator<S> for Options {
     /// Takes the elements as the catalog holds them, each a `name=value`.
-    fn from_iter<I: IntoIterator<Item = String>>(elements: I) -> Self {
-        let mut options = Self { elements: elements.into_iter().map(Element::new).collect(), by_name: Vec::new() };
+    fn from_iter<I: IntoIterator<Item = S>>(elements: I) -> Self {
+        let mut options = Self::default();
+        elements.into_iter().for_each(|element| options.push(element.as_ref()));
         if options.elements.len() > FEW {
             let mut places: Vec<usize> = (0..options.elements.len()).collect();
             places.sort_by_key(|place| options.at(*place).0);

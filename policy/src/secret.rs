@@ -197,7 +197,7 @@ impl Shown {
 /// A text as a history keeps it: as it is, or if it holds what must be escaped, or looks like one that is escaped or hidden,
 /// as PostgreSQL's constant `E'…'`. [`original`] is its inverse.
 pub fn kept(text: &str) -> String {
-    if text.chars().all(is_harmless) && !text.starts_with(ESCAPED) && text != HIDDEN {
+    if is_all_harmless(text) && !text.starts_with(ESCAPED) && text != HIDDEN {
         return text.to_owned();
     }
     let mut result = ESCAPED.to_owned();
@@ -262,11 +262,19 @@ fn cut(text: &str) -> String {
 
 /// The text with whatever could forge lines or reorder them on a terminal written as an escape.
 pub(crate) fn escaped(text: &str) -> String {
+    if is_all_harmless(text) {
+        return text.to_owned();
+    }
     let mut result = String::with_capacity(text.len());
     for character in text.chars() {
         if is_harmless(character) { result.push(character) } else { result.extend(character.escape_default()) }
     }
     result
+}
+
+/// Nearly every text is printable ASCII, which is seen at once.
+fn is_all_harmless(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || text.chars().all(is_harmless)
 }
 
 fn is_harmless(character: char) -> bool {

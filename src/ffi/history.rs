@@ -3,7 +3,8 @@
 //! Rows are written as the executor writes them, indexes and all, but without rights and triggers: whoever changes a
 //! foreign object has no right to write its history, and nobody else writes at all.
 
-use crate::ffi::function::{Value, datum_of};
+use crate::ffi::function::Value;
+use crate::ffi::row_values::RowValues;
 use crate::ffi::scan::CatalogScan;
 use crate::ffi::{plain, rights, rules, session, text, version};
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -116,28 +117,27 @@ pub struct Common {
 /// When the table is not what the extension made.
 pub fn write(table: Oid, common: &Common, rows: &[Row]) -> Result<(), HistoryError> {
     let mut writer = Writer::open(table, &COLUMNS)?;
-    let shared = shared(common);
+    let names = RowValues::of(&[common.session_role.as_str().into(), common.application_name.as_str().into()]);
+    let circumstances = circumstances();
     for row in rows {
-        let own = [(unique_id(), false)].into_iter().chain(shared);
-        writer.insert(own.chain(row.iter().map(datum_of)));
+        let own = RowValues::of(row);
+        let id = [(unique_id(), false)].into_iter();
+        writer.insert(id.chain(circumstances).chain(names.iter()).chain(own.iter()));
     }
     Ok(())
 }
 
-/// The columns between `id` and `ord`.
-fn shared(common: &Common) -> [(Datum, bool); 6] {
+/// The columns between `id` and `session_role`.
+fn circumstances() -> [(Datum, bool); 4] {
     // SAFETY: reads the clock and the state of the transaction, which has changed a catalog already.
     let (at, transaction) =
         unsafe { (pg_sys::GetCurrentTimestamp(), pg_sys::GetTopFullTransactionId().value.cast_signed()) };
     let address = session::client_address();
-    let datum = |text: &str| datum_of(&Value::from(text));
     [
         (Datum::from(at), false),
         (Datum::from(transaction), false),
         (address.unwrap_or(Datum::null()), address.is_none()),
         (Datum::from(system_identifier()), false),
-        datum(&common.session_role),
-        datum(&common.application_name),
     ]
 }
 

@@ -27,6 +27,7 @@ pub mod query;
 mod quiet;
 pub mod raise;
 pub mod rights;
+mod row_values;
 pub mod rules;
 pub mod run;
 pub mod scan;

@@ -3,8 +3,9 @@
 //! It is written as the history is, in the transaction of the change, and a row is of one secret in one database: what a
 //! clone or another cluster holds under the same oid is another one.
 
-use crate::ffi::function::{Value, datum_of};
+use crate::ffi::function::Value;
 use crate::ffi::history::{HistoryError, Writer, is_being_made, system_identifier};
+use crate::ffi::row_values::RowValues;
 use crate::ffi::rules;
 use crate::ffi::scan::{CatalogScan, Row};
 use crate::ffi::tuple::{self, CachedTuple};
@@ -161,7 +162,7 @@ pub fn replace(table: Oid, place: Place, known: &[Known]) -> Result<(), SecretsE
     old.into_iter().for_each(|tuple| writer.delete(tuple));
     for secret in known {
         let values = row(place, secret);
-        writer.insert(values.iter().map(datum_of));
+        writer.insert(RowValues::of(&values).iter());
     }
     Ok(())
 }
@@ -204,7 +205,7 @@ pub fn prune(table: Oid, wanted: impl Fn(Place, &str) -> Option<usize>) -> Resul
         if let Some((place, former)) = place.zip(former) {
             let mut known = found.known;
             known.verifiers.truncate(former);
-            writer.insert(row(place, &known).iter().map(datum_of));
+            writer.insert(RowValues::of(&row(place, &known)).iter());
         }
     }
     Ok(changed)

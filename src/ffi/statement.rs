@@ -123,6 +123,9 @@ impl Wording {
 /// The text of the first bytes, whole characters.
 fn cut(statement: &[u8]) -> String {
     let text = text::from_bytes(statement.get(..4 * LONGEST + 4).unwrap_or(statement));
+    if text.len() <= LONGEST {
+        return text;
+    }
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text,

@@ -32,11 +32,16 @@ pub unsafe fn from_server_opt(text: *const c_char) -> Option<String> {
 /// The text of bytes in the database's encoding. A byte without a known meaning (in a SQL_ASCII database whatever is not
 /// UTF-8) becomes a character of its own, [`opaque`]: equal only to itself, and shown as `\xNN`.
 pub fn from_bytes(bytes: &[u8]) -> String {
+    read(bytes).into_owned()
+}
+
+/// The same, not copied where the bytes are UTF-8 as they are.
+pub fn read(bytes: &[u8]) -> Cow<'_, str> {
     if bytes.len() <= ORDINARY && bytes.is_ascii() {
         // SAFETY: ASCII is UTF-8.
-        return unsafe { str::from_utf8_unchecked(bytes) }.to_owned();
+        return Cow::Borrowed(unsafe { str::from_utf8_unchecked(bytes) });
     }
-    if bytes.is_ascii() || !needs_conversion() { with_opaque(bytes) } else { converted(bytes) }
+    Cow::Owned(if bytes.is_ascii() || !needs_conversion() { with_opaque(bytes) } else { converted(bytes) })
 }
 
 /// The text of bytes in the database's encoding; None outside a transaction, where no conversion can be looked up.

@@ -2,6 +2,7 @@
 
 use crate::ffi::{plain, quiet, text, version};
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
@@ -223,10 +224,12 @@ pub unsafe fn text_array(datum: pg_sys::Datum) -> Vec<Option<String>> {
 /// The elements of a `text[]`, null ones left out.
 ///
 /// # Safety
-/// `datum` is a `text[]`.
-pub unsafe fn texts(datum: pg_sys::Datum) -> impl Iterator<Item = String> {
-    // SAFETY: the caller's promise; an element lives as long as the array and the current memory context.
-    unsafe { elements(datum, pg_sys::TEXTOID, (-1, false, b'i')).into_iter().flatten().map(|it| text_of(it)) }
+/// `datum` is a `text[]`; what comes of it lives as long as that and the current memory context.
+pub unsafe fn texts<'a>(datum: pg_sys::Datum) -> impl Iterator<Item = Cow<'a, str>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        elements(datum, pg_sys::TEXTOID, (-1, false, b'i')).into_iter().flatten().map(|it| text::read(bytes_of(it)))
+    }
 }
 
 /// Puts the elements of a `text[]` into a list, null ones left out; they live as long as the array.

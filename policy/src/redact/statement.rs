@@ -23,35 +23,35 @@ pub enum Keyword {
     Other,
 }
 
-const KEYWORDS: [(&[u8], Keyword); 15] = [
-    (b"alter", Keyword::Alter),
-    (b"create", Keyword::Create),
-    (b"data", Keyword::Data),
-    (b"drop", Keyword::Drop),
-    (b"foreign", Keyword::Foreign),
-    (b"import", Keyword::Import),
-    (b"mapping", Keyword::Mapping),
-    (b"option", Keyword::Option),
-    (b"options", Keyword::Option),
-    (b"prepare", Keyword::Prepare),
-    (b"schema", Keyword::Schema),
-    (b"server", Keyword::Server),
-    (b"table", Keyword::Table),
-    (b"user", Keyword::User),
-    (b"wrapper", Keyword::Wrapper),
+/// By their lengths, from the shortest on.
+const KEYWORDS: [&[(&[u8], Keyword)]; 4] = [
+    &[(b"data", Keyword::Data), (b"drop", Keyword::Drop), (b"user", Keyword::User)],
+    &[(b"alter", Keyword::Alter), (b"table", Keyword::Table)],
+    &[
+        (b"create", Keyword::Create),
+        (b"import", Keyword::Import),
+        (b"option", Keyword::Option),
+        (b"schema", Keyword::Schema),
+        (b"server", Keyword::Server),
+    ],
+    &[
+        (b"foreign", Keyword::Foreign),
+        (b"mapping", Keyword::Mapping),
+        (b"options", Keyword::Option),
+        (b"prepare", Keyword::Prepare),
+        (b"wrapper", Keyword::Wrapper),
+    ],
 ];
 
-/// Bytes that a keyword has.
-const LENGTHS: std::ops::RangeInclusive<usize> = 4..=7;
+/// Bytes of the shortest.
+const SHORTEST: usize = 4;
 
 impl Keyword {
     pub fn of(word: &[u8]) -> Self {
-        if !LENGTHS.contains(&word.len()) {
-            return Self::Other;
-        }
+        let of_length = word.len().checked_sub(SHORTEST).and_then(|place| KEYWORDS.get(place)).copied();
         let initial = word.first().map(u8::to_ascii_lowercase);
         let is_it = |known: &[u8]| known.first().copied() == initial && known.eq_ignore_ascii_case(word);
-        let known = KEYWORDS.iter().find(|(known, _)| is_it(known));
+        let known = of_length.unwrap_or_default().iter().find(|(known, _)| is_it(known));
         known.map_or(Self::Other, |(_, keyword)| *keyword)
     }
 
