@@ -465,7 +465,7 @@ fn note(class: Class, oid: Oid, how: How) {
         How::Changed(_) | How::Inside | How::Aside => read(class, oid).map(|scene| scene.followed(class)),
     };
     let writers = old.as_ref().map(|old| secrets::writers(class, oid, old)).unwrap_or_default();
-    let touch = Touch { knows_inside, writers, foretold, ..Touch::how(key, old, how) };
+    let touch = Touch { knows_inside, writers, foretold, ..Touch::by(key, old, how) };
     planning::see(&touch);
     with_open(|open| open.add(touch));
 }

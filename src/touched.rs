@@ -96,11 +96,11 @@ impl Touch {
 
     /// A touch of the object itself, now.
     pub fn of(key: Key, old: Option<Scene>) -> Self {
-        Self::how(key, old, How::Changed(0))
+        Self::by(key, old, How::Changed(0))
     }
 
     /// A touch of that kind, now.
-    pub fn how(key: Key, old: Option<Scene>, how: How) -> Self {
+    pub fn by(key: Key, old: Option<Scene>, how: How) -> Self {
         let (subtransaction, columns) = (session::subtransaction(), how.columns());
         let (knows_inside, named, grants, foretold) = (false, Vec::new(), None, false);
         let (said, others) = (None, BTreeSet::new());
@@ -142,6 +142,13 @@ impl Touch {
     /// this one's too; None if it was touched by more than one statement, or by none.
     pub fn said(&self) -> Option<&[NamedForm]> {
         self.said.as_deref().filter(|_| self.others.is_empty())
+    }
+
+    /// The same statement again, as in a loop, writes nothing else.
+    fn write(&mut self, written: (Rc<[String]>, Subtransaction)) {
+        if self.written.last() != Some(&written) {
+            self.written.push(written);
+        }
     }
 
     fn touch_columns(&mut self, columns: BTreeMap<i16, Subtransaction>) {
@@ -220,9 +227,9 @@ impl Touched {
         })
     }
 
-    /// Memory for a look at one of them; where there are few, the statement's own will do.
-    pub fn scratch(&self) -> Option<Scratch> {
-        (self.touches.len() > FEW).then(Scratch::new)
+    /// Memory for a look at one of them; where there are few, of which little is looked at, the statement's own will do.
+    pub fn scratch(&self, touch: &Touch) -> Option<Scratch> {
+        (self.touches.len() > FEW || touch.knows_inside).then(Scratch::new)
     }
 
     /// Notes one more touch of an object that is there already; says whether it is.
@@ -237,7 +244,7 @@ impl Touched {
         if let Some(known) = self.find(touch.key) {
             known.touch_columns(touch.columns);
             known.named.extend(touch.named);
-            known.written.extend(touch.written);
+            touch.written.into_iter().for_each(|written| known.write(written));
             known.aside &= touch.aside;
             known.grants = known.grants.take().or(touch.grants);
             known.others.insert(touch.subtransaction);
@@ -283,7 +290,7 @@ impl Touched {
     pub fn write(&mut self, options: Vec<String>) {
         if !options.is_empty() {
             let (options, here): (Rc<[String]>, _) = (options.into(), session::subtransaction());
-            self.altered().for_each(|touch| touch.written.push((Rc::clone(&options), here)));
+            self.altered().for_each(|touch| touch.write((Rc::clone(&options), here)));
         }
     }
 

@@ -26,7 +26,7 @@ pub trait Session {
     /// Whether the current role is a member of the role, not counting what a superuser is a member of by being one.
     /// A role that does not exist has no members.
     fn is_member_of(&self, role: &str) -> bool;
-    /// Called between rules.
+    /// Called for each object, and before each rule that is held against it.
     fn check_for_interrupts(&self);
 }
 
@@ -57,7 +57,7 @@ impl Change {
         self.written.iter().flat_map(|options| options.iter()).map(String::as_str)
     }
 
-    /// The options that are given the value that they have.
+    /// The options that are given the value that they have, each as often as statements do so.
     pub fn rewritten(&self) -> impl Iterator<Item = &str> {
         let both = self.old.iter().zip(&self.new);
         both.flat_map(|(old, new)| {

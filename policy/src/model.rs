@@ -139,6 +139,18 @@ impl Options {
         value.is_some() && value == other.get(option)
     }
 
+    /// Takes the elements as the catalog holds them, each a `name=value`, and puts their text into `room`, which is empty.
+    pub fn in_room<S: AsRef<str>>(room: String, elements: impl IntoIterator<Item = S>) -> Self {
+        let mut options = Self { text: room, ..Self::default() };
+        elements.into_iter().for_each(|element| options.push(element.as_ref()));
+        if options.elements.len() > FEW {
+            let mut places: Vec<usize> = (0..options.elements.len()).collect();
+            places.sort_by_key(|place| options.at(*place).0);
+            options.by_name = places;
+        }
+        options
+    }
+
     fn at(&self, place: usize) -> (&str, OptionValue<'_>) {
         self.elements.get(place).map_or(("", OptionValue("")), |element| self.parts(*element))
     }
@@ -159,16 +171,8 @@ impl Options {
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Options {
-    /// Takes the elements as the catalog holds them, each a `name=value`.
     fn from_iter<I: IntoIterator<Item = S>>(elements: I) -> Self {
-        let mut options = Self::default();
-        elements.into_iter().for_each(|element| options.push(element.as_ref()));
-        if options.elements.len() > FEW {
-            let mut places: Vec<usize> = (0..options.elements.len()).collect();
-            places.sort_by_key(|place| options.at(*place).0);
-            options.by_name = places;
-        }
-        options
+        Self::in_room(String::new(), elements)
     }
 }
 

@@ -102,6 +102,7 @@ impl Policy {
     /// The violations that the change introduces, and of strict rules the old ones as well, in the order of the rules.
     pub fn evaluate(&self, change: &Change, session: &dyn Session) -> Vec<Violation> {
         let mut violations = Vec::new();
+        session.check_for_interrupts();
         let Some(now) = change.new.as_ref().or(change.old.as_ref()) else { return violations };
         let difference = Difference::of(change);
         let now = View::new(self, session, now, change.old.as_ref());

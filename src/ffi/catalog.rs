@@ -336,8 +336,11 @@ fn attributes<const N: usize>(attributes: [(Attribute, Option<String>); N]) -> B
 
 /// An OPTIONS list, stored as an array of `name=value`.
 fn options(datum: Option<pg_sys::Datum>) -> Options {
-    // SAFETY: the option columns are of type text[].
-    datum.map(|datum| unsafe { tuple::texts(datum) }.collect()).unwrap_or_default()
+    let Some(datum) = datum else { return Options::default() };
+    // SAFETY: the option columns are of type text[], and the tuple lives as long as this takes.
+    let elements: Vec<_> = unsafe { tuple::texts(datum) }.collect();
+    let room = text::room_for(elements.iter().map(|element| element.len()).sum());
+    Options::in_room(room, elements)
 }
 
 /// A column's attribute options, without the one that Debian's PostgreSQL 15 writes into every column by itself.

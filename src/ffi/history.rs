@@ -6,7 +6,7 @@
 use crate::ffi::function::Value;
 use crate::ffi::row_values::RowValues;
 use crate::ffi::scan::CatalogScan;
-use crate::ffi::{plain, rights, rules, session, text, version};
+use crate::ffi::{raising, rights, rules, session, text, version};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -231,13 +231,13 @@ impl Writer {
                 pg_sys::table_close(relation, pg_sys::NoLock as c_int);
                 return Err(HistoryError::Altered);
             };
-            let (state, result, slot) = plain::under_one_boundary(|| {
-                let state = plain::CreateExecutorState();
-                let result = plain::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
+            let (state, result, slot) = raising::under_one_boundary(|| {
+                let state = raising::CreateExecutorState();
+                let result = raising::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
                 (*result).type_ = pg_sys::NodeTag::T_ResultRelInfo;
-                plain::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
-                plain::ExecOpenIndices(result, false);
-                (state, result, plain::table_slot_create(relation, ptr::null_mut()))
+                raising::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
+                raising::ExecOpenIndices(result, false);
+                (state, result, raising::table_slot_create(relation, ptr::null_mut()))
             });
             Ok(Self { relation, state, result, slot, places, _snapshot: Snapshot::new() })
         }
@@ -258,9 +258,9 @@ impl Writer {
                 }
             }
             let Self { relation, slot, result, state, .. } = *self;
-            plain::under_one_boundary(|| {
-                plain::ExecStoreVirtualTuple(slot);
-                plain::simple_table_tuple_insert(relation, slot);
+            raising::under_one_boundary(|| {
+                raising::ExecStoreVirtualTuple(slot);
+                raising::simple_table_tuple_insert(relation, slot);
                 if (*result).ri_NumIndices > 0 {
                     version::insert_index_tuples(result, slot, state);
                 }
@@ -282,11 +282,11 @@ impl Drop for Writer {
         // SAFETY: `open` opened each, and it is closed once.
         unsafe {
             let Self { relation, slot, result, state, .. } = *self;
-            plain::under_one_boundary(|| {
-                plain::ExecCloseIndices(result);
-                plain::ExecDropSingleTupleTableSlot(slot);
-                plain::FreeExecutorState(state);
-                plain::table_close(relation, pg_sys::NoLock as c_int);
+            raising::under_one_boundary(|| {
+                raising::ExecCloseIndices(result);
+                raising::ExecDropSingleTupleTableSlot(slot);
+                raising::FreeExecutorState(state);
+                raising::table_close(relation, pg_sys::NoLock as c_int);
             });
         }
     }

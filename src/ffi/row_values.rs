@@ -6,7 +6,7 @@ use pgrx::pg_sys::{self, Datum};
 use std::borrow::Cow;
 use std::ptr;
 
-/// As long as this lives, so do its texts.
+/// As long as this lives, so do its short texts; the others are in the current memory context.
 pub struct RowValues {
     values: Vec<(Datum, bool)>,
     _texts: Vec<u64>,
@@ -14,19 +14,31 @@ pub struct RowValues {
 
 impl RowValues {
     pub fn of(values: &[Value]) -> Self {
-        let bytes = values.iter().map(|value| if let Value::Text(text) = value { Some(text) } else { None });
-        let bytes: Vec<Option<Cow<[u8]>>> = bytes.map(|text| text.map(|text| text::to_server_bytes(text))).collect();
-        let mut texts = Vec::with_capacity(bytes.iter().flatten().map(|bytes| words(bytes)).sum());
-        let datum = |(value, bytes): (&Value, &Option<Cow<[u8]>>)| match bytes {
-            Some(bytes) => (put(&mut texts, bytes), false),
+        let encoded: Vec<Option<Cow<[u8]>>> = values.iter().map(short_text).collect();
+        let mut texts = Vec::with_capacity(encoded.iter().flatten().map(|text| words(text)).sum());
+        let datum = |(value, text): (&Value, &Option<Cow<[u8]>>)| match text {
+            Some(text) => (put(&mut texts, text), false),
             None => datum_of(value),
         };
-        let values = values.iter().zip(&bytes).map(datum).collect();
+        let values = values.iter().zip(&encoded).map(datum).collect();
         Self { values, _texts: texts }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Datum, bool)> {
         self.values.iter().copied()
+    }
+}
+
+/// Texts up to so many bytes are put here. For longer ones PostgreSQL's memory is asked, which raises an error where there is
+/// none, or where one is longer than a `text` can be.
+const SHORT: usize = 1 << 16;
+
+fn short_text(value: &Value) -> Option<Cow<'_, [u8]>> {
+    match value {
+        Value::Text(text) if text.len() <= SHORT => {
+            Some(text::to_server_bytes(text)).filter(|encoded| encoded.len() <= SHORT)
+        }
+        _ => None,
     }
 }
 
@@ -39,9 +51,9 @@ fn words(bytes: &[u8]) -> usize {
 fn put(texts: &mut Vec<u64>, bytes: &[u8]) -> Datum {
     let start = texts.len();
     texts.resize(start + words(bytes), 0);
-    let size = i32::try_from(pg_sys::VARHDRSZ + bytes.len()).unwrap_or(i32::MAX);
+    let size = (pg_sys::VARHDRSZ + bytes.len()) as i32;
     // SAFETY: the words from `start` on are as many as header and bytes take, aligned as a varlena is, and stay where they
-    // are, since no more are put there than room was made for. No text is longer than an int says.
+    // are, since no more are put there than room was made for. The text is a short one, so that its size has room too.
     unsafe {
         let place = texts.as_mut_ptr().add(start);
         pgrx::set_varsize_4b(place.cast(), size);

@@ -32,11 +32,11 @@ pub unsafe fn from_server_opt(text: *const c_char) -> Option<String> {
 /// The text of bytes in the database's encoding. A byte without a known meaning (in a SQL_ASCII database whatever is not
 /// UTF-8) becomes a character of its own, [`opaque`]: equal only to itself, and shown as `\xNN`.
 pub fn from_bytes(bytes: &[u8]) -> String {
-    read(bytes).into_owned()
+    borrowed(bytes).into_owned()
 }
 
-/// The same, not copied where the bytes are UTF-8 as they are.
-pub fn read(bytes: &[u8]) -> Cow<'_, str> {
+/// The same, not copied where it is short and ASCII, as nearly always.
+pub fn borrowed(bytes: &[u8]) -> Cow<'_, str> {
     if bytes.len() <= ORDINARY && bytes.is_ascii() {
         // SAFETY: ASCII is UTF-8.
         return Cow::Borrowed(unsafe { str::from_utf8_unchecked(bytes) });
@@ -134,7 +134,7 @@ impl Conversion {
 /// itself would not.
 fn converted(bytes: &[u8]) -> String {
     let Some(conversion) = Conversion::find(database_encoding(), UTF8) else { return with_opaque(bytes) };
-    let (mut text, mut rest) = (room_for(bytes), bytes);
+    let (mut text, mut rest) = (room_for(bytes.len()), bytes);
     while !rest.is_empty() {
         let (utf8, understood) = conversion.convert_start(rest);
         text.push_str(&String::from_utf8_lossy(&utf8));
@@ -165,11 +165,11 @@ fn database_encoding() -> c_int {
 
 fn with_opaque(bytes: &[u8]) -> String {
     if let Ok(text) = str::from_utf8(bytes) {
-        let mut whole = room_for(bytes);
+        let mut whole = room_for(bytes.len());
         whole.push_str(text);
         return whole;
     }
-    bytes.utf8_chunks().fold(room_for(bytes), |mut text, chunk| {
+    bytes.utf8_chunks().fold(room_for(bytes.len()), |mut text, chunk| {
         text.push_str(chunk.valid());
         text.extend(chunk.invalid().iter().map(|byte| opaque(*byte)));
         text
@@ -178,12 +178,12 @@ fn with_opaque(bytes: &[u8]) -> String {
 
 /// An empty string that will hold as many bytes. Rust ends the process, and with it every session of the cluster, when an
 /// ordinary allocation fails; a text of a gigabyte must not be able to do that.
-fn room_for(bytes: &[u8]) -> String {
-    if bytes.len() <= ORDINARY {
-        return String::with_capacity(bytes.len());
+pub fn room_for(bytes: usize) -> String {
+    if bytes <= ORDINARY {
+        return String::with_capacity(bytes);
     }
     let mut text = String::new();
-    if text.try_reserve_exact(bytes.len()).is_err() {
+    if text.try_reserve_exact(bytes).is_err() {
         let code = PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY;
         ErrorReport::new(code, "out of memory", "fdw_guard").report(PgLogLevel::ERROR);
     }

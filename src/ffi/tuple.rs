@@ -1,6 +1,6 @@
 //! Catalog tuples as owned values, released when they go out of scope.
 
-use crate::ffi::{plain, quiet, text, version};
+use crate::ffi::{quiet, raising, text, version};
 use pgrx::pg_sys;
 use std::borrow::Cow;
 use std::ffi::c_int;
@@ -65,11 +65,11 @@ impl CachedTuple {
         // SAFETY: every caller names the cache's own catalog; what replaces a row stands where that says, and cannot go
         // before the transaction ends. Nothing within owns anything.
         let tuple = unsafe {
-            plain::under_one_boundary(|| {
-                let relation = plain::table_open(catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            raising::under_one_boundary(|| {
+                let relation = raising::table_open(catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
                 let is_there = version::file_of(relation) == before.file;
                 let tuple = if is_there { successor(relation, before.place) } else { None };
-                plain::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+                raising::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
                 tuple
             })
         };
@@ -145,13 +145,14 @@ unsafe fn successor(
         let mut buffer = pg_sys::InvalidBuffer as pg_sys::Buffer;
         // SAFETY: the caller's promise; heap_fetch pins the page while it is read here.
         unsafe {
-            if !plain::heap_fetch(relation, &raw mut pg_sys::SnapshotAnyData, &raw mut tuple, &raw mut buffer, false) {
+            if !raising::heap_fetch(relation, &raw mut pg_sys::SnapshotAnyData, &raw mut tuple, &raw mut buffer, false)
+            {
                 return None;
             }
             let header = &*tuple.t_data;
             let next = header.t_ctid;
             let is_last = is_same_place(next, tuple.t_self);
-            let copy = (is_last && is_ours && stays(header)).then(|| plain::heap_copytuple(&raw mut tuple));
+            let copy = (is_last && is_ours && stays(header)).then(|| raising::heap_copytuple(&raw mut tuple));
             let goes_on = !is_last && replaced_by_us(header);
             quiet::ReleaseBuffer(buffer);
             if !goes_on {
@@ -228,7 +229,7 @@ pub unsafe fn text_array(datum: pg_sys::Datum) -> Vec<Option<String>> {
 pub unsafe fn texts<'a>(datum: pg_sys::Datum) -> impl Iterator<Item = Cow<'a, str>> {
     // SAFETY: the caller's promise.
     unsafe {
-        elements(datum, pg_sys::TEXTOID, (-1, false, b'i')).into_iter().flatten().map(|it| text::read(bytes_of(it)))
+        elements(datum, pg_sys::TEXTOID, (-1, false, b'i')).into_iter().flatten().map(|it| text::borrowed(bytes_of(it)))
     }
 }
 
@@ -278,9 +279,9 @@ unsafe fn elements(
     let mut count = 0;
     // SAFETY: the caller's promise; deconstruct_array gives `count` elements. Nothing within owns anything.
     unsafe {
-        plain::under_one_boundary(|| {
-            plain::deconstruct_array(
-                plain::pg_detoast_datum(datum.cast_mut_ptr()).cast(),
+        raising::under_one_boundary(|| {
+            raising::deconstruct_array(
+                raising::pg_detoast_datum(datum.cast_mut_ptr()).cast(),
                 element_type,
                 length.into(),
                 by_value,

@@ -1,7 +1,7 @@
 //! Where PostgreSQL 15 to 18 differ.
 
 use crate::ffi::scan::Row;
-use crate::ffi::{plain, quiet};
+use crate::ffi::{quiet, raising};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::c_char;
 use std::ptr;
@@ -159,9 +159,9 @@ pub unsafe fn insert_index_tuples(
     // SAFETY: the caller's promise.
     unsafe {
         #[cfg(feature = "pg15")]
-        plain::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none);
+        raising::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none);
         #[cfg(not(feature = "pg15"))]
-        plain::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none, no);
+        raising::ExecInsertIndexTuples(result, slot, state, no, no, nobody, none, no);
     }
 }
 

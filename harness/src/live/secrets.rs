@@ -365,6 +365,21 @@ pub fn no_oracle_of_options(cluster: &Cluster) -> Result<()> {
             same(&format!("{options}, {mode}"), right, wrong)?;
         }
     }
+    // What a savepoint takes back does not take back that the same was written before it.
+    client.execute("DELETE FROM fdw_guard.rule", &[])?;
+    client.execute(insert, &[&RULES_OF_OPTIONS[0].1])?;
+    let mut refused = |guess: &str| -> Result<Option<DbFields>> {
+        let alter = set_option("password", guess);
+        client.batch_execute(&format!(
+            "BEGIN; SET LOCAL fdw_guard.check_mode = deferred; SET LOCAL ROLE secrets_guesser_of_options;
+             {alter}; SAVEPOINT again; {alter}; ROLLBACK TO again"
+        ))?;
+        let error = client.batch_execute("COMMIT").err();
+        Ok(error.as_ref().and_then(|error| error.as_db_error()).map(DbFields::from))
+    };
+    let (right, wrong) = (refused("hunter1")?, refused("hunter2")?);
+    ensure!(wrong.is_some(), "the change of a frozen option was not refused at commit");
+    same("after a savepoint", right, wrong)?;
     drop(client);
     drop(database);
     cluster.database("secrets_guessed_options")?.execute("DROP ROLE secrets_guesser_of_options")
