@@ -9,7 +9,7 @@ unsafe extern "C-unwind" {
     pub fn CreateExecutorState() -> *mut pg_sys::EState;
     pub fn ExecCloseIndices(result: *mut pg_sys::ResultRelInfo);
     pub fn ExecDropSingleTupleTableSlot(slot: *mut pg_sys::TupleTableSlot);
-    #[cfg(feature = "pg15")]
+    /// Since 16 it may be told to fill summarizing indexes only.
     pub fn ExecInsertIndexTuples(
         result: *mut pg_sys::ResultRelInfo,
         slot: *mut pg_sys::TupleTableSlot,
@@ -18,17 +18,7 @@ unsafe extern "C-unwind" {
         no_duplicate_error: bool,
         conflict: *mut bool,
         arbiters: *mut pg_sys::List,
-    ) -> *mut pg_sys::List;
-    #[cfg(not(feature = "pg15"))]
-    pub fn ExecInsertIndexTuples(
-        result: *mut pg_sys::ResultRelInfo,
-        slot: *mut pg_sys::TupleTableSlot,
-        state: *mut pg_sys::EState,
-        is_update: bool,
-        no_duplicate_error: bool,
-        conflict: *mut bool,
-        arbiters: *mut pg_sys::List,
-        summarizing_only: bool,
+        #[cfg(not(feature = "pg15"))] summarizing_only: bool,
     ) -> *mut pg_sys::List;
     pub fn ExecOpenIndices(result: *mut pg_sys::ResultRelInfo, speculative: bool);
     pub fn ExecStoreVirtualTuple(slot: *mut pg_sys::TupleTableSlot) -> *mut pg_sys::TupleTableSlot;
