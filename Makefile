@@ -20,9 +20,9 @@ forms: ## print the matrix of forms, checks and versions, from what make test ha
 suites: ## run PostgreSQL's own suites of postgres_fdw and file_fdw over guarded wrappers; the first run fetches them
 	$(HARNESS) suites
 
-bench: ## build a release, and measure what fdw_guard costs beside the same server without it; COUNT=1 counts instructions, MANY=1 measures only what is over many objects
-	$(HARNESS) bench $(if $(MANY),many) $(if $(COUNT),--count)
-	$(if $(MANY),,cargo bench --quiet --package fdw_guard_policy --bench redactor)
+bench: ## build a release, and measure what fdw_guard costs beside the same server without it; COUNT=1 counts instructions, ONLY=many measures what is over many objects, ONLY=durable what waits for the disk
+	$(HARNESS) bench $(ONLY) $(if $(COUNT),--count)
+	$(if $(ONLY),,cargo bench --quiet --package fdw_guard_policy --bench redactor)
 
 fuzz: ## hold the redactor against its oracle on inputs that libFuzzer chooses, for SECONDS (60); FUZZ=… are more of its options
 	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(FUZZ)

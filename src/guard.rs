@@ -28,6 +28,8 @@ use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::mem;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// One running statement.
 #[derive(Default)]
@@ -96,7 +98,12 @@ thread_local! {
     };
 }
 
+/// Whether something may have been noted since the last transaction ended. Most of them watch no statement, and know by this
+/// that there is nothing to end.
+static MAY_HAVE_NOTED: AtomicBool = AtomicBool::new(false);
+
 fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
+    MAY_HAVE_NOTED.store(true, Relaxed);
     OPEN.with_borrow_mut(act)
 }
 
@@ -298,8 +305,15 @@ pub fn before_commit() -> Vec<Report> {
 
 /// Whether nothing has been touched in this transaction, as in almost every one.
 pub fn has_noted_nothing() -> bool {
+    !MAY_HAVE_NOTED.load(Relaxed) && !history::has_written() || finds_nothing_noted()
+}
+
+#[inline(never)]
+fn finds_nothing_noted() -> bool {
     let nothing = |open: &Open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty());
-    OPEN.with_borrow(nothing) && !history::has_written()
+    let found_none = OPEN.with_borrow(nothing);
+    MAY_HAVE_NOTED.store(!found_none, Relaxed);
+    found_none && !history::has_written()
 }
 
 /// The transaction has ended. Frames stay: a procedure that rolls back goes on in the next transaction.

@@ -30,14 +30,13 @@ use fdw_guard_policy::secret::{HIDDEN, SecretOptions, kept};
 use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use serde_json::{Map, Value as Json, json};
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::atomic::AtomicI32;
+use std::sync::atomic::Ordering::Relaxed;
 
-thread_local! {
-    /// The rows that the running transaction has written.
-    static WRITTEN: Cell<i32> = const { Cell::new(0) };
-}
+/// How many rows the running transaction has written.
+static WRITTEN: AtomicI32 = AtomicI32::new(0);
 
 /// Whether changes are recorded in this database.
 pub fn records() -> bool {
@@ -48,12 +47,12 @@ pub use history::system_identifier;
 
 /// Whether the running transaction has recorded something.
 pub fn has_written() -> bool {
-    WRITTEN.get() != 0
+    WRITTEN.load(Relaxed) != 0
 }
 
 /// The transaction has ended.
 pub fn forget_transaction() {
-    WRITTEN.set(0);
+    WRITTEN.store(0, Relaxed);
 }
 
 /// What there is to keep of a statement.
@@ -226,8 +225,7 @@ fn role_name(role: Oid) -> String {
 }
 
 fn next() -> i32 {
-    WRITTEN.set(WRITTEN.get() + 1);
-    WRITTEN.get()
+    WRITTEN.fetch_add(1, Relaxed) + 1
 }
 
 fn write(rows: &[Row]) -> Result<(), Error> {

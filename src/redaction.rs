@@ -20,44 +20,61 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_char;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr};
 
 pub use fdw_guard_policy::redact::{OutOfMemory, may_hold_secrets, names_our_functions};
 
-/// Which client text was looked at last, and what PostgreSQL has instead of it; for a quick answer.
+/// Which client text was looked at last, and what PostgreSQL has instead of it. Every hook of every statement asks for it
+/// before all else, so that it stands where it is found at once, and not among what each thread would have of its own.
 struct Known {
-    address: Cell<*const c_char>,
-    message: Cell<i64>,
+    address: AtomicPtr<c_char>,
+    message: AtomicI64,
     /// Null if there is nothing to hide in it.
-    shown: Cell<*const c_char>,
-    /// By which names of options; None if there is nothing to hide in it by any.
-    names: Cell<Option<Version>>,
-    /// As what it was read.
-    kind: Cell<Kind>,
+    shown: AtomicPtr<c_char>,
 }
 
+static KNOWN: Known =
+    Known { address: AtomicPtr::new(ptr::null_mut()), message: AtomicI64::new(0), shown: AtomicPtr::new(ptr::null_mut()) };
+
 impl Known {
-    const fn nothing() -> Self {
-        Self {
-            address: Cell::new(ptr::null()),
-            message: Cell::new(0),
-            shown: Cell::new(ptr::null()),
-            names: Cell::new(None),
-            kind: Cell::new(Kind::Statement),
-        }
+    fn set(&self, (address, message): (*const c_char, i64), shown: *const c_char, read: Read) {
+        self.address.store(address.cast_mut(), Relaxed);
+        self.message.store(message, Relaxed);
+        self.shown.store(shown.cast_mut(), Relaxed);
+        READ.set(read);
     }
 
-    fn set(&self, (address, message): (*const c_char, i64), shown: *const c_char, names: Option<Version>, kind: Kind) {
-        self.address.set(address);
-        self.message.set(message);
-        self.shown.set(shown);
-        self.names.set(names);
-        self.kind.set(kind);
+    fn address(&self) -> *const c_char {
+        self.address.load(Relaxed)
+    }
+
+    /// Whether it came with that message.
+    fn is_of(&self, message: i64) -> bool {
+        self.message.load(Relaxed) == message
+    }
+
+    fn shown(&self) -> *const c_char {
+        self.shown.load(Relaxed)
     }
 
     /// Whether something is hidden in the last text.
     fn hides(&self) -> bool {
-        !self.shown.get().is_null()
+        !self.shown().is_null()
     }
+}
+
+/// How the client text was read that was looked at last.
+#[derive(Clone, Copy)]
+struct Read {
+    /// By which names of options; None if there is nothing to hide in it by any.
+    names: Option<Version>,
+    kind: Kind,
+}
+
+impl Read {
+    /// At a glance.
+    const OVER: Self = Self { names: None, kind: Kind::Statement };
 }
 
 /// A text with its secrets hidden, each as a C string.
@@ -112,7 +129,7 @@ impl State {
 }
 
 thread_local! {
-    static KNOWN: Known = const { Known::nothing() };
+    static READ: Cell<Read> = const { Cell::new(Read::OVER) };
     static STATE: RefCell<State> = RefCell::default();
     /// What the packs and the setting say of names.
     static GENERAL: RefCell<Option<Names>> = const { RefCell::new(None) };
@@ -123,11 +140,12 @@ thread_local! {
     static CALLS_TAKE_PARAMETERS: Cell<bool> = const { Cell::new(false) };
     /// Whether values of texts from within are known for which the client's text was not searched.
     static OWES_LOOK: Cell<bool> = const { Cell::new(false) };
-    /// Whether the client's text had one of them.
-    static COVERS: Cell<bool> = const { Cell::new(false) };
     /// The message of which something has been run.
     static RUN: Cell<i64> = const { Cell::new(0) };
 }
+
+/// Whether the client's text had a value that became known from within.
+static COVERS: AtomicBool = AtomicBool::new(false);
 
 /// What came of a look at the client's text.
 pub enum Seen {
@@ -284,7 +302,7 @@ pub fn executes_ours(text: &[u8], prepared_is_ours: impl Fn(&[u8]) -> bool) -> b
 
 /// Whether the message's text, at whatever address, has been looked at.
 pub fn has_seen(message: i64) -> bool {
-    KNOWN.with(|known| known.message.get() == message)
+    KNOWN.is_of(message)
 }
 
 /// Whether nothing has been run of the message yet; now something is.
@@ -294,7 +312,7 @@ pub fn begins_run(message: i64) -> bool {
 
 /// As what the client's text was read, of the same message.
 pub fn client_kind(message: i64) -> Kind {
-    KNOWN.with(|known| if known.message.get() == message { known.kind.get() } else { Kind::Statement })
+    if KNOWN.is_of(message) { READ.get().kind } else { Kind::Statement }
 }
 
 /// What is shown of a text that the client has sent, if not all of it is.
@@ -312,17 +330,17 @@ pub fn level_of_client(message: i64) -> Option<(*const c_char, *const c_char)> {
 
 /// Whether that is what we have put in the place of the client's text.
 pub fn is_ours(address: *const c_char) -> bool {
-    KNOWN.with(|known| known.shown.get() == address)
+    KNOWN.shown() == address
 }
 
 /// Whether the text at that address has been looked at since the message came, and nothing is hidden in it.
 pub fn is_harmless(address: *const c_char, message: i64) -> bool {
-    KNOWN.with(|known| !known.hides() && known.address.get() == address && known.message.get() == message)
+    KNOWN.address() == address && KNOWN.is_of(message) && !KNOWN.hides()
 }
 
 /// Whether something is hidden in the client's text that was looked at last.
 pub fn hides() -> bool {
-    KNOWN.with(Known::hides)
+    KNOWN.hides()
 }
 
 /// Lets a client's text go that holds nothing, at a glance and without asking for memory, as nearly every one; says whether
@@ -331,7 +349,7 @@ pub fn lets_go(address: *const c_char, message: i64, text: &[u8]) -> bool {
     let may_execute = || CALLS_TAKE_PARAMETERS.get() && executed(text).next().is_some();
     let goes = !may_hold_secrets(text) && !may_execute() && STATE.with_borrow(State::holds_nothing);
     if goes {
-        KNOWN.with(|known| known.set((address, message), ptr::null(), None, Kind::Statement));
+        KNOWN.set((address, message), ptr::null(), Read::OVER);
     }
     goes
 }
@@ -348,10 +366,10 @@ pub fn see_client_text(
         forget_secrets();
     }
     let mut found = find(text, reading)?;
-    hide_known(text, &mut found, is_known && (!hides() || COVERS.get()))?;
+    hide_known(text, &mut found, is_known && (!hides() || covers()))?;
     let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
-    KNOWN.with(|known| known.set((address, message), shown, Some(version()), reading.kind()));
+    KNOWN.set((address, message), shown, Read { names: Some(version()), kind: reading.kind() });
     STATE.with_borrow_mut(|state| {
         let before = std::mem::replace(&mut state.client, hidden).filter(|_| is_known);
         if let Some((before, now)) = before.zip(state.client.as_ref()) {
@@ -379,7 +397,7 @@ fn hide_known(text: &[u8], found: &mut Found, in_place: bool) -> Result<(), OutO
             state.covered.clear();
             state.covered.try_reserve(places.len()).map_err(|_| OutOfMemory)?;
             state.covered.extend_from_slice(places);
-            COVERS.set(true);
+            COVERS.store(true, Relaxed);
         }
         Ok(())
     })
@@ -407,7 +425,7 @@ pub fn was_client(text: &[u8], client: &[u8]) -> bool {
 
 /// Whether there is something to cover.
 pub fn covers() -> bool {
-    COVERS.get()
+    COVERS.load(Relaxed)
 }
 
 impl Hidden {
@@ -444,7 +462,7 @@ fn c_text(mut text: Vec<u8>) -> Result<Vec<u8>, OutOfMemory> {
 
 fn forget_secrets() {
     OWES_LOOK.set(false);
-    COVERS.set(false);
+    COVERS.store(false, Relaxed);
     STATE.with_borrow_mut(|state| {
         state.of_inner.clear();
         state.of_calls.clear();
@@ -464,7 +482,7 @@ pub fn is_stopped() -> bool {
 
 /// Where the client's text was before something in it was hidden, of the same message.
 pub fn client_address(message: i64) -> Option<*const c_char> {
-    KNOWN.with(|known| (known.hides() && known.message.get() == message).then(|| known.address.get()))
+    (KNOWN.hides() && KNOWN.is_of(message)).then(|| KNOWN.address())
 }
 
 /// Whether something is hidden that pg_stat_activity has not been told of: only a log line was written yet.
@@ -537,7 +555,7 @@ fn copy_of(text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
 
 /// Whether the client's text has been looked at by the names of options that are known now, or none matters.
 pub fn names_are_as_they_were() -> bool {
-    KNOWN.with(|known| known.names.get().is_none_or(|names| names == version()))
+    READ.get().names.is_none_or(|names| names == version())
 }
 
 /// The statement as it can be kept: `***` for each secret, whatever else is hidden or not.

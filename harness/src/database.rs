@@ -81,6 +81,11 @@ impl<'cluster> Database<'cluster> {
         &self.name
     }
 
+    /// Where it is.
+    pub fn cluster(&self) -> &'cluster Cluster {
+        self.cluster
+    }
+
     /// A connection as the superuser.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ usage: fdw_guard_harness COMMAND
   bench [--count] build a release, and measure what fdw_guard costs beside the same server without it; with --count
                   valgrind counts instructions, which takes some minutes more
   bench many      measure only what is over all objects of a database, of which there are many
+  bench durable   measure only what a change takes by the clock where commits are durable
   forms           print what the tests of the forms have come to, in every version that they were run with
   demo            start a private cluster and play the tour
   demo-stop       end it
@@ -70,6 +71,7 @@ fn dispatch(words: &[String], parts: &[Part], count: bool) -> Result<bool> {
         ["suites"] => suites::run(),
         ["bench"] => bench::run(count),
         ["bench", "many"] => bench::run_many(),
+        ["bench", "durable"] => bench::run_durable(),
         ["forms"] => forms::print(),
         ["demo"] => demo::start(),
         ["demo-stop"] => demo::stop().map(|()| true),

@@ -42,11 +42,14 @@ pub unsafe fn with_bytes<T>(address: *const c_char, act: impl FnOnce(&[u8]) -> T
     act(unsafe { CStr::from_ptr(address) }.to_bytes())
 }
 
-/// Lets the client's text go if it holds nothing, at a glance; says whether it could.
-pub fn lets_go() -> bool {
+/// Whether the client's text is news, but holds nothing, at a glance: nobody has to look at it again.
+#[inline(never)]
+pub fn is_let_go() -> bool {
     let address = address();
     // SAFETY: as in `kind_at`.
-    unsafe { with_bytes(address, |text| redaction::lets_go(address, message_time(), text)) }
+    !address.is_null()
+        && !redaction::is_ours(address)
+        && unsafe { with_bytes(address, |text| redaction::lets_go(address, message_time(), text)) }
 }
 
 /// Looks at the client's text, unless that has been done, and hides what is secret in it from the log.
@@ -334,6 +337,19 @@ unsafe fn text_of_prepared(name: *const c_char) -> *const c_char {
         let prepared = FetchPreparedStatement(name, false);
         if prepared.is_null() { ptr::null() } else { (*(*prepared).plansource).query_string }
     }
+}
+
+/// Whether a statement may execute a prepared one.
+///
+/// # Safety
+/// As for [`prepared_text`].
+pub unsafe fn may_execute(statement: *const pg_sys::Node) -> bool {
+    // SAFETY: the caller's promise.
+    !statement.is_null()
+        && matches!(
+            unsafe { (*statement).type_ },
+            NodeTag::T_ExecuteStmt | NodeTag::T_ExplainStmt | NodeTag::T_CreateTableAsStmt
+        )
 }
 
 /// The text of the prepared statement that this one executes, alone or within EXPLAIN or CREATE TABLE AS; null if it does

@@ -56,10 +56,25 @@ unsafe extern "C-unwind" fn post_parse_analyze(
 ) {
     // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
     unsafe {
-        let tree = (*query).utilityStmt;
-        look(tree);
-        let Some(next) = NEXT_ANALYZE.get().copied().flatten() else { return };
-        let text = (*state).p_sourcetext;
+        look((*query).utilityStmt);
+        if let Some(next) = NEXT_ANALYZE.get().copied().flatten() {
+            hand_to(next, state, query, jumbled);
+        }
+    }
+}
+
+/// # Safety
+/// As for [`with_text`].
+#[inline(never)]
+unsafe fn hand_to(
+    next: unsafe extern "C-unwind" fn(*mut pg_sys::ParseState, *mut pg_sys::Query, *mut pg_sys::JumbleState),
+    state: *mut pg_sys::ParseState,
+    query: *mut pg_sys::Query,
+    jumbled: *mut pg_sys::JumbleState,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (text, tree) = ((*state).p_sourcetext, (*query).utilityStmt);
         with_text(text, tree, |shown| {
             (*state).p_sourcetext = shown;
             next(state, query, jumbled);
@@ -114,21 +129,34 @@ unsafe extern "C-unwind" fn executor_run(
 }
 
 /// Hides what is secret in the client's text, if nobody has looked at it yet. `tree` is a utility statement or null. Nearly
-/// every call finds that there is nothing to do, and comes to no boundary.
+/// every call finds that there is nothing to do.
 ///
 /// # Safety
 /// As for [`with_text`].
 pub unsafe fn look(tree: *const Node) {
     // SAFETY: the caller's promise.
     unsafe {
-        let has_arguments = || kind_of(tree) == Kind::Arguments && client_text::kind() != Kind::Arguments;
-        if client_text::is_done_with() && !has_arguments() || !settings::redact() {
+        if !(client_text::is_done_with() || client_text::is_let_go()) || client_text::may_execute(tree) {
+            look_closer(tree);
+        }
+    }
+}
+
+/// The same of a text that may hold something, or in which something is hidden, or that executes what was prepared.
+///
+/// # Safety
+/// As for [`with_text`].
+#[inline(never)]
+unsafe fn look_closer(tree: *const Node) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !settings::redact() {
             return;
         }
-        if client_text::is_news() && !client_text::lets_go() {
+        if client_text::is_news() {
             raise::guarded(client_text::look);
         }
-        if has_arguments() {
+        if kind_of(tree) == Kind::Arguments && client_text::kind() != Kind::Arguments {
             raise::guarded(|| client_text::look_again(Reading::As(Kind::Arguments)));
         }
         if redaction::is_stopped() {
@@ -152,6 +180,14 @@ pub fn look_for_inner() {
 /// # Safety
 /// As for [`with_text`].
 pub unsafe fn relieving_portal(run: impl FnOnce()) {
+    if client_text::is_done_with() {
+        run();
+        if redaction::covers() {
+            // SAFETY: the caller's promise.
+            unsafe { raise::guarded(client_text::cover_portal) };
+        }
+        return;
+    }
     let begins = client_text::begins_run() && settings::redact();
     run();
     // SAFETY: the caller's promise.
@@ -174,8 +210,7 @@ pub fn learn_names() {
     }
 }
 
-/// Hides what is secret in a message of which no hook has seen a statement. To be called when the transaction ends: for
-/// nearly all of them it compares where the text is, and when it came.
+/// Hides what is secret in a message of which no hook has seen a statement. To be called when the transaction ends.
 ///
 /// # Safety
 /// Every frame between the caller and PostgreSQL owns nothing.

@@ -6,7 +6,7 @@
 use crate::ffi::raise::Report;
 use crate::ffi::statement::{Said, Wording};
 use crate::ffi::utility::standard_ProcessUtility;
-use crate::ffi::{handing, inside, log, raise, scan, server, statement, stored};
+use crate::ffi::{client_text, handing, inside, log, raise, scan, server, statement, stored};
 use crate::{guard, planning};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
@@ -50,9 +50,44 @@ type ProcessUtility = unsafe extern "C-unwind" fn(
     *mut pg_sys::QueryCompletion,
 );
 
-/// Opens a frame, runs the statement, and closes the frame with a verdict or, after an error, without one.
+/// Lets what concerns no object go its way, if it comes from a text in which nothing is to be hidden; the frame is gone then
+/// before the next hook runs. Whatever else it attends to.
 #[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
 unsafe extern "C-unwind" fn process_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    query_string: *const c_char,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    query_environment: *mut pg_sys::QueryEnvironment,
+    destination: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: this frame owns nothing, and passes PostgreSQL's own arguments on.
+    unsafe {
+        let goes_its_way =
+            client_text::is_harmless(query_string) && statement::concerns_no_object((*statement).utilityStmt);
+        let run = if goes_its_way { next_process_utility() } else { attend };
+        run(
+            statement,
+            query_string,
+            read_only_tree,
+            context,
+            params,
+            query_environment,
+            destination,
+            completion,
+        );
+    }
+}
+
+fn next_process_utility() -> ProcessUtility {
+    NEXT_PROCESS_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility)
+}
+
+/// Opens a frame, runs the statement, and closes the frame with a verdict or, after an error, without one.
+#[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
+unsafe extern "C-unwind" fn attend(
     statement: *mut pg_sys::PlannedStmt,
     query_string: *const c_char,
     read_only_tree: bool,
@@ -65,7 +100,7 @@ unsafe extern "C-unwind" fn process_utility(
     // SAFETY: this frame owns nothing, passes PostgreSQL's own arguments on, and calls only guarded functions and the
     // next hook, which is what this hook stands in front of.
     unsafe {
-        let next = NEXT_PROCESS_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
+        let next = next_process_utility();
         let tree = (*statement).utilityStmt;
         handing::look(tree);
         let pass_on = |text| {
@@ -217,8 +252,21 @@ unsafe fn is_by_itself(access: pg_sys::ObjectAccessType::Type, argument: *const 
         && unsafe { (*argument.cast::<pg_sys::ObjectAccessPostCreate>()).is_internal }
 }
 
-/// Judges what is still open before a transaction commits, and forgets everything when it has ended.
+/// Most transactions end with nothing to be done.
 unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    let is_text_seen = event != pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT || client_text::is_done_with();
+    if !(is_text_seen && guard::has_noted_nothing()) {
+        // SAFETY: this frame owns nothing.
+        unsafe { attend_to_end(event) };
+    }
+}
+
+/// Judges what is still open before a transaction commits, and forgets everything when it has ended.
+///
+/// # Safety
+/// To be called by PostgreSQL for that event, by frames that own nothing.
+#[inline(never)]
+unsafe fn attend_to_end(event: pg_sys::XactEvent::Type) {
     // SAFETY: this frame owns nothing; at PRE_COMMIT and PRE_PREPARE the transaction still runs, so that catalogs can be
     // read and an error rolls it back.
     unsafe {

@@ -4,7 +4,7 @@ use crate::ffi::{client_text, quiet, text, version};
 use crate::redaction;
 use crate::scene::Class;
 use fdw_guard_policy::form::Form;
-use pgrx::pg_sys::{self, AlterTableType, NodeTag, ObjectType, Oid};
+use pgrx::pg_sys::{self, AlterTableType, Node, NodeTag, ObjectType, Oid};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
@@ -21,9 +21,18 @@ pub unsafe fn is_watched(statement: *const pg_sys::PlannedStmt, context: pg_sys:
     if context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND {
         return false;
     }
+    // SAFETY: the caller's promise.
+    unsafe { !concerns_no_object((*statement).utilityStmt) }
+}
+
+/// Whether a statement is of a kind that never changes an object, nor runs another statement.
+///
+/// # Safety
+/// `tree` is the parse tree of a utility statement.
+pub unsafe fn concerns_no_object(tree: *const Node) -> bool {
     // SAFETY: a utility statement's parse tree is a Node and begins with its tag.
-    let tag = unsafe { (*(*statement).utilityStmt).type_ };
-    !matches!(
+    let tag = unsafe { (*tree).type_ };
+    matches!(
         tag,
         NodeTag::T_TransactionStmt
             | NodeTag::T_VariableSetStmt

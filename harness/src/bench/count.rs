@@ -60,9 +60,10 @@ fn of_measure(measure: &Measure, databases: &Databases<'_>) -> Result<Vec<f64>> 
 
 /// All that a server process executes from its start to its end, with that many statements.
 fn of_session(measure: &Measure, setup: Setup, statements: usize, databases: &Databases<'_>) -> Result<f64> {
-    let mut backend = Backend::connect(databases.of(setup)?)?;
+    let database = databases.of(setup)?;
+    let mut backend = Backend::connect(database)?;
     backend.run(measure.statements, statements)?;
-    let counted = counts_directory(databases.cluster_of(setup)).join(backend.process().to_string());
+    let counted = counts_directory(database.cluster()).join(backend.process().to_string());
     drop(backend);
     let start = Instant::now();
     while start.elapsed() < PATIENCE {

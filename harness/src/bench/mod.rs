@@ -60,12 +60,24 @@ pub fn run(count: bool) -> Result<bool> {
 /// # Errors
 /// When the extension does not build, or a server refuses what it should not.
 pub fn run_many() -> Result<bool> {
+    run_on_one("bench-with", Settings::preloaded(), many::run)
+}
+
+/// Measures what a committed change takes where commits are durable, and nothing else.
+///
+/// # Errors
+/// When the extension does not build, or a server refuses what it should not.
+pub fn run_durable() -> Result<bool> {
+    run_on_one("bench-without", Settings::plain(), durable::run)
+}
+
+fn run_on_one(name: &str, own: Settings, measures: impl FnOnce(&Cluster) -> Result<bool>) -> Result<bool> {
     let installation = Installation::from_environment()?;
     println!("{}", installation.version);
     let sandbox = testing::prepare(&installation, Purpose::Release, "target/bench")?;
-    let guarded = Cluster::start(&sandbox, "bench-with", &settings(Settings::preloaded()))?;
-    let all_good = many::run(&guarded)?;
-    end(&sandbox, &[guarded])?;
+    let cluster = Cluster::start(&sandbox, name, &settings(own))?;
+    let all_good = measures(&cluster)?;
+    end(&sandbox, &[cluster])?;
     Ok(all_good)
 }
 
@@ -81,7 +93,7 @@ fn measure_all(bare: &Cluster, guarded: &Cluster, count: bool) -> Result<bool> {
     for (place, measure) in MEASURES.iter().enumerate() {
         all_good &= databases.measure(measure, place, &counting)?;
     }
-    Ok(all_good & durable::run(&[bare, guarded], &databases)?)
+    Ok(all_good & durable::run(bare)?)
 }
 
 /// How instructions are counted.
@@ -122,30 +134,35 @@ fn end(sandbox: &Arc<Sandbox>, clusters: &[Cluster]) -> Result<()> {
 
 /// One database for each setup, and the one that their foreign tables read.
 pub struct Databases<'a> {
-    bare: &'a Cluster,
-    guarded: &'a Cluster,
     made: Vec<(Setup, Database<'a>)>,
-    _far: Database<'a>,
+    _far: Option<Database<'a>>,
 }
 
 impl<'a> Databases<'a> {
+    /// Those of every setup, guarded ones on the server that preloads fdw_guard.
     fn make(bare: &'a Cluster, guarded: &'a Cluster) -> Result<Self> {
         let far = bare.database("far")?;
         far.execute(&script("far.sql", bare)?)?;
-        let mut databases = Self { bare, guarded, made: Vec::new(), _far: far };
+        let mut made = Vec::new();
         for setup in Setup::ALL {
-            let database = databases.cluster_of(setup).database(setup.name())?;
-            for name in setup.scripts() {
-                database.execute(&script(name, bare)?)?;
-            }
-            check(&database, setup)?;
-            databases.made.push((setup, database));
+            let cluster = if setup.is_guarded() { guarded } else { bare };
+            made.push((setup, set_up(cluster.database(setup.name())?, setup, bare)?));
         }
-        Ok(databases)
+        Ok(Self { made, _far: Some(far) })
     }
 
-    fn cluster_of(&self, setup: Setup) -> &'a Cluster {
-        if setup.is_guarded() { self.guarded } else { self.bare }
+    /// Those of the setups named, on one server without fdw_guard, which the sessions of guarded ones preload.
+    fn on_one_server(cluster: &'a Cluster, setups: &[Setup]) -> Result<Self> {
+        let mut made = Vec::new();
+        for setup in setups {
+            let database = cluster.database(&format!("one_server_{}", setup.name()))?;
+            if setup.is_guarded() {
+                let name = database.name();
+                database.execute(&format!("ALTER DATABASE {name} SET session_preload_libraries = 'fdw_guard'"))?;
+            }
+            made.push((*setup, set_up(database, *setup, cluster)?));
+        }
+        Ok(Self { made, _far: None })
     }
 
     fn of(&self, wanted: Setup) -> Result<&Database<'a>> {
@@ -177,6 +194,15 @@ fn rounds_of(measure: &Measure) -> usize {
         Length::Short => ROUNDS,
         Length::Long => LONG_ROUNDS,
     }
+}
+
+/// Makes in a database what the setup has, and shows that it is what it should be.
+fn set_up<'a>(database: Database<'a>, setup: Setup, far: &Cluster) -> Result<Database<'a>> {
+    for name in setup.scripts() {
+        database.execute(&script(name, far)?)?;
+    }
+    check(&database, setup)?;
+    Ok(database)
 }
 
 /// A script of `benches/`, with the place of the server and of the file that foreign tables read.

@@ -37,7 +37,13 @@ pub fn holds_words(text: &[u8]) -> bool {
     let mut blocks = starts.filter_map(|start| Some((start, text.get(start..)?.first_chunk()?)));
     blocks.any(|(start, window)| block_holds_word(text, start, window))
         || block_holds_word(text, text.len() - WINDOW, last)
-        || text.last_chunk::<WORD>().is_some_and(|last| WORDS.iter().any(|word| starts_with(last, word)))
+        || ends_with_word(text)
+}
+
+/// Whether one of the shortest words stands at the end.
+fn ends_with_word(text: &[u8]) -> bool {
+    let last = text.last_chunk::<WORD>().filter(|[_, second, _]| *second == b'&');
+    last.is_some_and(|last| WORDS.iter().any(|word| starts_with(last, word)))
 }
 
 /// The same of a text that is shorter than a window.
@@ -50,7 +56,13 @@ fn short_text_holds_words(text: &[u8]) -> bool {
 }
 
 /// Whether a word stands there of which the hint begins in that block.
+#[inline]
 fn block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
+    may_hold_hints(window) && hinted_block_holds_word(text, start, window)
+}
+
+#[inline(never)]
+fn hinted_block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
     let found = hints(window);
     found != [false; BLOCK] && (start..).zip(found).any(|(place, found)| found && holds_word_around(text, place))
 }
@@ -70,7 +82,22 @@ fn holds(text: &[u8], word: &[u8]) -> bool {
     places.any(|place| starts_with(text.get(place..).unwrap_or_default(), word))
 }
 
-/// Whether a hint may begin at each place of the block. No byte leaves the loop early, so that it is done for all at once.
+/// Whether a hint may begin somewhere in the block, by its second and third byte. No byte leaves the loop early, so that it is
+/// done for all at once.
+#[inline]
+fn may_hold_hints(window: &[u8; WINDOW]) -> bool {
+    let from = |place: usize| window.get(place..).unwrap_or_default();
+    let mut found = [false; BLOCK];
+    for (found, (b, c)) in found.iter_mut().zip(from(1).iter().zip(from(2))) {
+        let (b, c) = (b | 0x20, c | 0x20);
+        let option_or_mapping = (b == b'p') & ((c == b't') | (c == b'p'));
+        let secret = (b == b'e') & (c == b'_' | 0x20);
+        *found = option_or_mapping | secret | (b == b'&');
+    }
+    found != [false; BLOCK]
+}
+
+/// Whether a hint may begin at each place of the block.
 fn hints(window: &[u8; WINDOW]) -> [bool; BLOCK] {
     let from = |place: usize| window.get(place..).unwrap_or_default();
     let four = from(0).iter().zip(from(1)).zip(from(2)).zip(from(3));
