@@ -16,19 +16,12 @@ use std::rc::Rc;
 #[derive(PartialEq, Eq)]
 struct Origin {
     table: Option<Oid>,
-    table_generation: u64,
-    file_generation: u64,
-    secret_options: String,
+    version: redaction::Version,
 }
 
 impl Origin {
     fn now() -> Self {
-        Self {
-            table: rules::table(),
-            table_generation: rules::generation(),
-            file_generation: policy_file::generation(),
-            secret_options: settings::secret_options_text(),
-        }
+        Self { table: rules::table(), version: redaction::version() }
     }
 }
 

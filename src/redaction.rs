@@ -34,8 +34,11 @@ struct Known {
     shown: AtomicPtr<c_char>,
 }
 
-static KNOWN: Known =
-    Known { address: AtomicPtr::new(ptr::null_mut()), message: AtomicI64::new(0), shown: AtomicPtr::new(ptr::null_mut()) };
+static KNOWN: Known = Known {
+    address: AtomicPtr::new(ptr::null_mut()),
+    message: AtomicI64::new(0),
+    shown: AtomicPtr::new(ptr::null_mut()),
+};
 
 impl Known {
     fn set(&self, (address, message): (*const c_char, i64), shown: *const c_char, read: Read) {
@@ -378,6 +381,20 @@ pub fn see_client_text(
         state.reported = false;
     });
     Ok(if shown.is_null() { Seen::Harmless } else { Seen::Hidden(shown) })
+}
+
+/// The parser has told that there is nothing to hide in the client's text, which came with that message, and at which nobody
+/// has looked.
+pub fn see_told(address: *const c_char, message: i64) {
+    forget_secrets();
+    STATE.with_borrow_mut(|state| (state.client, state.reported) = (None, false));
+    KNOWN.set((address, message), ptr::null(), Read { names: Some(version()), kind: Kind::Statement });
+}
+
+/// Whether the value of an option may be shown, as far as names are known now, that stands on an object of one of these
+/// types.
+pub fn may_be_shown(on: &[ObjectType], option: &[u8]) -> bool {
+    !with_names(|names| names.is_secret(on, option))
 }
 
 /// Hides in the client's text what has been covered, and literals that have become known from within. Where others have the

@@ -201,11 +201,6 @@ pub fn names_policy_file() -> bool {
 
 /// Which options are secret by their names. A list that cannot be parsed makes all of them secret.
 pub fn secret_options() -> SecretOptions {
-    let list = secret_options_text();
+    let list = SECRET_OPTIONS.get().map(|list| text::from_bytes(list.to_bytes())).unwrap_or_default();
     SecretOptions::or_all(&list)
-}
-
-/// The list of patterns as it was set.
-pub fn secret_options_text() -> String {
-    SECRET_OPTIONS.get().map(|list| text::from_bytes(list.to_bytes())).unwrap_or_default()
 }

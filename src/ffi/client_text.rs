@@ -4,7 +4,7 @@
 //! Everything here may be called while an error is reported: it allocates nothing in PostgreSQL's memory and calls nothing
 //! that can raise an error.
 
-use crate::ffi::version;
+use crate::ffi::{told, version};
 use crate::redaction::{self, Reading, Seen};
 use fdw_guard_policy::redact::Kind;
 use pgrx::pg_sys::{self, NodeTag};
@@ -58,6 +58,20 @@ pub fn look() {
         let address = address();
         look_at(address, Reading::As(kind_at(address)));
     }
+}
+
+/// The same, at what the parser has made of a statement of some text, if that suffices.
+///
+/// # Safety
+/// The query was made of that text, which is a C string.
+pub unsafe fn look_at_parsed(query: &pg_sys::Query, text: *const c_char) {
+    let (address, message) = (address(), message_time());
+    // SAFETY: the caller's promise.
+    let is_told = is_news()
+        && text == address
+        && !redaction::has_seen(message)
+        && unsafe { with_bytes(text, |text| told::alters_options_only(query, text, redaction::may_be_shown)) };
+    if is_told { redaction::see_told(address, message) } else { look() }
 }
 
 /// How the text at that address is to be read, as far as it says so itself.

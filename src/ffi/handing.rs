@@ -56,7 +56,10 @@ unsafe extern "C-unwind" fn post_parse_analyze(
 ) {
     // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
     unsafe {
-        look((*query).utilityStmt);
+        let tree = (*query).utilityStmt;
+        if must_look_closer(tree) {
+            look_closer(tree, || client_text::look_at_parsed(&*query, (*state).p_sourcetext));
+        }
         if let Some(next) = NEXT_ANALYZE.get().copied().flatten() {
             hand_to(next, state, query, jumbled);
         }
@@ -136,10 +139,17 @@ unsafe extern "C-unwind" fn executor_run(
 pub unsafe fn look(tree: *const Node) {
     // SAFETY: the caller's promise.
     unsafe {
-        if !(client_text::is_done_with() || client_text::is_let_go()) || client_text::may_execute(tree) {
-            look_closer(tree);
+        if must_look_closer(tree) {
+            look_closer(tree, client_text::look);
         }
     }
+}
+
+/// # Safety
+/// As for [`with_text`].
+unsafe fn must_look_closer(tree: *const Node) -> bool {
+    // SAFETY: the caller's promise.
+    !(client_text::is_done_with() || client_text::is_let_go()) || unsafe { client_text::may_execute(tree) }
 }
 
 /// The same of a text that may hold something, or in which something is hidden, or that executes what was prepared.
@@ -147,14 +157,14 @@ pub unsafe fn look(tree: *const Node) {
 /// # Safety
 /// As for [`with_text`].
 #[inline(never)]
-unsafe fn look_closer(tree: *const Node) {
+unsafe fn look_closer(tree: *const Node, first_look: impl FnOnce()) {
     // SAFETY: the caller's promise.
     unsafe {
         if !settings::redact() {
             return;
         }
         if client_text::is_news() {
-            raise::guarded(client_text::look);
+            raise::guarded(first_look);
         }
         if kind_of(tree) == Kind::Arguments && client_text::kind() != Kind::Arguments {
             raise::guarded(|| client_text::look_again(Reading::As(Kind::Arguments)));

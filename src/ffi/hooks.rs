@@ -68,16 +68,7 @@ unsafe extern "C-unwind" fn process_utility(
         let goes_its_way =
             client_text::is_harmless(query_string) && statement::concerns_no_object((*statement).utilityStmt);
         let run = if goes_its_way { next_process_utility() } else { attend };
-        run(
-            statement,
-            query_string,
-            read_only_tree,
-            context,
-            params,
-            query_environment,
-            destination,
-            completion,
-        );
+        run(statement, query_string, read_only_tree, context, params, query_environment, destination, completion);
     }
 }
 

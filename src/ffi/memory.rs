@@ -1,6 +1,6 @@
 //! Memory of PostgreSQL's that is given back when its user goes out of scope.
 
-use crate::ffi::quiet;
+use crate::ffi::{quiet, raising};
 use pgrx::pg_sys;
 
 /// A memory context of its own for whatever PostgreSQL allocates while this lives. Without it the look-ups for each of a
@@ -16,13 +16,15 @@ impl Scratch {
         // no Rust frame sees.
         unsafe {
             let outer = pg_sys::CurrentMemoryContext;
-            let context = pg_sys::AllocSetContextCreateInternal(
-                outer,
-                c"fdw_guard".as_ptr(),
-                pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
-                pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-            );
+            let context = raising::under_one_boundary(|| {
+                raising::AllocSetContextCreateInternal(
+                    outer,
+                    c"fdw_guard".as_ptr(),
+                    pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
+                    pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
+                    pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+                )
+            });
             pg_sys::CurrentMemoryContext = context;
             Self { context, outer }
         }

@@ -38,6 +38,8 @@ pub mod session;
 pub mod statement;
 pub mod stored;
 pub mod text;
+mod through;
+mod told;
 pub mod trial;
 pub mod tuple;
 pub mod utility;

@@ -5,6 +5,7 @@
 //! [`RawReport`] in PostgreSQL's memory, and a plain frame that owns nothing raises it.
 
 use crate::ffi::text;
+use crate::ffi::through::through;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
@@ -170,6 +171,21 @@ unsafe fn set_field(field: u8, value: *const c_char) {
 /// # Safety
 /// `body` calls PostgreSQL code directly and neither it nor the caller's frame owns anything.
 pub unsafe fn catches_error(body: impl FnOnce()) -> bool {
+    let mut body = Some(body);
+    // SAFETY: the caller's promise.
+    unsafe {
+        catches_error_of(&mut || {
+            if let Some(body) = body.take() {
+                body();
+            }
+        })
+    }
+}
+
+/// # Safety
+/// As for [`catches_error`].
+#[inline(never)]
+unsafe fn catches_error_of(body: &mut dyn FnMut()) -> bool {
     // SAFETY: this is PG_TRY: the exception stack points to a jump buffer that lives as long as the callback, and both
     // stacks are put back on either path.
     unsafe {
@@ -251,6 +267,14 @@ pub unsafe fn rethrow() -> ! {
 /// # Safety
 /// Every frame between the caller and PostgreSQL owns nothing.
 pub unsafe fn guarded<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: the caller's promise; it is called once, or an error is raised.
+    unsafe { through(run_guarded, body) }
+}
+
+/// # Safety
+/// As for [`guarded`].
+#[inline(never)]
+unsafe fn run_guarded(body: &mut dyn FnMut()) {
     // SAFETY: the caller's promise is what pgrx_extern_c_guard asks for.
     unsafe { pg_sys::panic::pgrx_extern_c_guard(|| shielded(body)) }
 }

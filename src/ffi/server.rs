@@ -1,6 +1,6 @@
 //! The state of this server process.
 
-use crate::ffi::{quiet, text};
+use crate::ffi::{quiet, raising, text};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -56,7 +56,7 @@ pub fn is_cancelled() -> bool {
 /// Makes the changes of the running statement visible to what follows in it.
 pub fn command_counter_increment() {
     // SAFETY: called inside a transaction only.
-    unsafe { pg_sys::CommandCounterIncrement() }
+    unsafe { raising::under_one_boundary(|| raising::CommandCounterIncrement()) }
 }
 
 /// Whether a parallel query runs, in which nothing may be changed.
@@ -70,7 +70,7 @@ pub fn accept_invalidation_messages() {
     // SAFETY: reads the transaction state; catalogs can be looked at in a transaction only.
     unsafe {
         if quiet::IsTransactionState() {
-            pg_sys::AcceptInvalidationMessages();
+            raising::under_one_boundary(|| raising::AcceptInvalidationMessages());
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::ffi::statement::{self, Wording};
 use crate::ffi::tuple::{self, CachedTuple};
-use crate::ffi::{log, quiet, raise};
+use crate::ffi::{log, quiet, raise, raising};
 use crate::redaction::{self, Stored};
 use crate::settings;
 use fdw_guard_policy::model::ObjectType;
@@ -121,11 +121,14 @@ unsafe fn of_user_mapping(statement: &pg_sys::AlterUserMappingStmt) -> Option<Al
     // SAFETY: the caller's promise; what is not there is invalid.
     let (role, server) = unsafe {
         let is_public = (*statement.user).roletype == pg_sys::RoleSpecType::ROLESPEC_PUBLIC;
-        let role = if is_public { Oid::INVALID } else { pg_sys::get_rolespec_oid(statement.user, true) };
+        let (role, server) = raising::under_one_boundary(|| {
+            let role = if is_public { Oid::INVALID } else { raising::get_rolespec_oid(statement.user, true) };
+            (role, raising::get_foreign_server_oid(statement.servername, true))
+        });
         if role == Oid::INVALID && !is_public {
             return None;
         }
-        (role, pg_sys::get_foreign_server_oid(statement.servername, true))
+        (role, server)
     };
     let found = CachedTuple::find(Cache::USERMAPPINGUSERSERVER, &[role.into(), server.into()])?;
     Some((ObjectType::UserMapping, found, pg_sys::Anum_pg_user_mapping_umoptions))
@@ -155,6 +158,7 @@ unsafe fn of_table(statement: *const pg_sys::AlterTableStmt) -> Vec<Altered> {
     }
 }
 
-fn is_about_options(command: &pg_sys::AlterTableCmd) -> bool {
+/// Whether that is all that the command does.
+pub fn is_about_options(command: &pg_sys::AlterTableCmd) -> bool {
     matches!(command.subtype, AlterTableType::AT_GenericOptions | AlterTableType::AT_AlterColumnGenericOptions)
 }

@@ -27,13 +27,15 @@ impl RowPlace {
     pub fn followed(self, catalog: pg_sys::Oid) -> Self {
         // SAFETY: the relation is closed at once. The cache that named the place forgets it when the catalog is written anew.
         unsafe {
-            let relation = pg_sys::RelationIdGetRelation(catalog);
-            if relation.is_null() {
-                return self;
-            }
-            let file = version::file_of(relation);
-            pg_sys::RelationClose(relation);
-            Self { file, ..self }
+            raising::under_one_boundary(|| {
+                let relation = raising::RelationIdGetRelation(catalog);
+                if relation.is_null() {
+                    return self;
+                }
+                let file = version::file_of(relation);
+                raising::RelationClose(relation);
+                Self { file, ..self }
+            })
         }
     }
 }
@@ -44,12 +46,12 @@ impl CachedTuple {
         let cache = cache as c_int;
         // SAFETY: every caller names a cache with as many keys as it gives.
         let tuple = unsafe {
-            match *keys {
-                [key] => pg_sys::SearchSysCache1(cache, key),
-                [first, second] => pg_sys::SearchSysCache2(cache, first, second),
-                [first, second, third] => pg_sys::SearchSysCache3(cache, first, second, third),
+            raising::under_one_boundary(|| match *keys {
+                [key] => raising::SearchSysCache1(cache, key),
+                [first, second] => raising::SearchSysCache2(cache, first, second),
+                [first, second, third] => raising::SearchSysCache3(cache, first, second, third),
                 _ => ptr::null_mut(),
-            }
+            })
         };
         NonNull::new(tuple).map(|tuple| Self { cache, tuple, is_copy: false })
     }
@@ -122,7 +124,7 @@ impl Drop for CachedTuple {
         // SAFETY: SearchSysCache or heap_copytuple gave the tuple, and it is released once.
         unsafe {
             if self.is_copy {
-                pg_sys::heap_freetuple(self.tuple.as_ptr());
+                raising::under_one_boundary(|| raising::heap_freetuple(self.tuple.as_ptr()));
             } else {
                 quiet::ReleaseSysCache(self.tuple.as_ptr());
             }

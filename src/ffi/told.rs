@@ -1,0 +1,66 @@
+//! What the parser tells of a text: that it is one statement which alters options and does nothing else, and which options.
+//! Nothing else in such a text can be a secret, and none of its bytes has to be looked at, unless there is a comment in it.
+
+use crate::ffi::{client_text, quiet, stored};
+use fdw_guard_policy::model::ObjectType;
+use pgrx::pg_sys::{self, NodeTag};
+
+/// Where options of a table may stand: in a text these are not told from those of its columns.
+const OF_TABLES: &[ObjectType] = &[ObjectType::ForeignTable, ObjectType::ForeignTableColumn];
+
+/// Whether the text is such a statement, and `may_be_shown` holds for each of its options, by name and by where it may stand.
+///
+/// # Safety
+/// The query is what PostgreSQL has made of a statement of that text.
+pub unsafe fn alters_options_only(
+    query: &pg_sys::Query,
+    text: &[u8],
+    may_be_shown: impl Fn(&[ObjectType], &[u8]) -> bool,
+) -> bool {
+    if query.utilityStmt.is_null() || !is_all_of(query, text) || memchr::memchr2(b'-', b'/', text).is_some() {
+        return false;
+    }
+    let all_may = |on: &[ObjectType], options: *const pg_sys::List| {
+        // SAFETY: the caller's promise; a list of options consists of DefElem, each with a name.
+        unsafe {
+            let mut options = quiet::elements::<pg_sys::DefElem>(options).iter();
+            options.all(|option| client_text::with_bytes((**option).defname, |name| may_be_shown(on, name)))
+        }
+    };
+    // SAFETY: the caller's promise; the tag says which struct a node is.
+    unsafe {
+        match (*query.utilityStmt).type_ {
+            NodeTag::T_AlterUserMappingStmt => {
+                let statement = &*query.utilityStmt.cast::<pg_sys::AlterUserMappingStmt>();
+                all_may(&[ObjectType::UserMapping], statement.options)
+            }
+            NodeTag::T_AlterForeignServerStmt => {
+                let statement = &*query.utilityStmt.cast::<pg_sys::AlterForeignServerStmt>();
+                !statement.has_version && all_may(&[ObjectType::Server], statement.options)
+            }
+            NodeTag::T_AlterTableStmt => {
+                let statement = &*query.utilityStmt.cast::<pg_sys::AlterTableStmt>();
+                quiet::elements::<pg_sys::Node>(statement.cmds).iter().all(|node| {
+                    (**node).type_ == NodeTag::T_AlterTableCmd && {
+                        let command = &*node.cast::<pg_sys::AlterTableCmd>();
+                        stored::is_about_options(command) && all_may(OF_TABLES, command.def.cast())
+                    }
+                })
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether nothing else stands in the text.
+fn is_all_of(query: &pg_sys::Query, text: &[u8]) -> bool {
+    let Ok(start) = usize::try_from(query.stmt_location) else { return false };
+    let end = match usize::try_from(query.stmt_len) {
+        Ok(0) => text.len(),
+        Ok(length) => start + length,
+        Err(_) => return false,
+    };
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
+    let around = text.get(..start).zip(text.get(end..));
+    around.is_some_and(|(before, behind)| before.iter().chain(behind).all(is_blank))
+}
