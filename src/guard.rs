@@ -397,6 +397,7 @@ fn violations(touched: &Touched) -> Result<Vec<Violation>, Error> {
 
 fn raised(violations: Vec<Violation>) -> Vec<Report> {
     match settings::enforcement() {
+        _ if violations.is_empty() => Vec::new(),
         Enforcement::Off => Vec::new(),
         enforcement => report::of_violations(violations, enforcement),
     }

@@ -115,7 +115,7 @@ impl Judge<'_> {
             && self.policy.looks_above(ObjectType::ForeignTableColumn, ObjectType::ForeignTable);
         for (number, (old_column, new_column)) in columns {
             let named: Vec<Form> = named_for_column(named, new_column).collect();
-            let touched = old_column != new_column || touch.columns.contains_key(number) || !named.is_empty();
+            let touched = old_column != new_column || touch.columns.contains(*number) || !named.is_empty();
             if touched || table_changed {
                 let mut forms = forms.remove(number).unwrap_or_default();
                 forms.extend(named.into_iter().filter(|_| old_column.is_some()));
@@ -132,7 +132,7 @@ impl Judge<'_> {
     /// What stands below the wrappers and servers that changed, as far as rules look up from there. Each catalog is read
     /// once for all of them.
     fn below(&mut self, changed: &[Changed]) {
-        if !self.looks_up(changed, &BELOW) {
+        if changed.is_empty() || !self.looks_up(changed, &BELOW) {
             return;
         }
         let floors = floors(changed);

@@ -36,8 +36,8 @@ pub struct Touch {
     pub old: Option<Scene>,
     /// Whether `old` has what is inside it: that is not read where no rule looks at it.
     pub knows_inside: bool,
-    /// The columns that were touched, and where first; 0 is the object itself.
-    pub columns: BTreeMap<i16, Subtransaction>,
+    /// The columns that were touched; 0 is the object itself.
+    pub columns: TouchedColumns,
     /// The forms that the statement names, whether they change anything or not, and where it ran.
     pub named: Vec<(NamedForm, Subtransaction)>,
     /// Only something beside it was touched, by whose name it is known, or of which PostgreSQL alone knows why; if it is
@@ -75,13 +75,39 @@ pub enum How {
 }
 
 impl How {
-    pub fn columns(self) -> BTreeMap<i16, Subtransaction> {
+    fn columns(self) -> TouchedColumns {
         let column = match self {
             Self::Made | Self::Trigger(_) | Self::Inside => 0,
             Self::Changed(column) => column,
-            Self::Aside => return BTreeMap::new(),
+            Self::Aside => return TouchedColumns::default(),
         };
-        BTreeMap::from([(column, session::subtransaction())])
+        TouchedColumns(vec![(column, session::subtransaction())])
+    }
+}
+
+/// Columns by number, each with the subtransaction in which it was touched first; most often one.
+#[derive(Clone, Default, Debug)]
+pub struct TouchedColumns(Vec<(i16, Subtransaction)>);
+
+impl TouchedColumns {
+    pub fn contains(&self, column: i16) -> bool {
+        self.place(column).is_ok()
+    }
+
+    fn place(&self, column: i16) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&column, |(number, _)| *number)
+    }
+
+    fn extend(&mut self, others: Self) {
+        for (column, subtransaction) in others.0 {
+            if let Err(place) = self.place(column) {
+                self.0.insert(place, (column, subtransaction));
+            }
+        }
+    }
+
+    fn places_mut(&mut self) -> impl Iterator<Item = &mut Subtransaction> {
+        self.0.iter_mut().map(|(_, place)| place)
     }
 }
 
@@ -151,15 +177,9 @@ impl Touch {
         }
     }
 
-    fn touch_columns(&mut self, columns: BTreeMap<i16, Subtransaction>) {
-        for (column, place) in columns {
-            self.columns.entry(column).or_insert(place);
-        }
-    }
-
     /// The subtransaction that has ended was part of that one.
     fn pass_on(&mut self, ended: Subtransaction, heir: Subtransaction) {
-        let places = self.columns.values_mut().chain(self.written.iter_mut().map(|(_, place)| place));
+        let places = self.columns.places_mut().chain(self.written.iter_mut().map(|(_, place)| place));
         let places = places.chain(self.named.iter_mut().map(|(_, place)| place));
         places.chain([&mut self.subtransaction]).filter(|place| **place == ended).for_each(|place| *place = heir);
         if self.others.remove(&ended) {
@@ -169,7 +189,7 @@ impl Touch {
 
     /// What was done in the subtransaction, after the first touch, is undone.
     fn undo(&mut self, ended: Subtransaction) {
-        self.columns.retain(|_, place| *place != ended);
+        self.columns.0.retain(|(_, place)| *place != ended);
         self.named.retain(|(_, place)| *place != ended);
         self.written.retain(|(_, place)| *place != ended);
         self.others.remove(&ended);
@@ -180,7 +200,7 @@ impl Touch {
 #[derive(Clone, Default, Debug)]
 pub struct Touched {
     touches: Vec<Touch>,
-    /// Where each stands, by class, object and actor.
+    /// Where each stands, by class, object and actor, if they are not [`FEW`].
     places: BTreeMap<(Class, u32, u32), usize>,
     seen: Seen,
 }
@@ -204,7 +224,8 @@ impl Clone for Seen {
     }
 }
 
-/// Objects that are seen once for all who look; of more the memory would be missed, and what looking leaves behind.
+/// Objects that are found without an index, and seen once for all who look; of more the memory would be missed, and what
+/// looking leaves behind.
 const FEW: usize = 8;
 
 impl Touched {
@@ -235,14 +256,14 @@ impl Touched {
     /// Notes one more touch of an object that is there already; says whether it is.
     pub fn note_again(&mut self, key: Key, how: How) -> bool {
         let Some(touch) = self.find(key) else { return false };
-        touch.touch_columns(how.columns());
+        touch.columns.extend(how.columns());
         touch.aside &= how == How::Aside;
         true
     }
 
     pub fn add(&mut self, touch: Touch) {
         if let Some(known) = self.find(touch.key) {
-            known.touch_columns(touch.columns);
+            known.columns.extend(touch.columns);
             known.named.extend(touch.named);
             touch.written.into_iter().for_each(|written| known.write(written));
             known.aside &= touch.aside;
@@ -250,12 +271,18 @@ impl Touched {
             known.others.insert(touch.subtransaction);
             known.others.extend(touch.others);
         } else {
-            self.places.insert(touch.key.order(), self.touches.len());
             self.touches.push(touch);
+            if self.touches.len() > FEW {
+                let numbered = self.touches.iter().enumerate().skip(self.places.len());
+                self.places.extend(numbered.map(|(place, touch)| (touch.key.order(), place)));
+            }
         }
     }
 
     pub fn find(&mut self, key: Key) -> Option<&mut Touch> {
+        if self.touches.len() <= FEW {
+            return self.touches.iter_mut().find(|touch| touch.key.order() == key.order());
+        }
         self.places.get(&key.order()).and_then(|place| self.touches.get_mut(*place))
     }
 
@@ -295,7 +322,7 @@ impl Touched {
     }
 
     fn altered(&mut self) -> impl Iterator<Item = &mut Touch> {
-        self.touches.iter_mut().filter(|touch| !touch.aside && touch.columns.contains_key(&0))
+        self.touches.iter_mut().filter(|touch| !touch.aside && touch.columns.contains(0))
     }
 
     pub fn absorb(&mut self, later: Self) {
@@ -307,6 +334,9 @@ impl Touched {
     }
 
     pub fn contains(&self, class: Class, oid: Oid) -> bool {
+        if self.touches.len() <= FEW {
+            return self.touches.iter().any(|touch| (touch.key.class, touch.key.oid) == (class, oid));
+        }
         let oid = oid.to_u32();
         self.places.range((class, oid, u32::MIN)..=(class, oid, u32::MAX)).next().is_some()
     }

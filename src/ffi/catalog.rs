@@ -3,7 +3,7 @@
 use crate::ffi::delegates::{self, Functions};
 use crate::ffi::search_path::Pinned;
 use crate::ffi::tuple::{self, CachedTuple, RowPlace};
-use crate::ffi::{kept, scan, text};
+use crate::ffi::{kept, raising, scan, text};
 use fdw_guard_policy::model::{Attribute, Description, ObjectState, ObjectType, Options};
 use fdw_guard_policy::sequence::Sequence;
 use pgrx::pg_sys::{self, Oid, SysCacheIdentifier as Cache};
@@ -396,7 +396,8 @@ pub fn table_of_sequence(relation: Oid) -> Option<Oid> {
     let (mut table, mut column) = (Oid::INVALID, 0);
     // SAFETY: both functions look the catalogs up; what is no relation has no kind, and both places are our own.
     let is_internal = unsafe {
-        pg_sys::get_rel_relkind(relation).cast_unsigned() == pg_sys::RELKIND_SEQUENCE
+        let kind = raising::under_one_boundary(|| raising::get_rel_relkind(relation));
+        kind.cast_unsigned() == pg_sys::RELKIND_SEQUENCE
             && pg_sys::sequenceIsOwned(relation, b'i' as c_char, &raw mut table, &raw mut column)
     };
     is_internal.then_some(table)

@@ -60,6 +60,15 @@ pub fn look() {
     }
 }
 
+/// Whether [`look_at_parsed`] may suffice.
+///
+/// # Safety
+/// `tree` is null or a valid parse tree.
+pub unsafe fn may_be_told(tree: *const pg_sys::Node) -> bool {
+    // SAFETY: the caller's promise.
+    !tree.is_null() && unsafe { told::alters_options((*tree).type_) }
+}
+
 /// The same, at what the parser has made of a statement of some text, if that suffices.
 ///
 /// # Safety

@@ -57,8 +57,10 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
     unsafe {
         let tree = (*query).utilityStmt;
-        if must_look_closer(tree) {
+        if client_text::may_be_told(tree) {
             look_closer(tree, || client_text::look_at_parsed(&*query, (*state).p_sourcetext));
+        } else {
+            look(tree);
         }
         if let Some(next) = NEXT_ANALYZE.get().copied().flatten() {
             hand_to(next, state, query, jumbled);
@@ -139,17 +141,10 @@ unsafe extern "C-unwind" fn executor_run(
 pub unsafe fn look(tree: *const Node) {
     // SAFETY: the caller's promise.
     unsafe {
-        if must_look_closer(tree) {
+        if !(client_text::is_done_with() || client_text::is_let_go()) || client_text::may_execute(tree) {
             look_closer(tree, client_text::look);
         }
     }
-}
-
-/// # Safety
-/// As for [`with_text`].
-unsafe fn must_look_closer(tree: *const Node) -> bool {
-    // SAFETY: the caller's promise.
-    !(client_text::is_done_with() || client_text::is_let_go()) || unsafe { client_text::may_execute(tree) }
 }
 
 /// The same of a text that may hold something, or in which something is hidden, or that executes what was prepared.

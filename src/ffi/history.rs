@@ -6,7 +6,7 @@
 use crate::ffi::function::Value;
 use crate::ffi::row_values::RowValues;
 use crate::ffi::scan::CatalogScan;
-use crate::ffi::{raising, rights, rules, session, text, version};
+use crate::ffi::{quiet, raising, rights, rules, session, text, version};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -120,8 +120,8 @@ pub fn write(table: Oid, common: &Common, rows: &[Row]) -> Result<(), HistoryErr
     let names = RowValues::of(&[common.session_role.as_str().into(), common.application_name.as_str().into()]);
     let circumstances = circumstances();
     for row in rows {
-        let own = RowValues::of(row);
-        let id = [(unique_id(), false)].into_iter();
+        let (id, own) = (unique_id(), RowValues::of(row));
+        let id = [(Datum::from(id.as_ptr()), false)].into_iter();
         writer.insert(id.chain(circumstances).chain(names.iter()).chain(own.iter()));
     }
     Ok(())
@@ -130,8 +130,10 @@ pub fn write(table: Oid, common: &Common, rows: &[Row]) -> Result<(), HistoryErr
 /// The columns between `id` and `session_role`.
 fn circumstances() -> [(Datum, bool); 4] {
     // SAFETY: reads the clock and the state of the transaction, which has changed a catalog already.
-    let (at, transaction) =
-        unsafe { (pg_sys::GetCurrentTimestamp(), pg_sys::GetTopFullTransactionId().value.cast_signed()) };
+    let (at, transaction) = unsafe {
+        let transaction = raising::under_one_boundary(|| raising::GetTopFullTransactionId());
+        (quiet::GetCurrentTimestamp(), transaction.value.cast_signed())
+    };
     let address = session::client_address();
     [
         (Datum::from(at), false),
@@ -151,13 +153,13 @@ pub fn transaction() -> Option<i64> {
 /// The time, as PostgreSQL's log has it.
 pub fn now_as_text() -> String {
     // SAFETY: reads the clock; the answer is a C string that stays until the next call.
-    unsafe { text::from_server(pg_sys::timestamptz_to_str(pg_sys::GetCurrentTimestamp())) }
+    unsafe { text::from_server(pg_sys::timestamptz_to_str(quiet::GetCurrentTimestamp())) }
 }
 
 /// By which pg_control tells clusters apart; oids of objects mean something in their own one only.
 pub fn system_identifier() -> i64 {
     // SAFETY: reads what every server process knows of its cluster.
-    unsafe { pg_sys::GetSystemIdentifier() }.cast_signed()
+    unsafe { quiet::GetSystemIdentifier() }.cast_signed()
 }
 
 const UUID_LENGTH: usize = 16;
@@ -169,20 +171,14 @@ thread_local! {
 
 /// A UUID of version 7 (RFC 9562, monotonic random): it begins with the time, so that rows of the same time stand together
 /// in the index, and ends in a number that starts at random in each process and then counts.
-fn unique_id() -> Datum {
+fn unique_id() -> [u8; UUID_LENGTH] {
     // SAFETY: reads the clock, which counts microseconds, and a variable of this process.
-    let (now, process) = unsafe { (pg_sys::GetCurrentTimestamp(), pg_sys::MyProcPid.cast_unsigned()) };
+    let (now, process) = unsafe { (quiet::GetCurrentTimestamp(), pg_sys::MyProcPid.cast_unsigned()) };
     let last = LAST.get().filter(|(of, _)| *of == process).map(|(_, last)| last);
     let number = last.map_or_else(random, |last| last.wrapping_add(1));
     LAST.set(Some((process, number)));
     let milliseconds = (now / 1000).saturating_add(FROM_UNIX_TO_POSTGRES);
-    let id = uuid(milliseconds.cast_unsigned(), number).to_be_bytes();
-    // SAFETY: palloc gives as many bytes as it is asked for, or raises an error.
-    unsafe {
-        let memory = pg_sys::palloc(UUID_LENGTH).cast::<[u8; UUID_LENGTH]>();
-        *memory = id;
-        Datum::from(memory)
-    }
+    uuid(milliseconds.cast_unsigned(), number).to_be_bytes()
 }
 
 /// 48 bits of time, the version, 12 bits, the variant, 62 bits.
@@ -221,7 +217,8 @@ impl Writer {
     pub fn open(table: Oid, columns: &[(&CStr, Oid)]) -> Result<Self, HistoryError> {
         // SAFETY: inside a transaction; what is opened is closed by Drop or, after an error, by PostgreSQL.
         unsafe {
-            let relation = pg_sys::try_table_open(table, pg_sys::RowExclusiveLock as c_int);
+            let lock = pg_sys::RowExclusiveLock as c_int;
+            let relation = raising::under_one_boundary(|| raising::try_table_open(table, lock));
             if relation.is_null() {
                 return Err(HistoryError::NoTable);
             }
@@ -355,7 +352,7 @@ impl Snapshot {
     fn new() -> Self {
         // SAFETY: inside a transaction; Drop pops what was pushed.
         unsafe {
-            let is_ours = !pg_sys::ActiveSnapshotSet();
+            let is_ours = !quiet::ActiveSnapshotSet();
             if is_ours {
                 pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
             }
@@ -417,7 +414,7 @@ pub fn has_unseen(table: Oid, object: Oid) -> bool {
 pub fn moment_before(interval: Datum) -> i64 {
     // SAFETY: the caller's datum is an interval; the function gives a timestamptz, or raises an error.
     unsafe {
-        let now = Datum::from(pg_sys::GetCurrentTimestamp());
+        let now = Datum::from(quiet::GetCurrentTimestamp());
         let moment = pgrx::direct_function_call_as_datum(pg_sys::timestamptz_mi_interval, &[Some(now), Some(interval)]);
         moment.map_or(i64::MIN, |moment| moment.value() as i64)
     }

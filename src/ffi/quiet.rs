@@ -1,12 +1,17 @@
 //! Functions of PostgreSQL's that raise no error, called as C calls them: pg_sys puts a boundary around each, which costs more
 //! than most of these do.
 
-use pgrx::pg_sys::{self, Oid, SubTransactionId, TransactionId};
-use std::ffi::{c_int, c_void};
+use pgrx::pg_sys::{self, Oid, SubTransactionId, TimestampTz, TransactionId};
+use std::ffi::{c_char, c_int, c_void};
 
 unsafe extern "C-unwind" {
+    pub fn ActiveSnapshotSet() -> bool;
     pub fn CreateCommandTag(statement: *mut pg_sys::Node) -> pg_sys::CommandTag::Type;
+    pub fn GetCommandTagName(tag: pg_sys::CommandTag::Type) -> *const c_char;
     pub fn GetCurrentSubTransactionId() -> SubTransactionId;
+    pub fn GetCurrentTimestamp() -> TimestampTz;
+    pub fn GetSessionUserId() -> Oid;
+    pub fn GetSystemIdentifier() -> u64;
     pub fn GetUserId() -> Oid;
     pub fn IsTransactionState() -> bool;
     pub fn MemoryContextDelete(context: pg_sys::MemoryContext);

@@ -33,6 +33,7 @@ unsafe extern "C-unwind" {
     pub fn ExecOpenIndices(result: *mut pg_sys::ResultRelInfo, speculative: bool);
     pub fn ExecStoreVirtualTuple(slot: *mut pg_sys::TupleTableSlot) -> *mut pg_sys::TupleTableSlot;
     pub fn FreeExecutorState(state: *mut pg_sys::EState);
+    pub fn GetTopFullTransactionId() -> pg_sys::FullTransactionId;
     pub fn InitResultRelInfo(
         result: *mut pg_sys::ResultRelInfo,
         relation: pg_sys::Relation,
@@ -40,6 +41,13 @@ unsafe extern "C-unwind" {
         partition_root: *mut pg_sys::ResultRelInfo,
         options: c_int,
     );
+    pub fn RangeVarGetRelidExtended(
+        relation: *const pg_sys::RangeVar,
+        lock: pg_sys::LOCKMODE,
+        flags: u32,
+        callback: pg_sys::RangeVarGetRelidCallback,
+        argument: *mut std::ffi::c_void,
+    ) -> Oid;
     pub fn RelationClose(relation: pg_sys::Relation);
     pub fn RelationIdGetRelation(relation: Oid) -> pg_sys::Relation;
     pub fn SearchSysCache1(cache: c_int, key: Datum) -> pg_sys::HeapTuple;
@@ -57,6 +65,7 @@ unsafe extern "C-unwind" {
     );
     pub fn get_foreign_server_oid(name: *const c_char, missing_ok: bool) -> Oid;
     pub fn get_rolespec_oid(role: *const pg_sys::RoleSpec, missing_ok: bool) -> Oid;
+    pub fn get_rel_relkind(relation: Oid) -> c_char;
     pub fn heap_copytuple(tuple: pg_sys::HeapTuple) -> pg_sys::HeapTuple;
     pub fn heap_fetch(
         relation: pg_sys::Relation,
@@ -72,6 +81,7 @@ unsafe extern "C-unwind" {
     pub fn table_close(relation: pg_sys::Relation, lock: pg_sys::LOCKMODE);
     pub fn table_open(relation: Oid, lock: pg_sys::LOCKMODE) -> pg_sys::Relation;
     pub fn table_slot_create(relation: pg_sys::Relation, list: *mut *mut pg_sys::List) -> *mut pg_sys::TupleTableSlot;
+    pub fn try_table_open(relation: Oid, lock: pg_sys::LOCKMODE) -> pg_sys::Relation;
 }
 
 /// Calls several of these under one boundary.

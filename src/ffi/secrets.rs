@@ -5,6 +5,7 @@
 
 use crate::ffi::function::Value;
 use crate::ffi::history::{HistoryError, Writer, is_being_made, system_identifier};
+use crate::ffi::quiet;
 use crate::ffi::row_values::RowValues;
 use crate::ffi::rules;
 use crate::ffi::scan::{CatalogScan, Row};
@@ -242,5 +243,5 @@ fn row(place: Place, known: &Known) -> [Value; 9] {
 /// Now, in microseconds since 2000.
 pub fn now() -> i64 {
     // SAFETY: reads the clock.
-    unsafe { pg_sys::GetCurrentTimestamp() }
+    unsafe { quiet::GetCurrentTimestamp() }
 }

@@ -88,7 +88,7 @@ impl Session for Actor {
 
     fn session_role(&self) -> &str {
         // SAFETY: reads a variable of the backend.
-        let role = || unsafe { pg_sys::GetSessionUserId() };
+        let role = || unsafe { quiet::GetSessionUserId() };
         self.session_role.get_or_init(|| catalog::role_name(role()).unwrap_or_default())
     }
 

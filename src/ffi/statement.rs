@@ -92,7 +92,7 @@ impl Wording {
     /// As PostgreSQL reports it when it has succeeded, for example `ALTER SERVER`.
     pub fn tag(&self) -> String {
         // SAFETY: each tag has a name, a constant.
-        unsafe { text::from_server(pg_sys::GetCommandTagName(self.tag)) }
+        unsafe { text::from_server(quiet::GetCommandTagName(self.tag)) }
     }
 
     /// The statement, without others that were sent with it and with `***` for each secret, cut if it is long. To be asked

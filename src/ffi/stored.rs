@@ -142,8 +142,10 @@ unsafe fn of_table(statement: *const pg_sys::AlterTableStmt) -> Vec<Altered> {
         let mut commands = statement::commands(statement);
         commands.retain(|command| is_about_options(command));
         let (flags, nobody) = (pg_sys::RVROption::RVR_MISSING_OK, ptr::null_mut());
-        let table =
-            pg_sys::RangeVarGetRelidExtended((*statement).relation, pg_sys::NoLock as c_int, flags, None, nobody);
+        let name = (*statement).relation;
+        let table = raising::under_one_boundary(|| {
+            raising::RangeVarGetRelidExtended(name, pg_sys::NoLock as c_int, flags, None, nobody)
+        });
         let altered = |command: &pg_sys::AlterTableCmd| {
             let (object_type, found, column) = if command.subtype == AlterTableType::AT_GenericOptions {
                 let found = CachedTuple::find(Cache::FOREIGNTABLEREL, &[table.into()]);

@@ -8,6 +8,11 @@ use pgrx::pg_sys::{self, NodeTag};
 /// Where options of a table may stand: in a text these are not told from those of its columns.
 const OF_TABLES: &[ObjectType] = &[ObjectType::ForeignTable, ObjectType::ForeignTableColumn];
 
+/// Whether such a statement may be of that kind.
+pub fn alters_options(tag: NodeTag) -> bool {
+    matches!(tag, NodeTag::T_AlterUserMappingStmt | NodeTag::T_AlterForeignServerStmt | NodeTag::T_AlterTableStmt)
+}
+
 /// Whether the text is such a statement, and `may_be_shown` holds for each of its options, by name and by where it may stand.
 ///
 /// # Safety

@@ -114,7 +114,7 @@ impl<'call> Trial<'call> {
     /// What PostgreSQL calls such a statement.
     pub fn command(&self, place: usize) -> String {
         // SAFETY: the tree is of the parsed list; the name is a constant of PostgreSQL's.
-        unsafe { text::from_server(pg_sys::GetCommandTagName(quiet::CreateCommandTag(self.tree(place)))) }
+        unsafe { text::from_server(quiet::GetCommandTagName(quiet::CreateCommandTag(self.tree(place)))) }
     }
 
     /// The options that the statement writes, if it is about a user mapping.
