@@ -462,8 +462,7 @@ pub fn note_unfinished_table() {
 
 fn note(class: Class, oid: Oid, how: How) {
     let key = Key { class, oid, actor: session::current_role() };
-    let foretold = with_open(|open| open.foretells(key));
-    let is_known = with_open(|open| open.note_again(key, how));
+    let (foretold, is_known) = with_open(|open| (open.foretells(key), open.note_again(key, how)));
     let is_new = how == How::Made;
     if is_known {
         return look_inside_after_all(key, how);
@@ -471,8 +470,8 @@ fn note(class: Class, oid: Oid, how: How) {
     if !concerns(class, oid, is_new) {
         return;
     }
-    let _scratch = Scratch::new();
     let knows_inside = is_new || inside_counts(class, how);
+    let _scratch = with_open(|open| open.innermost().wants_scratch(knows_inside)).then(Scratch::new);
     let read = if knows_inside { scene } else { scene_from_outside };
     let old = match how {
         How::Made => None,

@@ -67,7 +67,7 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Judges one object; gives it back if it is one on which others stand and has changed.
     fn touch(&mut self, touch: &Touch) -> Option<Changed> {
-        let _scratch = self.touched.scratch(touch);
+        let _scratch = self.touched.scratch(touch.knows_inside);
         let inside_counts = self.policy.looks_inside();
         let now = self.touched.now(touch, inside_counts);
         let (old, new) = (touch.old.as_ref(), now.as_deref());

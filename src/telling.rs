@@ -60,7 +60,7 @@ impl<'a> Teller<'a> {
     /// The object and, of a table, its columns, as far as they differ from what they were.
     pub fn tell(&self, touched: &Touched, touch: &Touch) -> Vec<Told> {
         server::check_for_interrupts();
-        let _scratch = touched.scratch(touch);
+        let _scratch = touched.scratch(touch.knows_inside);
         let now = touched.now(touch, touch.knows_inside);
         let (old, new) = (touch.old.as_ref(), now.as_deref());
         if touch.aside && new.is_none() {

@@ -248,9 +248,14 @@ impl Touched {
         })
     }
 
-    /// Memory for a look at one of them; where there are few, of which little is looked at, the statement's own will do.
-    pub fn scratch(&self, touch: &Touch) -> Option<Scratch> {
-        (self.touches.len() > FEW || touch.knows_inside).then(Scratch::new)
+    /// Memory for a look at one of them, or inside one; where there are few, of which little is looked at, the statement's
+    /// own will do.
+    pub fn scratch(&self, with_inside: bool) -> Option<Scratch> {
+        self.wants_scratch(with_inside).then(Scratch::new)
+    }
+
+    pub fn wants_scratch(&self, with_inside: bool) -> bool {
+        self.touches.len() > FEW || with_inside
     }
 
     /// Notes one more touch of an object that is there already; says whether it is.

@@ -18,6 +18,7 @@ const SETUP: &str = r#"
     CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (password 'x');
     CREATE SERVER own FOREIGN DATA WRAPPER w;
     CREATE USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (password 'x');
+    CREATE FOREIGN TABLE far (c integer OPTIONS (password 'x')) SERVER own OPTIONS (table_name 't');
     CREATE FUNCTION own_set(text) RETURNS integer LANGUAGE plpgsql AS
         $$BEGIN EXECUTE format('ALTER USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (SET password %L)', $1); RETURN 1; END$$;
     CREATE FUNCTION own_call(text) RETURNS integer LANGUAGE plpgsql AS
@@ -55,6 +56,7 @@ pub fn in_odd_messages(cluster: &Cluster) -> Result<()> {
     scene.rows_in_several_goes()?;
     scene.prepared_calls()?;
     scene.rules_of_others()?;
+    scene.beside_options_for_all_to_see()?;
     scene.literals_for_own_functions()?;
     scene.parameters_for_own_functions()?;
     let Scene { mut observer, tried, mut shown, .. } = scene;
@@ -200,6 +202,23 @@ impl Scene<'_> {
         let [bind, run] = execute("", &[secret.into_bytes()])?;
         let reply = played(&mut wire, &[parse("", b"SELECT own_set($1) / 0"), bind, run, sync()])?;
         ensure!(reply.sqlstate().is_some(), "{reply:?}");
+        Ok(())
+    }
+
+    /// Of a statement that alters options, the parser tells whether one is a secret, but not what else is in the message.
+    fn beside_options_for_all_to_see(&mut self) -> Result<()> {
+        for call in [
+            "ALTER SERVER s OPTIONS (SET host 'a') /* OPTIONS (SET password '{}') */",
+            "/* OPTIONS (SET password '{}') */ ALTER SERVER s OPTIONS (SET host 'a')",
+            "ALTER SERVER s OPTIONS (SET host 'a'); -- OPTIONS (SET password '{}')",
+            "ALTER SERVER s OPTIONS (SET host 'a'); ALTER USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (SET password '{}')",
+            "ALTER SERVER s VERSION 'OPTIONS (SET password ''{}'')' OPTIONS (SET host 'a')",
+            "ALTER USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (SET U&\"p\\0061ssword\" '{}')",
+            "ALTER FOREIGN TABLE far OPTIONS (SET table_name 'a'), ALTER c OPTIONS (SET password '{}')",
+            "ALTER FOREIGN TABLE far OPTIONS (SET table_name 'a'), ALTER c SET DEFAULT length('OPTIONS (password ''{}'')')",
+        ] {
+            self.call_with_secret(READS_RULES, call, false)?;
+        }
         Ok(())
     }
 
