@@ -205,8 +205,10 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Of a statement that alters options, the parser tells whether one is a secret, but not what else is in the message.
+    /// Of a statement that alters options, the parser tells whether one is a secret, but not what else is in the message. In
+    /// sessions that log nothing before it is parsed.
     fn beside_options_for_all_to_see(&mut self) -> Result<()> {
+        let before = [READS_RULES, b"; ", SILENT].concat();
         for call in [
             "ALTER SERVER s OPTIONS (SET host 'a') /* OPTIONS (SET password '{}') */",
             "/* OPTIONS (SET password '{}') */ ALTER SERVER s OPTIONS (SET host 'a')",
@@ -217,7 +219,7 @@ impl Scene<'_> {
             "ALTER FOREIGN TABLE far OPTIONS (SET table_name 'a'), ALTER c OPTIONS (SET password '{}')",
             "ALTER FOREIGN TABLE far OPTIONS (SET table_name 'a'), ALTER c SET DEFAULT length('OPTIONS (password ''{}'')')",
         ] {
-            self.call_with_secret(READS_RULES, call, false)?;
+            self.call_with_secret(&before, call, false)?;
         }
         Ok(())
     }
