@@ -98,8 +98,8 @@ thread_local! {
     };
 }
 
-/// Whether something may have been noted since the last transaction ended. Most of them watch no statement, and know by this
-/// that there is nothing to end.
+/// Whether something may have been noted since it was found that nothing is. Most transactions watch no statement, and know by
+/// this that there is nothing to end.
 static MAY_HAVE_NOTED: AtomicBool = AtomicBool::new(false);
 
 fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {

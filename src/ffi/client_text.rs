@@ -44,7 +44,7 @@ pub unsafe fn with_bytes<T>(address: *const c_char, act: impl FnOnce(&[u8]) -> T
 
 /// Whether the client's text is news, but holds nothing, at a glance: nobody has to look at it again.
 #[inline(never)]
-pub fn is_let_go() -> bool {
+pub fn lets_go_of_news() -> bool {
     let address = address();
     // SAFETY: as in `kind_at`.
     !address.is_null()

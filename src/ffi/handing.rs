@@ -141,7 +141,7 @@ unsafe extern "C-unwind" fn executor_run(
 pub unsafe fn look(tree: *const Node) {
     // SAFETY: the caller's promise.
     unsafe {
-        if !(client_text::is_done_with() || client_text::is_let_go()) || client_text::may_execute(tree) {
+        if !(client_text::is_done_with() || client_text::lets_go_of_news()) || client_text::may_execute(tree) {
             look_closer(tree, client_text::look);
         }
     }

@@ -50,8 +50,8 @@ type ProcessUtility = unsafe extern "C-unwind" fn(
     *mut pg_sys::QueryCompletion,
 );
 
-/// Lets what concerns no object go its way, if it comes from a text in which nothing is to be hidden; the frame is gone then
-/// before the next hook runs. Whatever else it attends to.
+/// Lets what concerns no object go its way, if it comes from a text in which nothing is to be hidden. Whatever else is attended
+/// to.
 #[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
 unsafe extern "C-unwind" fn process_utility(
     statement: *mut pg_sys::PlannedStmt,

@@ -1,9 +1,10 @@
 //! What the parser tells of a text: that it is one statement which alters options and does nothing else, and which options.
-//! Nothing else in such a text can be a secret, and none of its bytes has to be looked at, unless there is a comment in it.
+//! Nothing else in such a text can be a secret, unless there is a comment in it, or a name in double quotes, in which anything
+//! may stand if somebody has closed one too many; where such a thing may begin, the text is read instead.
 
 use crate::ffi::{client_text, quiet, stored};
 use fdw_guard_policy::model::ObjectType;
-use pgrx::pg_sys::{self, NodeTag};
+use pgrx::pg_sys::{self, NodeTag, ObjectType as Altered};
 
 /// Where options of a table may stand: in a text these are not told from those of its columns.
 const OF_TABLES: &[ObjectType] = &[ObjectType::ForeignTable, ObjectType::ForeignTableColumn];
@@ -22,14 +23,15 @@ pub unsafe fn alters_options_only(
     text: &[u8],
     may_be_shown: impl Fn(&[ObjectType], &[u8]) -> bool,
 ) -> bool {
-    if query.utilityStmt.is_null() || !is_all_of(query, text) || memchr::memchr2(b'-', b'/', text).is_some() {
+    if query.utilityStmt.is_null() || !is_all_of(query, text) || may_hold_comments_or_names(text) {
         return false;
     }
     let all_may = |on: &[ObjectType], options: *const pg_sys::List| {
         // SAFETY: the caller's promise; a list of options consists of DefElem, each with a name.
         unsafe {
             let mut options = quiet::elements::<pg_sys::DefElem>(options).iter();
-            options.all(|option| client_text::with_bytes((**option).defname, |name| may_be_shown(on, name)))
+            let may = |name: &[u8]| name.len() < CUT && may_be_shown(on, name);
+            options.all(|option| client_text::with_bytes((**option).defname, may))
         }
     };
     // SAFETY: the caller's promise; the tag says which struct a node is.
@@ -45,16 +47,31 @@ pub unsafe fn alters_options_only(
             }
             NodeTag::T_AlterTableStmt => {
                 let statement = &*query.utilityStmt.cast::<pg_sys::AlterTableStmt>();
-                quiet::elements::<pg_sys::Node>(statement.cmds).iter().all(|node| {
-                    (**node).type_ == NodeTag::T_AlterTableCmd && {
-                        let command = &*node.cast::<pg_sys::AlterTableCmd>();
-                        stored::is_about_options(command) && all_may(OF_TABLES, command.def.cast())
-                    }
-                })
+                let is_of_table = matches!(statement.objtype, Altered::OBJECT_TABLE | Altered::OBJECT_FOREIGN_TABLE);
+                let mut commands = quiet::elements::<pg_sys::Node>(statement.cmds).iter();
+                is_of_table
+                    && commands.all(|node| {
+                        (**node).type_ == NodeTag::T_AlterTableCmd && {
+                            let command = &*node.cast::<pg_sys::AlterTableCmd>();
+                            stored::is_about_options(command) && all_may(OF_TABLES, command.def.cast())
+                        }
+                    })
             }
             _ => false,
         }
     }
+}
+
+/// Bytes from which on a name may have been cut, perhaps before a character of four.
+const CUT: usize = pg_sys::NAMEDATALEN as usize - 4;
+
+fn may_hold_comments_or_names(text: &[u8]) -> bool {
+    let begins = |place: usize| match (text.get(place), text.get(place + 1)) {
+        (Some(b'-'), next) => next == Some(&b'-'),
+        (Some(b'/'), next) => next == Some(&b'*'),
+        _ => true,
+    };
+    memchr::memchr3_iter(b'-', b'/', b'"', text).any(begins)
 }
 
 /// Whether nothing else stands in the text.

@@ -10,9 +10,9 @@ use super::sample::{BLUR, Figures};
 use super::{Databases, one_round};
 use crate::cluster::Cluster;
 
-/// Rounds on each side, and the statements of each.
-const ROUNDS: usize = 300;
-const STATEMENTS: usize = 10;
+/// Rounds on each side, and the statements of each: short ones, so that both meet the same disk.
+const ROUNDS: usize = 2000;
+const STATEMENTS: usize = 2;
 
 /// Measures each change on both sides in alternation, and prints a line for each: the median ratio of rounds, and the
 /// quartiles. Says whether all are as they should be.

@@ -67,7 +67,7 @@ impl Setup {
         }
     }
 
-    /// Whether its server has fdw_guard preloaded.
+    /// Whether its sessions have fdw_guard preloaded.
     pub fn is_guarded(self) -> bool {
         matches!(self, Self::Twenty | Self::Recorded | Self::Thousand | Self::LargeTwenty | Self::Wrappers)
     }

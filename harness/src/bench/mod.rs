@@ -132,7 +132,7 @@ fn end(sandbox: &Arc<Sandbox>, clusters: &[Cluster]) -> Result<()> {
     Ok(())
 }
 
-/// One database for each setup, and the one that their foreign tables read.
+/// One database for each setup and, where foreign tables are read, the one behind them.
 pub struct Databases<'a> {
     made: Vec<(Setup, Database<'a>)>,
     _far: Option<Database<'a>>,

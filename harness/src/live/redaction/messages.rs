@@ -208,7 +208,7 @@ impl Scene<'_> {
     /// Of a statement that alters options, the parser tells whether one is a secret, but not what else is in the message. In
     /// sessions that log nothing before it is parsed.
     fn beside_options_for_all_to_see(&mut self) -> Result<()> {
-        let before = [READS_RULES, b"; ", SILENT].concat();
+        let before = [READS_RULES, b"; ", SILENT, b"; SET log_min_messages = 'fatal'"].concat();
         for call in [
             "ALTER SERVER s OPTIONS (SET host 'a') /* OPTIONS (SET password '{}') */",
             "/* OPTIONS (SET password '{}') */ ALTER SERVER s OPTIONS (SET host 'a')",
@@ -217,9 +217,13 @@ impl Scene<'_> {
             "ALTER SERVER s VERSION 'OPTIONS (SET password ''{}'')' OPTIONS (SET host 'a')",
             "ALTER USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (SET U&\"p\\0061ssword\" '{}')",
             "ALTER FOREIGN TABLE far OPTIONS (SET table_name 'a'), ALTER c OPTIONS (SET password '{}')",
+            "ALTER SERVER own OPTIONS (ADD a_name_that_is_cut_where_names_are_in_the_catalogs_of_PostgreSQL_password '{}')",
+            "ALTER VIEW seen OPTIONS (ADD colour '{}')",
+            "ALTER USER MAPPING FOR \"bob SERVER s OPTIONS (SET password '{}'); ALTER USER MAPPING FOR bob\" SERVER own OPTIONS (SET user 'a')",
             "ALTER FOREIGN TABLE far OPTIONS (SET table_name 'a'), ALTER c SET DEFAULT length('OPTIONS (password ''{}'')')",
         ] {
-            self.call_with_secret(&before, call, false)?;
+            let fails = call.contains("bob") || call.contains("VIEW");
+            self.call_with_secret(&before, call, fails)?;
         }
         Ok(())
     }
