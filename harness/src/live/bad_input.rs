@@ -35,8 +35,9 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "bad_input::settings_refuse_what_they_cannot_mean", run: settings_refuse_what_they_cannot_mean },
 ];
 
-/// Far more than any of these statements takes, even without optimisation on a busy machine.
-const AT_ONCE: Duration = Duration::from_secs(10);
+/// Far more than any of these statements takes, even without optimisation beside other tests on a busy machine, where an ALTER
+/// of 1,600 columns, which takes PostgreSQL itself a second, has taken ten times as long.
+const AT_ONCE: Duration = Duration::from_secs(40);
 
 /// A database with a wrapper without a validator.
 fn prepared<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<Database<'cluster>> {
