@@ -66,20 +66,20 @@ pub fn look() {
 /// `tree` is null or a valid parse tree.
 pub unsafe fn may_be_told(tree: *const pg_sys::Node) -> bool {
     // SAFETY: the caller's promise.
-    !tree.is_null() && unsafe { told::alters_options((*tree).type_) }
+    !tree.is_null() && unsafe { told::alters_options_only(tree) }
 }
 
 /// The same, at what the parser has made of a statement of some text, if that suffices.
 ///
 /// # Safety
-/// The query was made of that text, which is a C string.
+/// The query was made of that text, which is a C string, and [`may_be_told`] holds for its tree.
 pub unsafe fn look_at_parsed(query: &pg_sys::Query, text: *const c_char) {
     let (address, message) = (address(), message_time());
     // SAFETY: the caller's promise.
     let is_told = is_news()
         && text == address
         && !redaction::has_seen(message)
-        && unsafe { with_bytes(text, |text| told::alters_options_only(query, text, redaction::may_be_shown)) };
+        && unsafe { with_bytes(text, |text| told::is_without_secrets(query, text, redaction::may_be_shown)) };
     if is_told { redaction::see_told(address, message) } else { look() }
 }
 

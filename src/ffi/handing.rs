@@ -57,7 +57,7 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
     unsafe {
         let tree = (*query).utilityStmt;
-        if client_text::may_be_told(tree) {
+        if client_text::may_be_told(tree) && !client_text::is_done_with() {
             look_closer(tree, || client_text::look_at_parsed(&*query, (*state).p_sourcetext));
         } else {
             look(tree);

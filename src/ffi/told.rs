@@ -4,26 +4,45 @@
 
 use crate::ffi::{client_text, quiet, stored};
 use fdw_guard_policy::model::ObjectType;
-use pgrx::pg_sys::{self, NodeTag, ObjectType as Altered};
+use pgrx::pg_sys::{self, Node, NodeTag, ObjectType as Altered};
 
 /// Where options of a table may stand: in a text these are not told from those of its columns.
 const OF_TABLES: &[ObjectType] = &[ObjectType::ForeignTable, ObjectType::ForeignTableColumn];
 
-/// Whether such a statement may be of that kind.
-pub fn alters_options(tag: NodeTag) -> bool {
-    matches!(tag, NodeTag::T_AlterUserMappingStmt | NodeTag::T_AlterForeignServerStmt | NodeTag::T_AlterTableStmt)
-}
-
-/// Whether the text is such a statement, and `may_be_shown` holds for each of its options, by name and by where it may stand.
+/// Whether a statement alters options and does nothing else.
 ///
 /// # Safety
-/// The query is what PostgreSQL has made of a statement of that text.
-pub unsafe fn alters_options_only(
+/// `tree` is the parse tree of a utility statement.
+pub unsafe fn alters_options_only(tree: *const Node) -> bool {
+    // SAFETY: the caller's promise; the tag says which struct a node is.
+    unsafe {
+        match (*tree).type_ {
+            NodeTag::T_AlterUserMappingStmt => true,
+            NodeTag::T_AlterForeignServerStmt => !(*tree.cast::<pg_sys::AlterForeignServerStmt>()).has_version,
+            NodeTag::T_AlterTableStmt => {
+                let statement = &*tree.cast::<pg_sys::AlterTableStmt>();
+                let is_of_table = matches!(statement.objtype, Altered::OBJECT_TABLE | Altered::OBJECT_FOREIGN_TABLE);
+                let is_about_options = |node: &*mut Node| {
+                    (**node).type_ == NodeTag::T_AlterTableCmd && stored::is_about_options(&*node.cast())
+                };
+                is_of_table && quiet::elements::<Node>(statement.cmds).iter().all(is_about_options)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether such a statement is all of the text, and `may_be_shown` holds for each of its options, by name and by where it may
+/// stand.
+///
+/// # Safety
+/// The query is what PostgreSQL has made of a statement of that text, one that alters options only.
+pub unsafe fn is_without_secrets(
     query: &pg_sys::Query,
     text: &[u8],
     may_be_shown: impl Fn(&[ObjectType], &[u8]) -> bool,
 ) -> bool {
-    if query.utilityStmt.is_null() || !is_all_of(query, text) || may_hold_comments_or_names(text) {
+    if !is_all_of(query, text) || may_hold_comments_or_names(text) {
         return false;
     }
     let all_may = |on: &[ObjectType], options: *const pg_sys::List| {
@@ -34,28 +53,20 @@ pub unsafe fn alters_options_only(
             options.all(|option| client_text::with_bytes((**option).defname, may))
         }
     };
+    let tree = query.utilityStmt;
     // SAFETY: the caller's promise; the tag says which struct a node is.
     unsafe {
-        match (*query.utilityStmt).type_ {
+        match (*tree).type_ {
             NodeTag::T_AlterUserMappingStmt => {
-                let statement = &*query.utilityStmt.cast::<pg_sys::AlterUserMappingStmt>();
-                all_may(&[ObjectType::UserMapping], statement.options)
+                all_may(&[ObjectType::UserMapping], (*tree.cast::<pg_sys::AlterUserMappingStmt>()).options)
             }
             NodeTag::T_AlterForeignServerStmt => {
-                let statement = &*query.utilityStmt.cast::<pg_sys::AlterForeignServerStmt>();
-                !statement.has_version && all_may(&[ObjectType::Server], statement.options)
+                all_may(&[ObjectType::Server], (*tree.cast::<pg_sys::AlterForeignServerStmt>()).options)
             }
             NodeTag::T_AlterTableStmt => {
-                let statement = &*query.utilityStmt.cast::<pg_sys::AlterTableStmt>();
-                let is_of_table = matches!(statement.objtype, Altered::OBJECT_TABLE | Altered::OBJECT_FOREIGN_TABLE);
-                let mut commands = quiet::elements::<pg_sys::Node>(statement.cmds).iter();
-                is_of_table
-                    && commands.all(|node| {
-                        (**node).type_ == NodeTag::T_AlterTableCmd && {
-                            let command = &*node.cast::<pg_sys::AlterTableCmd>();
-                            stored::is_about_options(command) && all_may(OF_TABLES, command.def.cast())
-                        }
-                    })
+                let commands = (*tree.cast::<pg_sys::AlterTableStmt>()).cmds;
+                let mut commands = quiet::elements::<pg_sys::AlterTableCmd>(commands).iter();
+                commands.all(|command| all_may(OF_TABLES, (**command).def.cast()))
             }
             _ => false,
         }

@@ -35,9 +35,11 @@ pub const TESTS: &[LiveTest] = &[
     LiveTest { name: "bad_input::settings_refuse_what_they_cannot_mean", run: settings_refuse_what_they_cannot_mean },
 ];
 
-/// Far more than any of these statements takes, even without optimisation beside other tests on a busy machine, where an ALTER
-/// of 1,600 columns, which takes PostgreSQL itself a second, has taken ten times as long.
-const AT_ONCE: Duration = Duration::from_secs(40);
+/// Far more than any of these statements takes, even without optimisation on a busy machine.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// The same of an ALTER of 1,600 columns, which takes PostgreSQL itself a second, and on a busy machine has taken 14.
+const ALTER_OF_ALL_COLUMNS: Duration = Duration::from_secs(40);
 
 /// A database with a wrapper without a validator.
 fn prepared<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<Database<'cluster>> {
@@ -47,9 +49,13 @@ fn prepared<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<Database
 }
 
 fn within<T>(what: &str, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    within_time(AT_ONCE, what, act)
+}
+
+fn within_time<T>(most: Duration, what: &str, act: impl FnOnce() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     let outcome = act()?;
-    ensure!(start.elapsed() < AT_ONCE, "{what} took {:?}", start.elapsed());
+    ensure!(start.elapsed() < most, "{what} took {:?}", start.elapsed());
     Ok(outcome)
 }
 
@@ -430,7 +436,7 @@ fn sixteen_hundred_columns_are_judged(cluster: &Cluster) -> Result<()> {
     let error = within("1,600 violations", || refused_by(&mut client, "r", &bad))?;
     contains(error.detail.as_deref().unwrap_or_default(), "And 1579 more violations.")?;
     let good = format!("ALTER FOREIGN TABLE wide {}", each(|number| format!("ALTER c{number} OPTIONS (k 'v')")));
-    within("1,600 good options", || Ok(client.batch_execute(&good)?))?;
+    within_time(ALTER_OF_ALL_COLUMNS, "1,600 good options", || Ok(client.batch_execute(&good)?))?;
     let last = "ALTER FOREIGN TABLE wide ALTER c1600 OPTIONS (SET k 'w')";
     same("column name", refused_by(&mut client, "r", last)?.column.as_deref(), Some("c1600"))?;
     same("options shown", within("the view", || count(&mut client, "fdw_guard.options"))?, 1600)
