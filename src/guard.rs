@@ -305,7 +305,13 @@ pub fn before_commit() -> Vec<Report> {
 
 /// Whether nothing has been touched in this transaction, as in almost every one.
 pub fn has_noted_nothing() -> bool {
-    !MAY_HAVE_NOTED.load(Relaxed) && !history::has_written() || finds_nothing_noted()
+    !may_have_noted() || finds_nothing_noted()
+}
+
+/// Whether there may be something, at a glance.
+#[inline]
+pub fn may_have_noted() -> bool {
+    MAY_HAVE_NOTED.load(Relaxed) || history::has_written()
 }
 
 #[inline(never)]

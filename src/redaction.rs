@@ -28,24 +28,61 @@ pub use fdw_guard_policy::redact::{OutOfMemory, may_hold_secrets, names_our_func
 /// Which client text was looked at last, and what PostgreSQL has instead of it. Every hook of every statement asks for it
 /// before all else, so that it stands where it is found at once, and not among what each thread would have of its own.
 struct Known {
-    address: AtomicPtr<c_char>,
     message: AtomicI64,
+    /// Where the text stands if it was let go at a glance: there is nothing to hide in it, by whatever names of options. Else
+    /// [`HELD`], or [`OF_NO_CLIENT`]. The rest is of a text that was held.
+    let_go: AtomicPtr<c_char>,
+    address: AtomicPtr<c_char>,
     /// Null if there is nothing to hide in it.
     shown: AtomicPtr<c_char>,
 }
 
 static KNOWN: Known = Known {
-    address: AtomicPtr::new(ptr::null_mut()),
     message: AtomicI64::new(0),
+    let_go: AtomicPtr::new(HELD),
+    address: AtomicPtr::new(ptr::null_mut()),
     shown: AtomicPtr::new(ptr::null_mut()),
 };
 
+/// Addresses at which no text stands.
+const HELD: *mut c_char = ptr::without_provenance_mut(usize::MAX);
+const OF_NO_CLIENT: *mut c_char = ptr::without_provenance_mut(usize::MAX - 1);
+
 impl Known {
-    fn set(&self, (address, message): (*const c_char, i64), shown: *const c_char, read: Read) {
-        self.address.store(address.cast_mut(), Relaxed);
+    /// It was looked at closely, and that is shown of it.
+    fn hold(&self, (address, message): (*const c_char, i64), shown: *const c_char, read: Read) {
         self.message.store(message, Relaxed);
+        self.let_go.store(HELD, Relaxed);
+        self.address.store(address.cast_mut(), Relaxed);
         self.shown.store(shown.cast_mut(), Relaxed);
         READ.set(read);
+    }
+
+    /// It was looked at, at a glance. Nothing is shown instead of the one before.
+    #[inline]
+    fn let_go(&self, (address, message): (*const c_char, i64), is_of_client: bool) {
+        self.message.store(message, Relaxed);
+        self.let_go.store(if is_of_client { address.cast_mut() } else { OF_NO_CLIENT }, Relaxed);
+    }
+
+    /// What was let go is held again.
+    fn hold_again(&self) {
+        let let_go = self.let_go.swap(HELD, Relaxed);
+        if let_go != HELD {
+            self.address.store(if let_go == OF_NO_CLIENT { ptr::null_mut() } else { let_go }, Relaxed);
+            READ.set(Read::OVER);
+        }
+    }
+
+    /// Whether it was let go, and stands there.
+    #[inline]
+    fn has_let_go(&self, text: *const c_char) -> bool {
+        ptr::eq(self.let_go.load(Relaxed), text)
+    }
+
+    /// Whether it was held, and stands there.
+    fn holds(&self, text: *const c_char) -> bool {
+        self.has_let_go(HELD) && ptr::eq(self.address(), text)
     }
 
     fn address(&self) -> *const c_char {
@@ -53,6 +90,7 @@ impl Known {
     }
 
     /// Whether it came with that message.
+    #[inline]
     fn is_of(&self, message: i64) -> bool {
         self.message.load(Relaxed) == message
     }
@@ -64,6 +102,11 @@ impl Known {
     /// Whether something is hidden in the last text.
     fn hides(&self) -> bool {
         !self.shown().is_null()
+    }
+
+    /// How it was read.
+    fn read(&self) -> Read {
+        if self.has_let_go(HELD) { READ.get() } else { Read::OVER }
     }
 }
 
@@ -147,6 +190,9 @@ thread_local! {
     static RUN: Cell<i64> = const { Cell::new(0) };
 }
 
+/// Whether something may be kept since it was found that nothing is, or calls of ours take parameters.
+static MAY_KNOW: AtomicBool = AtomicBool::new(false);
+
 /// Whether the client's text had a value that became known from within.
 static COVERS: AtomicBool = AtomicBool::new(false);
 
@@ -160,7 +206,7 @@ pub enum Seen {
 /// A secret that came as an argument of a function of ours, and is in no statement's text.
 pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
     OWES_LOOK.set(true);
-    STATE.with_borrow_mut(|state| state.of_calls.add(value))
+    keep(|state| state.of_calls.add(value))
 }
 
 /// Hides the secrets among options that an object has, in whatever is said from now on until [`take_stored`]. Says whether
@@ -168,14 +214,14 @@ pub fn note_secret(value: &[u8]) -> Result<(), OutOfMemory> {
 pub fn note_stored(stored: Stored) -> bool {
     let hides = !stored.options.is_empty();
     if hides {
-        STATE.with_borrow_mut(|state| state.stored.push(stored));
+        keep(|state| state.stored.push(stored));
     }
     hides
 }
 
 /// What was noted last: the statement that alters the object has ended.
 pub fn take_stored() -> Option<Stored> {
-    STATE.with_borrow_mut(|state| state.stored.pop())
+    keep(|state| state.stored.pop())
 }
 
 /// Options that an object has. Which of them are secrets is found when something is said, which is seldom.
@@ -278,6 +324,7 @@ fn find(text: &[u8], reading: Reading) -> Result<Found, OutOfMemory> {
     })?;
     if found.takes_parameters() {
         CALLS_TAKE_PARAMETERS.set(true);
+        MAY_KNOW.store(true, Relaxed);
     }
     Ok(found)
 }
@@ -315,7 +362,7 @@ pub fn begins_run(message: i64) -> bool {
 
 /// As what the client's text was read, of the same message.
 pub fn client_kind(message: i64) -> Kind {
-    if KNOWN.is_of(message) { READ.get().kind } else { Kind::Statement }
+    if KNOWN.is_of(message) { KNOWN.read().kind } else { Kind::Statement }
 }
 
 /// What is shown of a text that the client has sent, if not all of it is.
@@ -337,8 +384,21 @@ pub fn is_ours(address: *const c_char) -> bool {
 }
 
 /// Whether the text at that address has been looked at since the message came, and nothing is hidden in it.
+#[inline]
 pub fn is_harmless(address: *const c_char, message: i64) -> bool {
-    KNOWN.address() == address && KNOWN.is_of(message) && !KNOWN.hides()
+    KNOWN.is_of(message) && (KNOWN.has_let_go(address) || KNOWN.holds(address) && !KNOWN.hides())
+}
+
+/// Whether a statement's text is the client's that was looked at last, and there is nothing to hide in it by whatever names of
+/// options. The message is not asked for: another text at the same address was parsed after that was sent, and looked at then.
+#[inline]
+pub fn has_let_go(text: *const c_char) -> bool {
+    KNOWN.has_let_go(text)
+}
+
+/// A closer look is taken, or there is no text of the client's at which one could be taken.
+pub fn holds_on() {
+    KNOWN.hold_again();
 }
 
 /// Whether something is hidden in the client's text that was looked at last.
@@ -346,15 +406,29 @@ pub fn hides() -> bool {
     KNOWN.hides()
 }
 
-/// Lets a client's text go that holds nothing, at a glance and without asking for memory, as nearly every one; says whether
-/// it could.
-pub fn lets_go(address: *const c_char, message: i64, text: &[u8]) -> bool {
-    let may_execute = || CALLS_TAKE_PARAMETERS.get() && executed(text).next().is_some();
-    let goes = !may_hold_secrets(text) && !may_execute() && STATE.with_borrow(State::holds_nothing);
+/// Lets a text go that holds nothing, at a glance and without asking for memory, as nearly every one; says whether it could.
+#[inline]
+pub fn lets_go(address: *const c_char, message: i64, text: &[u8], is_of_client: impl FnOnce() -> bool) -> bool {
+    // Where nothing is kept, nothing is shown instead of a text either.
+    let goes = !may_hold_secrets(text) && (!MAY_KNOW.load(Relaxed) || knows_nothing_for(text));
     if goes {
-        KNOWN.set((address, message), ptr::null(), Read::OVER);
+        KNOWN.let_go((address, message), is_of_client());
     }
     goes
+}
+
+/// Whether nothing is kept by which something may be hidden in a text without a secret of its own.
+#[inline(never)]
+fn knows_nothing_for(text: &[u8]) -> bool {
+    let (holds_nothing, takes_parameters) = (STATE.with_borrow(State::holds_nothing), CALLS_TAKE_PARAMETERS.get());
+    MAY_KNOW.store(!holds_nothing || takes_parameters, Relaxed);
+    holds_nothing && !(takes_parameters && executed(text).next().is_some())
+}
+
+/// Changes what is kept.
+fn keep<T>(change: impl FnOnce(&mut State) -> T) -> T {
+    MAY_KNOW.store(true, Relaxed);
+    STATE.with_borrow_mut(change)
 }
 
 /// Looks at the client's text, which came with that message.
@@ -372,8 +446,8 @@ pub fn see_client_text(
     hide_known(text, &mut found, is_known && (!hides() || covers()))?;
     let hidden = if found.is_empty() { None } else { Some(Rc::new(Hidden::of(text, found, true)?)) };
     let shown = hidden.as_ref().map_or(ptr::null(), |hidden| hidden.shown.as_ptr().cast());
-    KNOWN.set((address, message), shown, Read { names: Some(version()), kind: reading.kind() });
-    STATE.with_borrow_mut(|state| {
+    KNOWN.hold((address, message), shown, Read { names: Some(version()), kind: reading.kind() });
+    keep(|state| {
         let before = std::mem::replace(&mut state.client, hidden).filter(|_| is_known);
         if let Some((before, now)) = before.zip(state.client.as_ref()) {
             before.level.iter().zip(&now.level).for_each(|(before, now)| before.set(now.get()));
@@ -387,8 +461,8 @@ pub fn see_client_text(
 /// has looked.
 pub fn see_told(address: *const c_char, message: i64) {
     forget_secrets();
-    STATE.with_borrow_mut(|state| (state.client, state.reported) = (None, false));
-    KNOWN.set((address, message), ptr::null(), Read { names: Some(version()), kind: Kind::Statement });
+    keep(|state| (state.client, state.reported) = (None, false));
+    KNOWN.hold((address, message), ptr::null(), Read { names: Some(version()), kind: Kind::Statement });
 }
 
 /// Whether the value of an option may be shown, as far as names are known now, that stands on an object of one of these
@@ -401,7 +475,7 @@ pub fn may_be_shown(on: &[ObjectType], option: &[u8]) -> bool {
 /// text as it is in hand, `in_place`, these are to be covered too, and what is hidden now stays so: it could not be found
 /// again in a text of which something is covered.
 fn hide_known(text: &[u8], found: &mut Found, in_place: bool) -> Result<(), OutOfMemory> {
-    STATE.with_borrow_mut(|state| {
+    keep(|state| {
         let find = |secrets: &Secrets| with_names(|names| Redactor::new(names, strings()).find_known(text, secrets));
         found.hide_also(&state.covered)?;
         found.hide_also(&find(&state.of_inner)?)?;
@@ -480,7 +554,7 @@ fn c_text(mut text: Vec<u8>) -> Result<Vec<u8>, OutOfMemory> {
 fn forget_secrets() {
     OWES_LOOK.set(false);
     COVERS.store(false, Relaxed);
-    STATE.with_borrow_mut(|state| {
+    keep(|state| {
         state.of_inner.clear();
         state.of_calls.clear();
         state.covered.clear();
@@ -509,7 +583,7 @@ pub fn is_unreported() -> bool {
 
 /// Whether pg_stat_activity must be told; it is taken for done.
 pub fn must_be_reported() -> bool {
-    hides() && STATE.with_borrow_mut(|state| !std::mem::replace(&mut state.reported, true))
+    hides() && keep(|state| !std::mem::replace(&mut state.reported, true))
 }
 
 /// What other extensions are to be handed instead of a text, until [`take_back`]; None if it holds no secret.
@@ -525,13 +599,13 @@ pub fn hand_on(
         hide_inner(text, kind)?
     };
     let level = hidden.as_ref().map(|hidden| hidden.level.as_ptr().cast());
-    STATE.with_borrow_mut(|state| state.handed.extend(hidden));
+    keep(|state| state.handed.extend(hidden));
     Ok(level)
 }
 
 /// The text that was handed on last is not needed any more.
 pub fn take_back() {
-    STATE.with_borrow_mut(|state| drop(state.handed.pop()));
+    keep(|state| drop(state.handed.pop()));
 }
 
 fn hide_inner(text: &[u8], kind: Kind) -> Result<Option<Rc<Hidden>>, OutOfMemory> {
@@ -552,7 +626,7 @@ fn hide_inner(text: &[u8], kind: Kind) -> Result<Option<Rc<Hidden>>, OutOfMemory
     }
     let hidden = Rc::new(Hidden::of(text, found, false)?);
     let inner = Inner { original: copy_of(text)?, kind, names, hidden: Rc::clone(&hidden) };
-    STATE.with_borrow_mut(|state| {
+    keep(|state| {
         state.inner = Some(inner);
         state.inner_is_pieced |= hidden.found.is_pieced();
         state.of_inner.extend(hidden.found.secrets())
@@ -572,7 +646,7 @@ fn copy_of(text: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
 
 /// Whether the client's text has been looked at by the names of options that are known now, or none matters.
 pub fn names_are_as_they_were() -> bool {
-    READ.get().names.is_none_or(|names| names == version())
+    KNOWN.read().names.is_none_or(|names| names == version())
 }
 
 /// The statement as it can be kept: `***` for each secret, whatever else is hidden or not.

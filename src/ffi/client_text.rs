@@ -42,14 +42,21 @@ pub unsafe fn with_bytes<T>(address: *const c_char, act: impl FnOnce(&[u8]) -> T
     act(unsafe { CStr::from_ptr(address) }.to_bytes())
 }
 
-/// Whether the client's text is news, but holds nothing, at a glance: nobody has to look at it again.
-#[inline(never)]
-pub fn lets_go_of_news() -> bool {
-    let address = address();
+/// Whether the client's text was let go at a glance.
+#[inline]
+pub fn is_let_go() -> bool {
+    redaction::has_seen(message_time()) && redaction::has_let_go(address())
+}
+
+/// Whether nothing is hidden in the client's text as it has been looked at, or it is news but holds nothing, at a glance, so that
+/// nobody has to look at it again: for nearly every call of a hook.
+#[inline]
+pub fn lets_go_or_is_done_with() -> bool {
+    let (message, address) = (message_time(), address());
+    let is_done_with = redaction::is_harmless(address, message) && serves_client();
     // SAFETY: as in `kind_at`.
-    !address.is_null()
-        && !redaction::is_ours(address)
-        && unsafe { with_bytes(address, |text| redaction::lets_go(address, message_time(), text)) }
+    let lets_go = || unsafe { with_bytes(address, |text| redaction::lets_go(address, message, text, serves_client)) };
+    is_done_with || !address.is_null() && lets_go()
 }
 
 /// Looks at the client's text, unless that has been done, and hides what is secret in it from the log.
@@ -100,7 +107,7 @@ pub fn is_news() -> bool {
     !is_harmless(address) && !address.is_null() && !redaction::is_ours(address)
 }
 
-/// Whether the client's text has been looked at, and nothing is hidden in it: for nearly every call of a hook.
+/// Whether the client's text has been looked at, and nothing is hidden in it.
 pub fn is_done_with() -> bool {
     is_harmless(address())
 }
@@ -108,7 +115,7 @@ pub fn is_done_with() -> bool {
 /// Whether a text is the client's, and nothing was found in it. Workers run one text after the other without any message,
 /// perhaps at the same address.
 pub fn is_harmless(text: *const c_char) -> bool {
-    serves_client() && redaction::is_harmless(text, message_time())
+    redaction::is_harmless(text, message_time()) && serves_client()
 }
 
 /// The same, by the names of options that are known now.

@@ -2,6 +2,7 @@
 //! copies of the client's text are hidden at the first of our hooks that a message reaches.
 
 use crate::error::Error;
+use crate::ffi::next::Next;
 use crate::ffi::{client_text, raise, text};
 use crate::policy_in_force;
 use crate::redaction::{self, Reading};
@@ -10,11 +11,17 @@ use fdw_guard_policy::redact::Kind;
 use pgrx::pg_sys::{self, Node};
 use std::ffi::{c_char, c_int};
 use std::ptr;
-use std::sync::OnceLock;
 
-static NEXT_ANALYZE: OnceLock<pg_sys::post_parse_analyze_hook_type> = OnceLock::new();
-static NEXT_EXECUTOR_START: OnceLock<pg_sys::ExecutorStart_hook_type> = OnceLock::new();
-static NEXT_EXECUTOR_RUN: OnceLock<pg_sys::ExecutorRun_hook_type> = OnceLock::new();
+static NEXT_ANALYZE: Next<Analyze> = Next::new();
+static NEXT_EXECUTOR_START: Next<ExecutorStart> = Next::new();
+static NEXT_EXECUTOR_RUN: Next<ExecutorRun> = Next::new();
+
+type Analyze = unsafe extern "C-unwind" fn(*mut pg_sys::ParseState, *mut pg_sys::Query, *mut pg_sys::JumbleState);
+type ExecutorStart = unsafe extern "C-unwind" fn(*mut pg_sys::QueryDesc, c_int);
+#[cfg(not(feature = "pg18"))]
+type ExecutorRun = unsafe extern "C-unwind" fn(*mut pg_sys::QueryDesc, pg_sys::ScanDirection::Type, u64, bool);
+#[cfg(feature = "pg18")]
+type ExecutorRun = unsafe extern "C-unwind" fn(*mut pg_sys::QueryDesc, pg_sys::ScanDirection::Type, u64);
 
 // Declared here because pg_sys wraps them in a boundary that would lose fields of the errors that pass through. Since 18
 // ExecutorRun is not told whether it is called once only.
@@ -36,15 +43,9 @@ unsafe extern "C-unwind" {
 pub fn install() {
     // SAFETY: the hook variables belong to this single-threaded process.
     unsafe {
-        if NEXT_ANALYZE.set(pg_sys::post_parse_analyze_hook).is_ok() {
-            pg_sys::post_parse_analyze_hook = Some(post_parse_analyze);
-        }
-        if NEXT_EXECUTOR_START.set(pg_sys::ExecutorStart_hook).is_ok() {
-            pg_sys::ExecutorStart_hook = Some(executor_start);
-        }
-        if NEXT_EXECUTOR_RUN.set(pg_sys::ExecutorRun_hook).is_ok() {
-            pg_sys::ExecutorRun_hook = Some(executor_run);
-        }
+        NEXT_ANALYZE.install(&raw mut pg_sys::post_parse_analyze_hook, post_parse_analyze);
+        NEXT_EXECUTOR_START.install(&raw mut pg_sys::ExecutorStart_hook, executor_start);
+        NEXT_EXECUTOR_RUN.install(&raw mut pg_sys::ExecutorRun_hook, executor_run);
     }
 }
 
@@ -56,29 +57,50 @@ unsafe extern "C-unwind" fn post_parse_analyze(
 ) {
     // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
     unsafe {
+        match NEXT_ANALYZE.get() {
+            None => look_at_parsed(state, query),
+            Some(next) => look_and_hand_to(next, state, query, jumbled),
+        }
+    }
+}
+
+/// Hides what is secret in the client's text, of which a statement has been parsed.
+///
+/// # Safety
+/// As for [`with_text`].
+unsafe fn look_at_parsed(state: *const pg_sys::ParseState, query: *const pg_sys::Query) {
+    // SAFETY: the caller's promise.
+    unsafe {
         let tree = (*query).utilityStmt;
-        if client_text::may_be_told(tree) && !client_text::is_done_with() {
-            look_closer(tree, || client_text::look_at_parsed(&*query, (*state).p_sourcetext));
-        } else {
-            look(tree);
-        }
-        if let Some(next) = NEXT_ANALYZE.get().copied().flatten() {
-            hand_to(next, state, query, jumbled);
-        }
+        if client_text::may_be_told(tree) { look_at_told(state, query) } else { look(tree) }
+    }
+}
+
+/// # Safety
+/// [`client_text::may_be_told`] holds for the statement, and as for [`with_text`].
+#[inline(never)]
+unsafe fn look_at_told(state: *const pg_sys::ParseState, query: *const pg_sys::Query) {
+    if client_text::is_done_with() {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        look_closer((*query).utilityStmt, || client_text::look_at_parsed(&*query, (*state).p_sourcetext));
     }
 }
 
 /// # Safety
 /// As for [`with_text`].
 #[inline(never)]
-unsafe fn hand_to(
-    next: unsafe extern "C-unwind" fn(*mut pg_sys::ParseState, *mut pg_sys::Query, *mut pg_sys::JumbleState),
+unsafe fn look_and_hand_to(
+    next: Analyze,
     state: *mut pg_sys::ParseState,
     query: *mut pg_sys::Query,
     jumbled: *mut pg_sys::JumbleState,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
+        look_at_parsed(state, query);
         let (text, tree) = ((*state).p_sourcetext, (*query).utilityStmt);
         with_text(text, tree, |shown| {
             (*state).p_sourcetext = shown;
@@ -98,7 +120,7 @@ unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags:
         if must_look_at(text) {
             (*query).sourceText = raise::guarded_or_raise(|| lasting(text)).0;
         }
-        NEXT_EXECUTOR_START.get().copied().flatten().unwrap_or(standard_ExecutorStart)(query, flags);
+        NEXT_EXECUTOR_START.get().unwrap_or(standard_ExecutorStart)(query, flags);
     }
 }
 
@@ -113,7 +135,7 @@ unsafe extern "C-unwind" fn executor_run(
     // SAFETY: as above.
     unsafe {
         look(ptr::null_mut());
-        let next = NEXT_EXECUTOR_RUN.get().copied().flatten().unwrap_or(standard_ExecutorRun);
+        let next = NEXT_EXECUTOR_RUN.get().unwrap_or(standard_ExecutorRun);
         relieving_portal(|| next(query, direction, count, execute_once));
     }
 }
@@ -128,7 +150,7 @@ unsafe extern "C-unwind" fn executor_run(
     // SAFETY: as above.
     unsafe {
         look(ptr::null_mut());
-        let next = NEXT_EXECUTOR_RUN.get().copied().flatten().unwrap_or(standard_ExecutorRun);
+        let next = NEXT_EXECUTOR_RUN.get().unwrap_or(standard_ExecutorRun);
         relieving_portal(|| next(query, direction, count));
     }
 }
@@ -140,10 +162,18 @@ unsafe extern "C-unwind" fn executor_run(
 /// As for [`with_text`].
 pub unsafe fn look(tree: *const Node) {
     // SAFETY: the caller's promise.
-    unsafe {
-        if !(client_text::is_done_with() || client_text::lets_go_of_news()) || client_text::may_execute(tree) {
-            look_closer(tree, client_text::look);
-        }
+    unsafe { if client_text::may_execute(tree) { look_closer(tree, client_text::look) } else { look_over() } }
+}
+
+/// The same of a statement that executes nothing prepared.
+///
+/// # Safety
+/// As for [`with_text`].
+#[inline(never)]
+unsafe fn look_over() {
+    if !client_text::lets_go_or_is_done_with() {
+        // SAFETY: the caller's promise.
+        unsafe { look_closer(ptr::null(), client_text::look) };
     }
 }
 
@@ -153,6 +183,7 @@ pub unsafe fn look(tree: *const Node) {
 /// As for [`with_text`].
 #[inline(never)]
 unsafe fn look_closer(tree: *const Node, first_look: impl FnOnce()) {
+    redaction::holds_on();
     // SAFETY: the caller's promise.
     unsafe {
         if !settings::redact() {

@@ -3,29 +3,25 @@
 //! The functions that PostgreSQL enters are plain frames that own nothing, because an error leaves them by siglongjmp.
 //! Whatever owns memory happens in the functions of [`crate::guard`], each inside [`raise::guarded`].
 
+use crate::ffi::next::Next;
 use crate::ffi::raise::Report;
 use crate::ffi::statement::{Said, Wording};
 use crate::ffi::utility::standard_ProcessUtility;
 use crate::ffi::{client_text, handing, inside, log, raise, scan, server, statement, stored};
-use crate::{guard, planning};
+use crate::{guard, planning, redaction};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
-use std::sync::OnceLock;
 
-static NEXT_PROCESS_UTILITY: OnceLock<pg_sys::ProcessUtility_hook_type> = OnceLock::new();
-static NEXT_OBJECT_ACCESS: OnceLock<pg_sys::object_access_hook_type> = OnceLock::new();
+static NEXT_PROCESS_UTILITY: Next<ProcessUtility> = Next::new();
+static NEXT_OBJECT_ACCESS: Next<ObjectAccess> = Next::new();
 
 /// Puts our hooks in front of those that are there. Called once, when the library is loaded.
 pub fn install() {
     // SAFETY: the hook variables belong to this single-threaded backend; pg_init runs once in its life.
     unsafe {
-        if NEXT_PROCESS_UTILITY.set(pg_sys::ProcessUtility_hook).is_ok() {
-            pg_sys::ProcessUtility_hook = Some(process_utility);
-        }
-        if NEXT_OBJECT_ACCESS.set(pg_sys::object_access_hook).is_ok() {
-            pg_sys::object_access_hook = Some(object_access);
-        }
+        NEXT_PROCESS_UTILITY.install(&raw mut pg_sys::ProcessUtility_hook, process_utility);
+        NEXT_OBJECT_ACCESS.install(&raw mut pg_sys::object_access_hook, object_access);
         handing::install();
         log::install();
         pg_sys::RegisterXactCallback(Some(transaction_event), ptr::null_mut());
@@ -50,8 +46,10 @@ type ProcessUtility = unsafe extern "C-unwind" fn(
     *mut pg_sys::QueryCompletion,
 );
 
+type ObjectAccess = unsafe extern "C-unwind" fn(pg_sys::ObjectAccessType::Type, Oid, Oid, c_int, *mut c_void);
+
 /// Lets what concerns no object go its way, if it comes from a text in which nothing is to be hidden. Whatever else is attended
-/// to.
+/// to. Nothing is called before that is told, so that PostgreSQL's arguments stay where they are.
 #[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
 unsafe extern "C-unwind" fn process_utility(
     statement: *mut pg_sys::PlannedStmt,
@@ -66,14 +64,14 @@ unsafe extern "C-unwind" fn process_utility(
     // SAFETY: this frame owns nothing, and passes PostgreSQL's own arguments on.
     unsafe {
         let goes_its_way =
-            client_text::is_harmless(query_string) && statement::concerns_no_object((*statement).utilityStmt);
+            redaction::has_let_go(query_string) && statement::concerns_no_object((*statement).utilityStmt);
         let run = if goes_its_way { next_process_utility() } else { attend };
         run(statement, query_string, read_only_tree, context, params, query_environment, destination, completion);
     }
 }
 
 fn next_process_utility() -> ProcessUtility {
-    NEXT_PROCESS_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility)
+    NEXT_PROCESS_UTILITY.get().unwrap_or(standard_ProcessUtility)
 }
 
 /// Opens a frame, runs the statement, and closes the frame with a verdict or, after an error, without one.
@@ -142,7 +140,7 @@ unsafe extern "C-unwind" fn object_access(
 ) {
     // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
     unsafe {
-        if let Some(next) = NEXT_OBJECT_ACCESS.get().copied().flatten() {
+        if let Some(next) = NEXT_OBJECT_ACCESS.get() {
             next(access, catalog, object, sub_object, argument);
         }
         let by_itself = is_by_itself(access, argument);
@@ -243,10 +241,10 @@ unsafe fn is_by_itself(access: pg_sys::ObjectAccessType::Type, argument: *const 
         && unsafe { (*argument.cast::<pg_sys::ObjectAccessPostCreate>()).is_internal }
 }
 
-/// Most transactions end with nothing to be done.
+/// Most transactions end with nothing to be done, which is told by a few numbers.
 unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
-    let is_text_seen = event != pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT || client_text::is_done_with();
-    if !(is_text_seen && guard::has_noted_nothing()) {
+    let commits = event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT;
+    if guard::may_have_noted() || commits && !client_text::is_let_go() {
         // SAFETY: this frame owns nothing.
         unsafe { attend_to_end(event) };
     }
@@ -261,7 +259,7 @@ unsafe fn attend_to_end(event: pg_sys::XactEvent::Type) {
     // SAFETY: this frame owns nothing; at PRE_COMMIT and PRE_PREPARE the transaction still runs, so that catalogs can be
     // read and an error rolls it back.
     unsafe {
-        if event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT {
+        if event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT && !client_text::lets_go_or_is_done_with() {
             handing::look_at_unseen();
         }
         match event {

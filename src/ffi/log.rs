@@ -5,6 +5,7 @@
 //! PostgreSQL's that can raise an error, reads no catalog, and changes texts where they stand, which PostgreSQL frees as
 //! its own.
 
+use crate::ffi::next::Next;
 use crate::ffi::{client_text, raise};
 use crate::redaction::{self, Field, Line, OutOfMemory, Reading, Stored};
 use crate::settings;
@@ -13,17 +14,16 @@ use pgrx::pg_sys;
 use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::OnceLock;
 
-static NEXT: OnceLock<pg_sys::emit_log_hook_type> = OnceLock::new();
+static NEXT: Next<EmitLog> = Next::new();
+
+type EmitLog = unsafe extern "C-unwind" fn(*mut pg_sys::ErrorData);
 
 /// Puts our hook in front of those that are there.
 pub fn install() {
     // SAFETY: the hook variable belongs to this single-threaded process.
     unsafe {
-        if NEXT.set(pg_sys::emit_log_hook).is_ok() {
-            pg_sys::emit_log_hook = Some(emit_log);
-        }
+        NEXT.install(&raw mut pg_sys::emit_log_hook, emit_log);
     }
 }
 
@@ -31,7 +31,7 @@ pub fn install() {
 pub fn is_first_hook() -> bool {
     // SAFETY: reads a hook variable of this process.
     let first = unsafe { pg_sys::emit_log_hook };
-    first.is_some_and(|hook| ptr::fn_addr_eq(hook, emit_log as unsafe extern "C-unwind" fn(*mut pg_sys::ErrorData)))
+    first.is_some_and(|hook| ptr::fn_addr_eq(hook, emit_log as EmitLog))
 }
 
 unsafe extern "C-unwind" fn emit_log(line: *mut pg_sys::ErrorData) {
@@ -41,7 +41,7 @@ unsafe extern "C-unwind" fn emit_log(line: *mut pg_sys::ErrorData) {
         if settings::redact() && catch_unwind(AssertUnwindSafe(|| hide(line))).is_err() {
             show_nothing(line);
         }
-        if let Some(next) = NEXT.get().copied().flatten() {
+        if let Some(next) = NEXT.get() {
             next(line);
         }
     }

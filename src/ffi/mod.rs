@@ -20,6 +20,7 @@ pub mod log;
 pub mod mappings;
 pub mod memory;
 pub mod names;
+pub mod next;
 pub mod option_rows;
 pub mod plannable;
 pub mod query;

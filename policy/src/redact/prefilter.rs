@@ -1,12 +1,15 @@
-//! Whether a text could hold anything to hide: one pass that the compiler turns into vector instructions, since almost
-//! every text of a server holds nothing.
+//! Whether a text could hold anything to hide: one pass with vector instructions, since almost every text of a server holds
+//! nothing.
+
+use std::iter;
+use wide::u8x16;
 
 /// What no text with a secret in it does without: the keywords OPTIONS and USER MAPPING, which are in the names of our
 /// functions too, `rotate_secret`, and `U&`, which can spell anything.
 const WORDS: [&[u8]; 6] = [b"option", b"mapping", b"rotate_secret", b"u&'", b"u&\"", b"u&\\"];
 
-/// In each of the words stand four bytes, or three, that seldom stand together elsewhere, and how far in.
-const HINTS: [(&[u8], usize); 4] = [(b"opti", 0), (b"appi", 1), (b"te_s", 4), (b"u&", 0)];
+/// In each of the words stand four bytes, or two, that seldom stand together elsewhere, and how far in.
+const HINTS: [(&[u8], usize); 4] = [(b"opti", 0), (b"appi", 1), (b"ate_", 3), (b"u&", 0)];
 
 /// Bytes of the longest hint.
 const HINT: usize = 4;
@@ -30,12 +33,30 @@ pub fn may_hold_secrets(text: &[u8]) -> bool {
 }
 
 /// Whether a text, or a part of one, holds one of the words, in upper or lower case.
+#[inline]
 pub fn holds_words(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk::<WINDOW>() else { return short_text_holds_words(text) };
-    // The last block may overlap the one before. Behind it there is room for the shortest words only.
-    let starts = (0..text.len() - WINDOW).step_by(BLOCK);
-    let mut blocks = starts.filter_map(|start| Some((start, text.get(start..)?.first_chunk()?)));
-    blocks.any(|(start, window)| block_holds_word(text, start, window))
+    let Some(last) = text.last_chunk() else { return short_text_holds_words(text) };
+    // Behind the last window there is room for the shortest words only.
+    let may_end_with_word = text.get(text.len() - 2) == Some(&b'&');
+    let may = may_hold_hints(last) || may_end_with_word || windows(text).any(|(_, window)| may_hold_hints(window));
+    may && long_text_holds_words(text, last)
+}
+
+/// The windows of a text, one for each block, up to the last one, which may overlap the one before; with where they begin.
+#[inline]
+fn windows(text: &[u8]) -> impl Iterator<Item = (usize, &[u8; WINDOW])> {
+    let mut start = 0;
+    iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| rest.len() > WINDOW)?;
+        start += BLOCK;
+        Some((start - BLOCK, rest.first_chunk()?))
+    })
+}
+
+/// The same of a text in which there may be a hint.
+#[inline(never)]
+fn long_text_holds_words(text: &[u8], last: &[u8; WINDOW]) -> bool {
+    windows(text).any(|(start, window)| block_holds_word(text, start, window))
         || block_holds_word(text, text.len() - WINDOW, last)
         || ends_with_word(text)
 }
@@ -47,6 +68,7 @@ fn ends_with_word(text: &[u8]) -> bool {
 }
 
 /// The same of a text that is shorter than a window.
+#[inline(never)]
 fn short_text_holds_words(text: &[u8]) -> bool {
     let mut window = [0; WINDOW];
     if let Some(start) = window.get_mut(..text.len()) {
@@ -64,7 +86,8 @@ fn block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
 #[inline(never)]
 fn hinted_block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
     let found = hints(window);
-    found != [false; BLOCK] && (start..).zip(found).any(|(place, found)| found && holds_word_around(text, place))
+    let mut places = (0..BLOCK).filter(|place| found >> place & 1 == 1);
+    places.any(|place| holds_word_around(text, start + place))
 }
 
 /// What else tells that a text may be a statement about foreign objects, if one of the words is misspelled in it.
@@ -82,35 +105,38 @@ fn holds(text: &[u8], word: &[u8]) -> bool {
     places.any(|place| starts_with(text.get(place..).unwrap_or_default(), word))
 }
 
-/// Whether a hint may begin somewhere in the block, by its second and third byte. No byte leaves the loop early, so that it is
-/// done for all at once.
+/// The bytes of a block from that place of its window on, in lower case, and other bytes changed by that.
 #[inline]
-fn may_hold_hints(window: &[u8; WINDOW]) -> bool {
-    let from = |place: usize| window.get(place..).unwrap_or_default();
-    let mut found = [false; BLOCK];
-    for (found, (b, c)) in found.iter_mut().zip(from(1).iter().zip(from(2))) {
-        let (b, c) = (b | 0x20, c | 0x20);
-        let option_or_mapping = (b == b'p') & ((c == b't') | (c == b'p'));
-        let secret = (b == b'e') & (c == b'_' | 0x20);
-        *found = option_or_mapping | secret | (b == b'&');
-    }
-    found != [false; BLOCK]
+fn lower(window: &[u8; WINDOW], place: usize) -> u8x16 {
+    let bytes = window.get(place..).and_then(|bytes| bytes.first_chunk()).copied();
+    u8x16::new(bytes.unwrap_or_default()) | u8x16::splat(LOWER)
 }
 
-/// Whether a hint may begin at each place of the block.
-fn hints(window: &[u8; WINDOW]) -> [bool; BLOCK] {
-    let from = |place: usize| window.get(place..).unwrap_or_default();
-    let four = from(0).iter().zip(from(1)).zip(from(2)).zip(from(3));
-    let mut found = [false; BLOCK];
-    for (found, (((a, b), c), d)) in found.iter_mut().zip(four) {
-        let (a, b, c, d) = (a | 0x20, b | 0x20, c | 0x20, d | 0x20);
-        let option = (a == b'o') & (b == b'p') & (c == b't') & (d == b'i');
-        let mapping = (a == b'a') & (b == b'p') & (c == b'p') & (d == b'i');
-        let secret = (a == b't') & (b == b'e') & (c == b'_' | 0x20) & (d == b's');
-        let unicode = (a == b'u') & (b == b'&');
-        *found = option | mapping | secret | unicode;
-    }
-    found
+/// The bit by which letters in lower case differ from those in upper case.
+const LOWER: u8 = b'a' ^ b'A';
+
+/// Where a byte of that kind stands, told of bytes in lower case.
+#[inline]
+fn are(bytes: u8x16, byte: u8) -> u8x16 {
+    bytes.simd_eq(u8x16::splat(byte | LOWER))
+}
+
+/// Whether a hint may begin somewhere in the block, by its second and fourth byte.
+#[inline]
+fn may_hold_hints(window: &[u8; WINDOW]) -> bool {
+    let [second, fourth] = [1, 3].map(|place| lower(window, place));
+    let option_or_mapping = are(second, b'p') & are(fourth, b'i');
+    let secret = are(second, b't') & are(fourth, b'_');
+    (option_or_mapping | secret | are(second, b'&')).to_bitmask() != 0
+}
+
+/// At which places of the block a hint may begin, a bit for each.
+fn hints(window: &[u8; WINDOW]) -> u32 {
+    let [first, second, third, fourth] = [0, 1, 2, 3].map(|place| lower(window, place));
+    let [option, mapping, secret] = [b"opti", b"appi", b"ate_"]
+        .map(|[a, b, c, d]| are(first, *a) & are(second, *b) & are(third, *c) & are(fourth, *d));
+    let unicode = are(first, b'u') & are(second, b'&');
+    (option | mapping | secret | unicode).to_bitmask()
 }
 
 /// Whether a word stands there of which a hint begins at that place.
