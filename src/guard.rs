@@ -12,6 +12,7 @@ use crate::ffi::statement::{Foretold, Named, NamedForm, Said, Whose, Wording};
 use crate::ffi::{catalog, inside, scan, server, session, version};
 use crate::history::{self, Account};
 use crate::judge;
+use crate::pending;
 use crate::planning;
 use crate::policy_in_force;
 use crate::report;
@@ -28,8 +29,6 @@ use fdw_guard_policy::violation::Violation;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::mem;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// One running statement.
 #[derive(Default)]
@@ -98,12 +97,8 @@ thread_local! {
     };
 }
 
-/// Whether something may have been noted since it was found that nothing is. Most transactions watch no statement, and know by
-/// this that there is nothing to end.
-static MAY_HAVE_NOTED: AtomicBool = AtomicBool::new(false);
-
 fn with_open<T>(act: impl FnOnce(&mut Open) -> T) -> T {
-    MAY_HAVE_NOTED.store(true, Relaxed);
+    pending::note();
     OPEN.with_borrow_mut(act)
 }
 
@@ -305,21 +300,15 @@ pub fn before_commit() -> Vec<Report> {
 
 /// Whether nothing has been touched in this transaction, as in almost every one.
 pub fn has_noted_nothing() -> bool {
-    !may_have_noted() || finds_nothing_noted()
-}
-
-/// Whether there may be something, at a glance.
-#[inline]
-pub fn may_have_noted() -> bool {
-    MAY_HAVE_NOTED.load(Relaxed) || history::has_written()
+    !pending::may_be() || finds_nothing_noted()
 }
 
 #[inline(never)]
 fn finds_nothing_noted() -> bool {
     let nothing = |open: &Open| open.waiting.is_empty() && open.frames.iter().all(|frame| frame.touched.is_empty());
-    let found_none = OPEN.with_borrow(nothing);
-    MAY_HAVE_NOTED.store(!found_none, Relaxed);
-    found_none && !history::has_written()
+    let found_none = OPEN.with_borrow(nothing) && !history::has_written();
+    pending::settle(!found_none);
+    found_none
 }
 
 /// The transaction has ended. Frames stay: a procedure that rolls back goes on in the next transaction.

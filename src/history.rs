@@ -11,6 +11,7 @@ use crate::ffi::memory::Scratch;
 use crate::ffi::session::Actor;
 use crate::ffi::statement::Wording;
 use crate::ffi::{rights, server, session};
+use crate::pending;
 use crate::planning;
 use crate::policy_in_force;
 use crate::redaction;
@@ -225,6 +226,7 @@ fn role_name(role: Oid) -> String {
 }
 
 fn next() -> i32 {
+    pending::note();
     WRITTEN.fetch_add(1, Relaxed) + 1
 }
 

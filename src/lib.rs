@@ -10,6 +10,7 @@ mod history;
 mod judge;
 mod load_order;
 mod lookup;
+mod pending;
 mod plan;
 mod planning;
 mod policy_file;

@@ -58,11 +58,11 @@ impl Known {
         READ.set(read);
     }
 
-    /// It was looked at, at a glance. Nothing is shown instead of the one before.
+    /// It was looked at, at a glance. Nothing was shown instead of the one before.
     #[inline]
-    fn let_go(&self, (address, message): (*const c_char, i64), is_of_client: bool) {
+    fn let_go(&self, text: *const c_char, message: i64) {
         self.message.store(message, Relaxed);
-        self.let_go.store(if is_of_client { address.cast_mut() } else { OF_NO_CLIENT }, Relaxed);
+        self.let_go.store(text.cast_mut(), Relaxed);
     }
 
     /// What was let go is held again.
@@ -190,8 +190,8 @@ thread_local! {
     static RUN: Cell<i64> = const { Cell::new(0) };
 }
 
-/// Whether something may be kept since it was found that nothing is, or calls of ours take parameters.
-static MAY_KNOW: AtomicBool = AtomicBool::new(false);
+/// Whether something may be kept since it was found that nothing is, calls of ours take parameters, or texts are not a client's.
+static MAY_KNOW: AtomicBool = AtomicBool::new(true);
 
 /// Whether the client's text had a value that became known from within.
 static COVERS: AtomicBool = AtomicBool::new(false);
@@ -409,20 +409,27 @@ pub fn hides() -> bool {
 /// Lets a text go that holds nothing, at a glance and without asking for memory, as nearly every one; says whether it could.
 #[inline]
 pub fn lets_go(address: *const c_char, message: i64, text: &[u8], is_of_client: impl FnOnce() -> bool) -> bool {
-    // Where nothing is kept, nothing is shown instead of a text either.
-    let goes = !may_hold_secrets(text) && (!MAY_KNOW.load(Relaxed) || knows_nothing_for(text));
-    if goes {
-        KNOWN.let_go((address, message), is_of_client());
+    if may_hold_secrets(text) {
+        return false;
     }
-    goes
+    if MAY_KNOW.load(Relaxed) {
+        return lets_go_knowing(address, message, text, is_of_client());
+    }
+    // Where nothing is kept, nothing is shown instead of a text either.
+    KNOWN.let_go(address, message);
+    true
 }
 
-/// Whether nothing is kept by which something may be hidden in a text without a secret of its own.
+/// The same where something may be kept by which something is to be hidden in a text without a secret of its own.
 #[inline(never)]
-fn knows_nothing_for(text: &[u8]) -> bool {
+fn lets_go_knowing(address: *const c_char, message: i64, text: &[u8], is_of_client: bool) -> bool {
     let (holds_nothing, takes_parameters) = (STATE.with_borrow(State::holds_nothing), CALLS_TAKE_PARAMETERS.get());
-    MAY_KNOW.store(!holds_nothing || takes_parameters, Relaxed);
-    holds_nothing && !(takes_parameters && executed(text).next().is_some())
+    MAY_KNOW.store(!(holds_nothing && is_of_client) || takes_parameters, Relaxed);
+    let goes = holds_nothing && !(takes_parameters && executed(text).next().is_some());
+    if goes {
+        KNOWN.let_go(if is_of_client { address } else { OF_NO_CLIENT }, message);
+    }
+    goes
 }
 
 /// Changes what is kept.

@@ -59,7 +59,7 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     unsafe {
         match NEXT_ANALYZE.get() {
             None => look_at_parsed(state, query),
-            Some(next) => look_and_hand_to(next, state, query, jumbled),
+            Some(next) => look_and_hand_to(state, query, jumbled, next),
         }
     }
 }
@@ -68,6 +68,7 @@ unsafe extern "C-unwind" fn post_parse_analyze(
 ///
 /// # Safety
 /// As for [`with_text`].
+#[inline]
 unsafe fn look_at_parsed(state: *const pg_sys::ParseState, query: *const pg_sys::Query) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -93,10 +94,10 @@ unsafe fn look_at_told(state: *const pg_sys::ParseState, query: *const pg_sys::Q
 /// As for [`with_text`].
 #[inline(never)]
 unsafe fn look_and_hand_to(
-    next: Analyze,
     state: *mut pg_sys::ParseState,
     query: *mut pg_sys::Query,
     jumbled: *mut pg_sys::JumbleState,
+    next: Analyze,
 ) {
     // SAFETY: the caller's promise.
     unsafe {

@@ -8,7 +8,7 @@ use crate::ffi::raise::Report;
 use crate::ffi::statement::{Said, Wording};
 use crate::ffi::utility::standard_ProcessUtility;
 use crate::ffi::{client_text, handing, inside, log, raise, scan, server, statement, stored};
-use crate::{guard, planning, redaction};
+use crate::{guard, pending, planning, redaction};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -48,7 +48,7 @@ type ProcessUtility = unsafe extern "C-unwind" fn(
 
 type ObjectAccess = unsafe extern "C-unwind" fn(pg_sys::ObjectAccessType::Type, Oid, Oid, c_int, *mut c_void);
 
-/// Lets what concerns no object go its way, if it comes from a text in which nothing is to be hidden. Whatever else is attended
+/// Lets a statement of every day go its way, if it comes from a text in which nothing is to be hidden. Whatever else is attended
 /// to. Nothing is called before that is told, so that PostgreSQL's arguments stay where they are.
 #[allow(clippy::too_many_arguments, reason = "PostgreSQL's signature")]
 unsafe extern "C-unwind" fn process_utility(
@@ -63,8 +63,7 @@ unsafe extern "C-unwind" fn process_utility(
 ) {
     // SAFETY: this frame owns nothing, and passes PostgreSQL's own arguments on.
     unsafe {
-        let goes_its_way =
-            redaction::has_let_go(query_string) && statement::concerns_no_object((*statement).utilityStmt);
+        let goes_its_way = redaction::has_let_go(query_string) && statement::is_everyday((*statement).utilityStmt);
         let run = if goes_its_way { next_process_utility() } else { attend };
         run(statement, query_string, read_only_tree, context, params, query_environment, destination, completion);
     }
@@ -91,6 +90,18 @@ unsafe extern "C-unwind" fn attend(
     unsafe {
         let next = next_process_utility();
         let tree = (*statement).utilityStmt;
+        if redaction::has_let_go(query_string) && statement::concerns_no_object(tree) {
+            return next(
+                statement,
+                query_string,
+                read_only_tree,
+                context,
+                params,
+                query_environment,
+                destination,
+                completion,
+            );
+        }
         handing::look(tree);
         let pass_on = |text| {
             stored::hidden_in(statement, query_string, || {
@@ -244,7 +255,7 @@ unsafe fn is_by_itself(access: pg_sys::ObjectAccessType::Type, argument: *const 
 /// Most transactions end with nothing to be done, which is told by a few numbers.
 unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     let commits = event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT;
-    if guard::may_have_noted() || commits && !client_text::is_let_go() {
+    if pending::may_be() || commits && !client_text::is_let_go() {
         // SAFETY: this frame owns nothing.
         unsafe { attend_to_end(event) };
     }

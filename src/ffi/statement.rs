@@ -25,6 +25,16 @@ pub unsafe fn is_watched(statement: *const pg_sys::PlannedStmt, context: pg_sys:
     unsafe { !concerns_no_object((*statement).utilityStmt) }
 }
 
+/// Whether a statement is of the two kinds that are sent most, of those that [`concerns_no_object`] tells.
+///
+/// # Safety
+/// As there.
+#[inline]
+pub unsafe fn is_everyday(tree: *const Node) -> bool {
+    // SAFETY: the caller's promise.
+    matches!(unsafe { (*tree).type_ }, NodeTag::T_TransactionStmt | NodeTag::T_VariableSetStmt)
+}
+
 /// Whether a statement is of a kind that never changes an object, nor runs another statement.
 ///
 /// # Safety

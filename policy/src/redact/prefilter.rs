@@ -35,17 +35,18 @@ pub fn may_hold_secrets(text: &[u8]) -> bool {
 /// Whether a text, or a part of one, holds one of the words, in upper or lower case.
 #[inline]
 pub fn holds_words(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk() else { return short_text_holds_words(text) };
-    // Behind the last window there is room for the shortest words only.
+    let Some((first, last)) = text.first_chunk().zip(text.last_chunk()) else { return short_text_holds_words(text) };
+    // Behind the last window there is room for the shortest words only. Few statements reach beyond the first two.
     let may_end_with_word = text.get(text.len() - 2) == Some(&b'&');
-    let may = may_hold_hints(last) || may_end_with_word || windows(text).any(|(_, window)| may_hold_hints(window));
-    may && long_text_holds_words(text, last)
+    let may = may_be_hints(first) | may_be_hints(last);
+    let may_between = || windows(text, BLOCK).any(|(_, window)| may_be_hints(window).to_bitmask() != 0);
+    (may.to_bitmask() != 0 || may_end_with_word || may_between()) && long_text_holds_words(text, last)
 }
 
-/// The windows of a text, one for each block, up to the last one, which may overlap the one before; with where they begin.
+/// The windows of a text, one for each block from that place on, up to the last one, which may overlap the one before; with where
+/// they begin.
 #[inline]
-fn windows(text: &[u8]) -> impl Iterator<Item = (usize, &[u8; WINDOW])> {
-    let mut start = 0;
+fn windows(text: &[u8], mut start: usize) -> impl Iterator<Item = (usize, &[u8; WINDOW])> {
     iter::from_fn(move || {
         let rest = text.get(start..).filter(|rest| rest.len() > WINDOW)?;
         start += BLOCK;
@@ -56,7 +57,7 @@ fn windows(text: &[u8]) -> impl Iterator<Item = (usize, &[u8; WINDOW])> {
 /// The same of a text in which there may be a hint.
 #[inline(never)]
 fn long_text_holds_words(text: &[u8], last: &[u8; WINDOW]) -> bool {
-    windows(text).any(|(start, window)| block_holds_word(text, start, window))
+    windows(text, 0).any(|(start, window)| block_holds_word(text, start, window))
         || block_holds_word(text, text.len() - WINDOW, last)
         || ends_with_word(text)
 }
@@ -80,7 +81,7 @@ fn short_text_holds_words(text: &[u8]) -> bool {
 /// Whether a word stands there of which the hint begins in that block.
 #[inline]
 fn block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
-    may_hold_hints(window) && hinted_block_holds_word(text, start, window)
+    may_be_hints(window).to_bitmask() != 0 && hinted_block_holds_word(text, start, window)
 }
 
 #[inline(never)]
@@ -121,13 +122,13 @@ fn are(bytes: u8x16, byte: u8) -> u8x16 {
     bytes.simd_eq(u8x16::splat(byte | LOWER))
 }
 
-/// Whether a hint may begin somewhere in the block, by its second and fourth byte.
+/// Where in the block a hint may begin, by its second and fourth byte.
 #[inline]
-fn may_hold_hints(window: &[u8; WINDOW]) -> bool {
+fn may_be_hints(window: &[u8; WINDOW]) -> u8x16 {
     let [second, fourth] = [1, 3].map(|place| lower(window, place));
     let option_or_mapping = are(second, b'p') & are(fourth, b'i');
     let secret = are(second, b't') & are(fourth, b'_');
-    (option_or_mapping | secret | are(second, b'&')).to_bitmask() != 0
+    option_or_mapping | secret | are(second, b'&')
 }
 
 /// At which places of the block a hint may begin, a bit for each.
