@@ -30,8 +30,9 @@ pub use fdw_guard_policy::redact::{OutOfMemory, may_hold_secrets, names_our_func
 struct Known {
     message: AtomicI64,
     /// Where the text stands if it was let go at a glance: there is nothing to hide in it, by whatever names of options. Else
-    /// [`HELD`], or [`OF_NO_CLIENT`]. The rest is of a text that was held.
+    /// [`HELD`], or [`OF_NO_CLIENT`].
     let_go: AtomicPtr<c_char>,
+    /// Where it stands if it was held.
     address: AtomicPtr<c_char>,
     /// Null if there is nothing to hide in it.
     shown: AtomicPtr<c_char>,
@@ -61,6 +62,7 @@ impl Known {
     /// It was looked at, at a glance. Nothing was shown instead of the one before.
     #[inline]
     fn let_go(&self, text: *const c_char, message: i64) {
+        debug_assert!(!self.hides());
         self.message.store(message, Relaxed);
         self.let_go.store(text.cast_mut(), Relaxed);
     }
@@ -389,11 +391,10 @@ pub fn is_harmless(address: *const c_char, message: i64) -> bool {
     KNOWN.is_of(message) && (KNOWN.has_let_go(address) || KNOWN.holds(address) && !KNOWN.hides())
 }
 
-/// Whether a statement's text is the client's that was looked at last, and there is nothing to hide in it by whatever names of
-/// options. The message is not asked for: another text at the same address was parsed after that was sent, and looked at then.
+/// Whether the text that was looked at last stood at that address, and there is nothing to hide in it by whatever names of options.
 #[inline]
-pub fn has_let_go(text: *const c_char) -> bool {
-    KNOWN.has_let_go(text)
+pub fn has_let_go(address: *const c_char) -> bool {
+    KNOWN.has_let_go(address)
 }
 
 /// A closer look is taken, or there is no text of the client's at which one could be taken.

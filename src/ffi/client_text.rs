@@ -48,6 +48,13 @@ pub fn is_let_go() -> bool {
     redaction::has_seen(message_time()) && redaction::has_let_go(address())
 }
 
+/// Whether a statement's text is the client's own, and was let go at a glance. When the message came is not asked: PostgreSQL parses
+/// a text that is the message itself, and not a portal's, just before the statement runs, so that it was looked at since.
+#[inline]
+pub fn has_let_go(text: *const c_char) -> bool {
+    ptr::eq(text, address()) && redaction::has_let_go(text)
+}
+
 /// Whether nothing is hidden in the client's text as it has been looked at, or it is news but holds nothing, at a glance, so that
 /// nobody has to look at it again: for nearly every call of a hook.
 #[inline]
@@ -217,7 +224,10 @@ fn look_at(address: *const c_char, reading: Reading) {
         pg_sys::debug_query_string = match seen {
             Ok(Seen::Harmless) => address,
             Ok(Seen::Hidden(shown)) => shown,
-            Err(_) => NOTHING.as_ptr(),
+            Err(_) => {
+                report_text(NOTHING.as_ptr());
+                NOTHING.as_ptr()
+            }
         };
     }
 }

@@ -2,7 +2,7 @@
 //! copies of the client's text are hidden at the first of our hooks that a message reaches.
 
 use crate::error::Error;
-use crate::ffi::next::Next;
+use crate::ffi::next::{Next, put_in};
 use crate::ffi::{client_text, raise, text};
 use crate::policy_in_force;
 use crate::redaction::{self, Reading};
@@ -12,9 +12,9 @@ use pgrx::pg_sys::{self, Node};
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
-static NEXT_ANALYZE: Next<Analyze> = Next::new();
-static NEXT_EXECUTOR_START: Next<ExecutorStart> = Next::new();
-static NEXT_EXECUTOR_RUN: Next<ExecutorRun> = Next::new();
+static NEXT_ANALYZE: Next<Analyze> = Next::new(post_parse_analyze_alone);
+static NEXT_EXECUTOR_START: Next<ExecutorStart> = Next::new(standard_ExecutorStart);
+static NEXT_EXECUTOR_RUN: Next<ExecutorRun> = Next::new(standard_ExecutorRun);
 
 type Analyze = unsafe extern "C-unwind" fn(*mut pg_sys::ParseState, *mut pg_sys::Query, *mut pg_sys::JumbleState);
 type ExecutorStart = unsafe extern "C-unwind" fn(*mut pg_sys::QueryDesc, c_int);
@@ -43,9 +43,14 @@ unsafe extern "C-unwind" {
 pub fn install() {
     // SAFETY: the hook variables belong to this single-threaded process.
     unsafe {
-        NEXT_ANALYZE.install(&raw mut pg_sys::post_parse_analyze_hook, post_parse_analyze);
-        NEXT_EXECUTOR_START.install(&raw mut pg_sys::ExecutorStart_hook, executor_start);
-        NEXT_EXECUTOR_RUN.install(&raw mut pg_sys::ExecutorRun_hook, executor_run);
+        match put_in(&raw mut pg_sys::post_parse_analyze_hook, post_parse_analyze) {
+            Some(next) => NEXT_ANALYZE.set(next),
+            None => pg_sys::post_parse_analyze_hook = Some(post_parse_analyze_alone),
+        }
+        let next = put_in(&raw mut pg_sys::ExecutorStart_hook, executor_start);
+        NEXT_EXECUTOR_START.set(next.unwrap_or(standard_ExecutorStart));
+        let next = put_in(&raw mut pg_sys::ExecutorRun_hook, executor_run);
+        NEXT_EXECUTOR_RUN.set(next.unwrap_or(standard_ExecutorRun));
     }
 }
 
@@ -57,11 +62,24 @@ unsafe extern "C-unwind" fn post_parse_analyze(
 ) {
     // SAFETY: this frame owns nothing and passes PostgreSQL's own arguments on.
     unsafe {
-        match NEXT_ANALYZE.get() {
-            None => look_at_parsed(state, query),
-            Some(next) => look_and_hand_to(state, query, jumbled, next),
-        }
+        look_at_parsed(state, query);
+        let (text, tree) = ((*state).p_sourcetext, (*query).utilityStmt);
+        with_text(text, tree, |shown| {
+            (*state).p_sourcetext = shown;
+            NEXT_ANALYZE.get()(state, query, jumbled);
+            (*state).p_sourcetext = text;
+        });
     }
+}
+
+/// The same where nobody stands behind it.
+unsafe extern "C-unwind" fn post_parse_analyze_alone(
+    state: *mut pg_sys::ParseState,
+    query: *mut pg_sys::Query,
+    _jumbled: *mut pg_sys::JumbleState,
+) {
+    // SAFETY: this frame owns nothing.
+    unsafe { look_at_parsed(state, query) }
 }
 
 /// Hides what is secret in the client's text, of which a statement has been parsed.
@@ -90,27 +108,6 @@ unsafe fn look_at_told(state: *const pg_sys::ParseState, query: *const pg_sys::Q
     }
 }
 
-/// # Safety
-/// As for [`with_text`].
-#[inline(never)]
-unsafe fn look_and_hand_to(
-    state: *mut pg_sys::ParseState,
-    query: *mut pg_sys::Query,
-    jumbled: *mut pg_sys::JumbleState,
-    next: Analyze,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        look_at_parsed(state, query);
-        let (text, tree) = ((*state).p_sourcetext, (*query).utilityStmt);
-        with_text(text, tree, |shown| {
-            (*state).p_sourcetext = shown;
-            next(state, query, jumbled);
-            (*state).p_sourcetext = text;
-        });
-    }
-}
-
 /// In a parallel worker the first hook of all; in the extended protocol the first of a Bind. The text that it leaves in the
 /// query goes to parallel workers too.
 unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags: c_int) {
@@ -121,7 +118,7 @@ unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags:
         if must_look_at(text) {
             (*query).sourceText = raise::guarded_or_raise(|| lasting(text)).0;
         }
-        NEXT_EXECUTOR_START.get().unwrap_or(standard_ExecutorStart)(query, flags);
+        NEXT_EXECUTOR_START.get()(query, flags);
     }
 }
 
@@ -136,7 +133,7 @@ unsafe extern "C-unwind" fn executor_run(
     // SAFETY: as above.
     unsafe {
         look(ptr::null_mut());
-        let next = NEXT_EXECUTOR_RUN.get().unwrap_or(standard_ExecutorRun);
+        let next = NEXT_EXECUTOR_RUN.get();
         relieving_portal(|| next(query, direction, count, execute_once));
     }
 }
@@ -151,22 +148,31 @@ unsafe extern "C-unwind" fn executor_run(
     // SAFETY: as above.
     unsafe {
         look(ptr::null_mut());
-        let next = NEXT_EXECUTOR_RUN.get().unwrap_or(standard_ExecutorRun);
+        let next = NEXT_EXECUTOR_RUN.get();
         relieving_portal(|| next(query, direction, count));
     }
 }
 
-/// Hides what is secret in the client's text, if nobody has looked at it yet. `tree` is a utility statement or null. Nearly
-/// every call finds that there is nothing to do.
+/// Hides what is secret in the client's text, if nobody has looked at it yet. `tree` is a utility statement or null.
 ///
 /// # Safety
 /// As for [`with_text`].
 pub unsafe fn look(tree: *const Node) {
     // SAFETY: the caller's promise.
-    unsafe { if client_text::may_execute(tree) { look_closer(tree, client_text::look) } else { look_over() } }
+    unsafe { if client_text::may_execute(tree) { look_at_executing(tree) } else { look_over() } }
 }
 
-/// The same of a statement that executes nothing prepared.
+/// # Safety
+/// [`client_text::may_execute`] holds for the statement, and as for [`with_text`].
+#[inline(never)]
+unsafe fn look_at_executing(tree: *const Node) {
+    // Often that is all there is to be done about the text, unless it is to be read in another way.
+    client_text::lets_go_or_is_done_with();
+    // SAFETY: the caller's promise.
+    unsafe { look_closer(tree, client_text::look) }
+}
+
+/// The same of a statement that executes nothing prepared. Nearly every call finds that there is nothing to do.
 ///
 /// # Safety
 /// As for [`with_text`].

@@ -3,25 +3,26 @@
 //! The functions that PostgreSQL enters are plain frames that own nothing, because an error leaves them by siglongjmp.
 //! Whatever owns memory happens in the functions of [`crate::guard`], each inside [`raise::guarded`].
 
-use crate::ffi::next::Next;
+use crate::ffi::next::{Next, put_in};
 use crate::ffi::raise::Report;
 use crate::ffi::statement::{Said, Wording};
 use crate::ffi::utility::standard_ProcessUtility;
 use crate::ffi::{client_text, handing, inside, log, raise, scan, server, statement, stored};
-use crate::{guard, pending, planning, redaction};
+use crate::{guard, pending, planning};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-static NEXT_PROCESS_UTILITY: Next<ProcessUtility> = Next::new();
-static NEXT_OBJECT_ACCESS: Next<ObjectAccess> = Next::new();
+static NEXT_PROCESS_UTILITY: Next<ProcessUtility> = Next::new(standard_ProcessUtility);
+static NEXT_OBJECT_ACCESS: Next<Option<ObjectAccess>> = Next::new(None);
 
 /// Puts our hooks in front of those that are there. Called once, when the library is loaded.
 pub fn install() {
     // SAFETY: the hook variables belong to this single-threaded backend; pg_init runs once in its life.
     unsafe {
-        NEXT_PROCESS_UTILITY.install(&raw mut pg_sys::ProcessUtility_hook, process_utility);
-        NEXT_OBJECT_ACCESS.install(&raw mut pg_sys::object_access_hook, object_access);
+        let next = put_in(&raw mut pg_sys::ProcessUtility_hook, process_utility);
+        NEXT_PROCESS_UTILITY.set(next.unwrap_or(standard_ProcessUtility));
+        NEXT_OBJECT_ACCESS.set(put_in(&raw mut pg_sys::object_access_hook, object_access));
         handing::install();
         log::install();
         pg_sys::RegisterXactCallback(Some(transaction_event), ptr::null_mut());
@@ -63,14 +64,10 @@ unsafe extern "C-unwind" fn process_utility(
 ) {
     // SAFETY: this frame owns nothing, and passes PostgreSQL's own arguments on.
     unsafe {
-        let goes_its_way = redaction::has_let_go(query_string) && statement::is_everyday((*statement).utilityStmt);
-        let run = if goes_its_way { next_process_utility() } else { attend };
+        let goes_its_way = client_text::has_let_go(query_string) && statement::is_everyday((*statement).utilityStmt);
+        let run = if goes_its_way { NEXT_PROCESS_UTILITY.get() } else { attend };
         run(statement, query_string, read_only_tree, context, params, query_environment, destination, completion);
     }
-}
-
-fn next_process_utility() -> ProcessUtility {
-    NEXT_PROCESS_UTILITY.get().unwrap_or(standard_ProcessUtility)
 }
 
 /// Opens a frame, runs the statement, and closes the frame with a verdict or, after an error, without one.
@@ -88,9 +85,9 @@ unsafe extern "C-unwind" fn attend(
     // SAFETY: this frame owns nothing, passes PostgreSQL's own arguments on, and calls only guarded functions and the
     // next hook, which is what this hook stands in front of.
     unsafe {
-        let next = next_process_utility();
+        let next = NEXT_PROCESS_UTILITY.get();
         let tree = (*statement).utilityStmt;
-        if redaction::has_let_go(query_string) && statement::concerns_no_object(tree) {
+        if client_text::has_let_go(query_string) && statement::concerns_no_object(tree) {
             return next(
                 statement,
                 query_string,
@@ -254,10 +251,13 @@ unsafe fn is_by_itself(access: pg_sys::ObjectAccessType::Type, argument: *const 
 
 /// Most transactions end with nothing to be done, which is told by a few numbers.
 unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
-    let commits = event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT;
-    if pending::may_be() || commits && !client_text::is_let_go() {
-        // SAFETY: this frame owns nothing.
-        unsafe { attend_to_end(event) };
+    // SAFETY: this frame owns nothing.
+    unsafe {
+        if pending::may_be() {
+            attend_to_end(event);
+        } else if event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT && !client_text::is_let_go() {
+            look_at_unseen();
+        }
     }
 }
 
@@ -270,8 +270,8 @@ unsafe fn attend_to_end(event: pg_sys::XactEvent::Type) {
     // SAFETY: this frame owns nothing; at PRE_COMMIT and PRE_PREPARE the transaction still runs, so that catalogs can be
     // read and an error rolls it back.
     unsafe {
-        if event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT && !client_text::lets_go_or_is_done_with() {
-            handing::look_at_unseen();
+        if event == pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT {
+            look_at_unseen();
         }
         match event {
             _ if guard::has_noted_nothing() => {}
@@ -284,6 +284,18 @@ unsafe fn attend_to_end(event: pg_sys::XactEvent::Type) {
             | pg_sys::XactEvent::XACT_EVENT_ABORT => guard::forget_transaction(),
             _ => {}
         }
+    }
+}
+
+/// Hides what is secret in the client's text, if no hook has seen it.
+///
+/// # Safety
+/// As for [`attend_to_end`].
+#[inline(never)]
+unsafe fn look_at_unseen() {
+    if !client_text::lets_go_or_is_done_with() {
+        // SAFETY: the caller's promise.
+        unsafe { handing::look_at_unseen() };
     }
 }
 

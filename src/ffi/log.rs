@@ -5,7 +5,7 @@
 //! PostgreSQL's that can raise an error, reads no catalog, and changes texts where they stand, which PostgreSQL frees as
 //! its own.
 
-use crate::ffi::next::Next;
+use crate::ffi::next::{Next, put_in};
 use crate::ffi::{client_text, raise};
 use crate::redaction::{self, Field, Line, OutOfMemory, Reading, Stored};
 use crate::settings;
@@ -15,7 +15,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-static NEXT: Next<EmitLog> = Next::new();
+static NEXT: Next<Option<EmitLog>> = Next::new(None);
 
 type EmitLog = unsafe extern "C-unwind" fn(*mut pg_sys::ErrorData);
 
@@ -23,7 +23,7 @@ type EmitLog = unsafe extern "C-unwind" fn(*mut pg_sys::ErrorData);
 pub fn install() {
     // SAFETY: the hook variable belongs to this single-threaded process.
     unsafe {
-        NEXT.install(&raw mut pg_sys::emit_log_hook, emit_log);
+        NEXT.set(put_in(&raw mut pg_sys::emit_log_hook, emit_log));
     }
 }
 

@@ -2,28 +2,33 @@
 
 use std::cell::Cell;
 
-/// What our hook has found in its variable.
-pub struct Next<F>(Cell<Option<F>>);
+/// The next function to be called, or None where a hook need not be followed by any.
+pub struct Next<F>(Cell<F>);
 
 // SAFETY: a backend has one thread, which alone installs hooks and calls them.
 unsafe impl<F> Sync for Next<F> {}
 
 impl<F: Copy> Next<F> {
-    pub const fn new() -> Self {
-        Self(Cell::new(None))
+    /// What is called if nobody stood there.
+    pub const fn new(otherwise: F) -> Self {
+        Self(Cell::new(otherwise))
     }
 
-    /// Puts our hook in front of those that are there. To be called once in the life of a process.
-    ///
-    /// # Safety
-    /// `variable` is the one of PostgreSQL's for hooks of this type.
-    pub unsafe fn install(&self, variable: *mut Option<F>, ours: F) {
-        // SAFETY: the caller's promise.
-        self.0.set(unsafe { variable.replace(Some(ours)) });
+    pub fn set(&self, next: F) {
+        self.0.set(next);
     }
 
-    /// The hook that was there, if any.
-    pub fn get(&self) -> Option<F> {
+    #[inline]
+    pub fn get(&self) -> F {
         self.0.get()
     }
+}
+
+/// Puts our hook into the variable; says which stood there.
+///
+/// # Safety
+/// The variable is PostgreSQL's for hooks of this type. To be called once in the life of a process.
+pub unsafe fn put_in<F>(variable: *mut Option<F>, ours: F) -> Option<F> {
+    // SAFETY: the caller's promise.
+    unsafe { variable.replace(Some(ours)) }
 }

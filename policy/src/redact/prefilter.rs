@@ -35,12 +35,19 @@ pub fn may_hold_secrets(text: &[u8]) -> bool {
 /// Whether a text, or a part of one, holds one of the words, in upper or lower case.
 #[inline]
 pub fn holds_words(text: &[u8]) -> bool {
-    let Some((first, last)) = text.first_chunk().zip(text.last_chunk()) else { return short_text_holds_words(text) };
-    // Behind the last window there is room for the shortest words only. Few statements reach beyond the first two.
+    let Some(first) = text.first_chunk() else { return short_text_holds_words(text) };
+    let Some(last) = text.last_chunk() else { return false };
+    // Behind the last window there is room for the shortest words only.
     let may_end_with_word = text.get(text.len() - 2) == Some(&b'&');
-    let may = may_be_hints(first) | may_be_hints(last);
-    let may_between = || windows(text, BLOCK).any(|(_, window)| may_be_hints(window).to_bitmask() != 0);
-    (may.to_bitmask() != 0 || may_end_with_word || may_between()) && long_text_holds_words(text, last)
+    let may = (may_be_hints(first) | may_be_hints(last)).to_bitmask() != 0 || may_end_with_word;
+    let may = may || text.len() > BLOCK + WINDOW && may_hold_hints_between(text);
+    may && long_text_holds_words(text, last)
+}
+
+/// Whether there may be a hint beyond the first window and before the last, in a text that is longer than most.
+#[inline(never)]
+fn may_hold_hints_between(text: &[u8]) -> bool {
+    windows(text, BLOCK).any(|(_, window)| may_be_hints(window).to_bitmask() != 0)
 }
 
 /// The windows of a text, one for each block from that place on, up to the last one, which may overlap the one before; with where

@@ -53,6 +53,7 @@ pub fn in_odd_messages(cluster: &Cluster) -> Result<()> {
     let mut scene = Scene { own: &own, database: database.name(), observer, mint, tried, shown };
     scene.comments_alone()?;
     scene.bound_and_not_run()?;
+    scene.where_another_text_stood()?;
     scene.rows_in_several_goes()?;
     scene.prepared_calls()?;
     scene.rules_of_others()?;
@@ -121,6 +122,31 @@ impl Scene<'_> {
         let [bind, _] = execute("", &[])?;
         played(&mut wire, &[parse("", sql.as_bytes()), bind, sync()])?;
         self.is_hidden_in_activity(&wire)
+    }
+
+    /// A portal's copy of a text may come to stand where a harmless one stood that was looked at last.
+    fn where_another_text_stood(&mut self) -> Result<()> {
+        const LENGTH: usize = 20_000;
+        let padded = |before: &str, after: &str| {
+            let padding = "x".repeat(LENGTH.saturating_sub(before.len() + after.len()));
+            [before, &padding, after].concat().into_bytes()
+        };
+        for runs in [false, true] {
+            let mut wire = self.session()?;
+            wire.query(SILENT)?;
+            wire.query(b"BEGIN")?;
+            let secret = self.secret("what stands where a harmless text stood");
+            let hidden =
+                padded(&format!("SET /* CREATE SERVER s OPTIONS (password '{secret}') "), "*/ work_mem = '4MB'");
+            let [[bind, run], [bind_hidden, run_hidden]] = [execute("harmless", &[])?, execute("hidden", &[])?];
+            let end = if runs { run } else { (b'C', b"Sharmless\0".to_vec()) };
+            let harmless = padded("SELECT 1 /* ", "*/");
+            let messages = [parse("hidden", &hidden), parse("harmless", &harmless), bind, end, bind_hidden, run_hidden];
+            let reply = played(&mut wire, &[&messages[..], &[sync()]].concat())?;
+            ensure!(reply.sqlstate().is_none(), "{reply:?}");
+            self.is_hidden_in_activity(&wire)?;
+        }
+        Ok(())
     }
 
     fn rows_in_several_goes(&mut self) -> Result<()> {
