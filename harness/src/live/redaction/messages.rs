@@ -34,6 +34,9 @@ const READS_RULES: &[u8] = b"CREATE SERVER first FOREIGN DATA WRAPPER w; DROP SE
 const SILENT: &[u8] =
     b"SET log_statement = 'none'; SET debug_print_parse = off; SET debug_print_rewritten = off; SET debug_print_plan = off";
 
+/// Bytes of texts that PostgreSQL has memory of their own for.
+const LENGTHS: [usize; 3] = [3_000, 9_000, 20_000];
+
 /// A server, one who looks on, and the secrets that were tried.
 struct Scene<'a> {
     own: &'a Cluster,
@@ -126,21 +129,20 @@ impl Scene<'_> {
 
     /// A portal's copy of a text may come to stand where a harmless one stood that was looked at last.
     fn where_another_text_stood(&mut self) -> Result<()> {
-        const LENGTH: usize = 20_000;
-        let padded = |before: &str, after: &str| {
-            let padding = "x".repeat(LENGTH.saturating_sub(before.len() + after.len()));
-            [before, &padding, after].concat().into_bytes()
-        };
-        for runs in [false, true] {
+        for (runs, length) in [false, true].into_iter().flat_map(|runs| LENGTHS.map(|length| (runs, length))) {
+            let padded = |before: &str, after: &str| {
+                let padding = "x".repeat(length.saturating_sub(before.len() + after.len()));
+                [before, &padding, after].concat().into_bytes()
+            };
             let mut wire = self.session()?;
-            wire.query(SILENT)?;
+            wire.query(&[SILENT, b"; SET log_min_messages = 'fatal'"].concat())?;
             wire.query(b"BEGIN")?;
             let secret = self.secret("what stands where a harmless text stood");
             let hidden =
                 padded(&format!("SET /* CREATE SERVER s OPTIONS (password '{secret}') "), "*/ work_mem = '4MB'");
+            let harmless = padded("SELECT 1 /* ", "*/");
             let [[bind, run], [bind_hidden, run_hidden]] = [execute("harmless", &[])?, execute("hidden", &[])?];
             let end = if runs { run } else { (b'C', b"Sharmless\0".to_vec()) };
-            let harmless = padded("SELECT 1 /* ", "*/");
             let messages = [parse("hidden", &hidden), parse("harmless", &harmless), bind, end, bind_hidden, run_hidden];
             let reply = played(&mut wire, &[&messages[..], &[sync()]].concat())?;
             ensure!(reply.sqlstate().is_none(), "{reply:?}");
