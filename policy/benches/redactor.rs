@@ -33,7 +33,7 @@ fn rows() -> Vec<Row> {
         row("a statement of an application", application, 1, Some(AIM)),
         row("a function of 10 kB", application, 10 << 10, Some(AIM)),
         row("a script of 100 MB", script, 100 << 20, Some(AIM)),
-        row("ptptpt..., 1 MB", "pt", 1 << 20, Some(AIM)),
+        row("pxixpxix..., 1 MB", "pxix", 1 << 20, Some(AIM)),
         row("optimal, happily ..., 1 MB", "optimal, happily ", 1 << 20, None),
         row("optiptimappi..., 1 MB", "optiptimappi", 1 << 20, None),
         row("option option ..., 1 MB", "option ", 1 << 20, None),

@@ -95,7 +95,7 @@ fn block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
 fn hinted_block_holds_word(text: &[u8], start: usize, window: &[u8; WINDOW]) -> bool {
     let found = hints(window);
     let mut places = (0..BLOCK).filter(|place| found >> place & 1 == 1);
-    places.any(|place| holds_word_around(text, start + place))
+    found != 0 && places.any(|place| holds_word_around(text, start + place))
 }
 
 /// What else tells that a text may be a statement about foreign objects, if one of the words is misspelled in it.
