@@ -48,8 +48,8 @@ pub fn is_let_go() -> bool {
     redaction::has_seen(message_time()) && redaction::has_let_go(address())
 }
 
-/// Whether a statement's text is the client's own, and was let go at a glance. When the message came is not asked: PostgreSQL parses
-/// a text that is the message itself, and not a portal's, just before the statement runs, so that it was looked at since.
+/// Whether a statement's text is the client's own, and was let go at a glance. When the message came is not asked: PostgreSQL
+/// itself parses a text that is the message, and not a portal's, just before the statement runs, so that it was looked at since.
 #[inline]
 pub fn has_let_go(text: *const c_char) -> bool {
     ptr::eq(text, address()) && redaction::has_let_go(text)
@@ -262,8 +262,8 @@ pub fn report_after(words: &str) {
 /// `text` is a C string.
 unsafe fn report_text(text: *const c_char) {
     let ids = version::statement_ids();
-    // SAFETY: shared memory of this backend's own is written; nothing there raises an error. A statement is running, or
-    // the error that ended it is being reported.
+    // SAFETY: shared memory of this backend's own is written; nothing there raises an error. A message is being answered, or
+    // a worker runs a text.
     unsafe { pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text) };
     version::report_statement_ids(ids);
 }

@@ -34,7 +34,7 @@ const READS_RULES: &[u8] = b"CREATE SERVER first FOREIGN DATA WRAPPER w; DROP SE
 const SILENT: &[u8] =
     b"SET log_statement = 'none'; SET debug_print_parse = off; SET debug_print_rewritten = off; SET debug_print_plan = off";
 
-/// Bytes of texts that PostgreSQL has memory of their own for.
+/// Bytes of texts whose memory is soon used again.
 const LENGTHS: [usize; 3] = [3_000, 9_000, 20_000];
 
 /// A server, one who looks on, and the secrets that were tried.
