@@ -22,7 +22,7 @@ const STATEMENTS: usize = 2;
 pub fn run(cluster: &Cluster) -> Result<bool> {
     println!("\n{:<34}{:>8}  {:<26}us a statement, median", "committed durably, by wall clock", "aim", "ratio");
     make_durable(cluster)?;
-    let databases = Databases::on_one_server(cluster, &[Setup::Bare, Setup::Twenty, Setup::Recorded])?;
+    let databases = Databases::on_one_server(cluster, &[Setup::Bare, Setup::Twenty, Setup::Thousand, Setup::Recorded])?;
     DURABLE.iter().try_fold(true, |all_good, measure| Ok(measured(measure, &databases)? && all_good))
 }
 

@@ -193,7 +193,9 @@ pub const MEASURES: &[Measure] = &[
 /// What is measured by the clock too, where commits are durable.
 pub const DURABLE: &[Measure] = &[
     ratio("ALTER USER MAPPING, 20 rules", MAPPING, LOADED, 1.10),
+    ratio("ALTER USER MAPPING, 20 of 1,000", MAPPING, MANY_RULES, 1.10),
     ratio("ALTER USER MAPPING, 20, history", MAPPING, RECORDED, 1.30),
     ratio("ALTER FOREIGN TABLE, 20 rules", TABLE, LOADED, 1.10),
+    ratio("ALTER FOREIGN TABLE, 20 of 1,000", TABLE, MANY_RULES, 1.10),
     ratio("ALTER FOREIGN TABLE, 20, history", TABLE, RECORDED, 1.30),
 ];
