@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use crate::common::{Concern, Marks};
 use crate::context::{EFFECTIVE, OLD, PARTS};
 use crate::evaluate::{Change, Difference, Session};
 use crate::form::Forms;
@@ -79,6 +80,17 @@ impl Entry {
         let compiled = self.compiled.get().and_then(|compiled| compiled.as_ref().ok());
         compiled.is_some_and(|compiled| compiled.sees_no_difference(&self.rule, change, difference))
             && self.governed(change.forms).is_empty()
+    }
+
+    /// What the rule minds. Of one that nothing has matched yet nobody knows.
+    pub(crate) fn concern(&self) -> Concern {
+        match self.compiled.get() {
+            Some(Ok(compiled)) if !self.rule.strict && compiled.condition.is_none() => {
+                let options = compiled.options.as_ref().map_or(Marks::NONE, CompiledSchema::marks);
+                Concern { options, forms: self.forms }
+            }
+            _ => Concern::EVERYTHING,
+        }
     }
 
     /// Whether what the rule says of the secrecy of options can differ between objects on the same server.

@@ -107,9 +107,9 @@ pub(crate) struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// Whether the rule's patterns fit the object now, and whether they did before.
-    fn fit(&self, entry: &Entry) -> (bool, bool) {
-        let now = entry.matches(self.now.situation);
+    /// Whether the rule's patterns fit the object now, which may be known, and whether they did before.
+    fn fit(&self, is_known_to_fit: bool, entry: &Entry) -> (bool, bool) {
+        let now = is_known_to_fit || entry.matches(self.now.situation);
         if self.difference.changed_options.is_some() {
             return (now, now);
         }
@@ -117,9 +117,15 @@ impl Sides<'_> {
     }
 }
 
-/// Adds the violations of one rule that binds the session.
-pub(crate) fn evaluate_rule(entry: &Entry, change: &Change, sides: Sides<'_>, violations: &mut Vec<Violation>) {
-    let (fits_now, fitted_before) = sides.fit(entry);
+/// Adds the violations of one rule that binds the session. Its patterns may be known to fit the object now.
+pub(crate) fn evaluate_rule(
+    is_known_to_fit: bool,
+    entry: &Entry,
+    change: &Change,
+    sides: Sides<'_>,
+    violations: &mut Vec<Violation>,
+) {
+    let (fits_now, fitted_before) = sides.fit(is_known_to_fit, entry);
     if !(fits_now || fitted_before) {
         return;
     }
@@ -182,9 +188,8 @@ impl Judge<'_> {
         if !both || self.fits_now || !self.entry.governed(self.change.forms).is_empty() {
             return;
         }
-        let freezes = |schema: &CompiledSchema| schema.survey().annotations.values().any(|said| said.read_only);
         let binds = !self.rule().forms.is_empty()
-            || self.compiled.options.as_ref().is_some_and(freezes)
+            || self.compiled.options.as_ref().is_some_and(|schema| !schema.read_only().is_empty())
             || self.change.renames(ObjectType::Server)
             || self.change.renames(ObjectType::ForeignDataWrapper);
         if let Some(before) = self.governed_before().filter(|_| binds) {
@@ -247,20 +252,14 @@ impl Judge<'_> {
 
     /// Options that the change adds or sets although they are deprecated.
     fn deprecated<'s>(&'s self, schema: &'s CompiledSchema) -> impl Iterator<Item = &'s str> {
-        let changes = !self.change.forms.is_empty();
-        let annotations = schema.survey().annotations.iter();
-        annotations
-            .filter(move |(_, annotation)| changes && annotation.deprecated)
-            .filter_map(|(name, _)| self.sets(name).then_some(name.as_str()))
+        let options = if self.change.forms.is_empty() { &[] } else { schema.deprecated() };
+        options.iter().map(String::as_str).filter(|option| self.sets(option))
     }
 
     /// Options that were set, may be set only once, and are changed or dropped.
     fn changed_read_only<'s>(&'s self, schema: &'s CompiledSchema) -> impl Iterator<Item = &'s str> {
-        let annotations = schema.survey().annotations.iter().filter(|(_, annotation)| annotation.read_only);
-        annotations.filter_map(|(name, _)| {
-            let was_there = Self::has(self.change.old.as_ref(), name);
-            (was_there && self.change.alters(name)).then_some(name.as_str())
-        })
+        let changes = |option: &&str| Self::has(self.change.old.as_ref(), option) && self.change.alters(option);
+        schema.read_only().iter().map(String::as_str).filter(changes)
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod catalogue;
 pub mod change;
 mod check;
+mod common;
 mod context;
 mod contradiction;
 pub mod ddl;

@@ -7,12 +7,13 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use crate::catalogue::Catalogue;
+use crate::common::{Candidate, Common, Concern};
 use crate::context::{self, Sight};
 use crate::entry::{Compiled, Entry};
 use crate::evaluate::{Change, Difference, Session, Sides, evaluate_rule};
 use crate::form::{Form, Forms};
 use crate::index::Index;
-use crate::model::{ObjectState, ObjectType, Situation};
+use crate::model::{ObjectType, Situation};
 use crate::rule::{Mode, Rule};
 use crate::secret::{Secrecy, SecretOptions};
 use crate::survey::Survey;
@@ -28,36 +29,12 @@ pub struct Policy {
     looks_inside: bool,
     /// The types of object on which a rule in force asks for the past of secrets.
     remembering: BTreeSet<ObjectType>,
-    /// What was found of the secrecy of options that many objects have in common.
-    common: RefCell<Vec<Common>>,
+    /// What was found that many objects have in common.
+    common: RefCell<Vec<Rc<Common>>>,
 }
 
-/// Floors of which that is kept.
+/// Servers of which that is kept, each for every type of object.
 const MOST_COMMON: usize = 16;
-
-/// What is known of the secrecy of options of all objects of a type on the same server.
-#[derive(Debug)]
-struct Common {
-    object_type: ObjectType,
-    server: Rc<ObjectState>,
-    wrapper: Rc<ObjectState>,
-    secrecy: Rc<Secrecy>,
-}
-
-impl Common {
-    /// None if the object stands on no server.
-    fn of(situation: &Situation, secrecy: Secrecy) -> Option<Self> {
-        let above = |object_type| situation.above.iter().find(|state| state.object_type == object_type).cloned();
-        let (server, wrapper) = (above(ObjectType::Server)?, above(ObjectType::ForeignDataWrapper)?);
-        Some(Self { object_type: situation.object.object_type, server, wrapper, secrecy: Rc::new(secrecy) })
-    }
-
-    /// Whether the object stands on what is the same in memory, and so cannot differ.
-    fn is_of(&self, situation: &Situation) -> bool {
-        let stands_on = |wanted: &Rc<ObjectState>| situation.above.iter().any(|state| Rc::ptr_eq(state, wanted));
-        situation.object.object_type == self.object_type && stands_on(&self.server) && stands_on(&self.wrapper)
-    }
-}
 
 impl Policy {
     /// Takes rules that were checked when they were stored. One that is no longer valid is not left out: whatever it
@@ -108,14 +85,15 @@ impl Policy {
         let now = View::new(self, session, now, change.old.as_ref());
         let before = change.old.as_ref().map(|old| View::new(self, session, old, None));
         let sides = Sides { now: &now, before: before.as_ref(), difference: &difference };
-        // An object that goes by the same names is found by them once.
-        let old = change.old.iter().filter(|_| difference.changed_options.is_none());
-        for (_, entry) in self.candidates(change.new.iter().chain(old)) {
+        let changed = Concern::of_change(change, &difference);
+        for candidate in self.rules_about(change, &difference).iter().filter(|candidate| candidate.minds(changed)) {
+            let Some(entry) = self.entries.get(candidate.position) else { continue };
             let may_mind = change.touched || entry.looks_above();
             if may_mind && !entry.is_unconcerned(change, &difference) && entry.binds(session) {
                 session.check_for_interrupts();
-                evaluate_rule(entry, change, sides, &mut violations);
+                evaluate_rule(candidate.fits, entry, change, sides, &mut violations);
             }
+            candidate.learn(entry);
         }
         violations
     }
@@ -175,20 +153,43 @@ impl Policy {
 
     /// The same for whatever object of the type stands on the same server; None where a rule tells one from the other.
     pub fn common_secrecy(&self, situation: &Situation) -> Option<Rc<Secrecy>> {
+        let find = || {
+            let is_told_apart = self.candidates([situation]).any(|(_, entry)| entry.tells_apart());
+            (!is_told_apart).then(|| Rc::new(self.secrecy(situation)))
+        };
+        self.common(situation)?.secrecy.get_or_init(find).clone()
+    }
+
+    /// What is known of all objects of the type on the same server; None for what stands on none.
+    fn common(&self, situation: &Situation) -> Option<Rc<Common>> {
         if let Some(known) = self.common.borrow().iter().find(|known| known.is_of(situation)) {
-            return Some(Rc::clone(&known.secrecy));
+            return Some(Rc::clone(known));
         }
-        if self.candidates([situation]).any(|(_, entry)| entry.tells_apart()) {
-            return None;
-        }
-        let found = Common::of(situation, self.secrecy(situation))?;
-        let secrecy = Rc::clone(&found.secrecy);
+        let found = Rc::new(Common::of(self, situation)?);
         let mut common = self.common.borrow_mut();
         if common.len() >= MOST_COMMON {
             common.clear();
         }
-        common.push(found);
-        Some(secrecy)
+        common.push(Rc::clone(&found));
+        Some(found)
+    }
+
+    /// The rules that can be about the object that changes, as it is or as it was, in the order of the policy.
+    fn rules_about(&self, change: &Change, difference: &Difference<'_>) -> Rc<[Candidate]> {
+        match (&change.old, &change.new) {
+            // An object that goes by the same names is found by them once.
+            (Some(old), Some(new)) if difference.changed_options.is_none() => {
+                self.index.candidates([new, old]).into_iter().map(Candidate::at).collect()
+            }
+            (_, Some(one)) | (Some(one), None) => self.rules_on(one),
+            (None, None) => Rc::default(),
+        }
+    }
+
+    /// The rules that can be about the object, in the order of the policy.
+    pub(crate) fn rules_on(&self, situation: &Situation) -> Rc<[Candidate]> {
+        let seek = || self.index.candidates([situation]).into_iter().map(Candidate::at).collect();
+        self.common(situation).map_or_else(seek, |common| Rc::clone(&common.rules))
     }
 
     /// Which options are secret by their names.

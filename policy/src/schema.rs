@@ -8,6 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::check::check;
+use crate::common::Marks;
 use crate::context::{self, EFFECTIVE, OLD, OPTIONS, PARTS, SESSION, SESSION_FIELDS};
 use crate::expression::LARGEST_EXPRESSION;
 use crate::fault::{Fault, faults_of};
@@ -15,7 +16,7 @@ use crate::json::{self, LARGEST_SCHEMA};
 use crate::model::{ObjectType, Options};
 use crate::quick::Quick;
 use crate::reading::{ValueType, read};
-use crate::survey::Survey;
+use crate::survey::{Annotation, Survey};
 
 /// What a schema is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +113,8 @@ pub struct CompiledSchema {
     survey: Survey,
     /// The options that the schema names.
     options: Vec<String>,
+    deprecated: Vec<String>,
+    read_only: Vec<String>,
 }
 
 impl CompiledSchema {
@@ -136,11 +139,26 @@ impl CompiledSchema {
             .map_err(|error| SchemaError::new(error.instance_path().as_str(), "not valid under draft 2020-12"))?;
         let quick = if shape == Shape::Options { Quick::new(schema) } else { None };
         let options = survey.named.keys().filter_map(|path| path.last().cloned()).collect();
-        Ok(Self { validator, quick, shape, survey, options })
+        let annotated = |is_so: fn(&Annotation) -> bool| {
+            let annotations = survey.annotations.iter().filter(|(_, annotation)| is_so(annotation));
+            annotations.map(|(name, _)| name.clone()).collect()
+        };
+        let (deprecated, read_only) = (annotated(|it| it.deprecated), annotated(|it| it.read_only));
+        Ok(Self { validator, quick, shape, survey, options, deprecated, read_only })
     }
 
     pub(crate) fn survey(&self) -> &Survey {
         &self.survey
+    }
+
+    /// The options that nobody should set any more, by name.
+    pub(crate) fn deprecated(&self) -> &[String] {
+        &self.deprecated
+    }
+
+    /// The options that may be set only once, by name.
+    pub(crate) fn read_only(&self) -> &[String] {
+        &self.read_only
     }
 
     pub(crate) fn shape(&self) -> Shape {
@@ -155,6 +173,11 @@ impl CompiledSchema {
     /// Whether what the schema says of an object's options depends on any of these.
     pub(crate) fn looks_at_any(&self, options: &[&str]) -> bool {
         self.survey.looks_at_unnamed || self.options.iter().any(|name| options.contains(&name.as_str()))
+    }
+
+    /// The same, to be held against the marks of options.
+    pub(crate) fn marks(&self) -> Marks {
+        if self.survey.looks_at_unnamed { Marks::ALL } else { self.options.iter().map(String::as_str).collect() }
     }
 
     /// Whether a document, in which options are still strings, satisfies the schema.

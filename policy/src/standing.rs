@@ -31,10 +31,11 @@ impl Policy {
         let now = View::new(self, session, situation, None);
         let sides = Sides { now: &now, before: None, difference: &difference };
         let mut violations = Vec::new();
-        for (position, entry) in self.candidates([situation]) {
+        for candidate in self.rules_on(situation).iter() {
+            let Some(entry) = self.entries().get(candidate.position) else { continue };
             session.check_for_interrupts();
-            if self.is_asked(asked, position, entry) && entry.is_for_database(session.database()) {
-                evaluate_rule(entry, &change, sides, &mut violations);
+            if self.is_asked(asked, candidate.position, entry) && entry.is_for_database(session.database()) {
+                evaluate_rule(candidate.fits, entry, &change, sides, &mut violations);
             }
         }
         violations

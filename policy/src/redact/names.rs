@@ -26,8 +26,23 @@ pub struct Names {
     secret_patterns: Vec<Regex>,
     /// Whether a name of which nothing is said is secret on every object.
     silence_is_secret: bool,
-    /// What the patterns say of names that were asked for.
-    asked: RefCell<BTreeMap<String, bool>>,
+    /// The answers for names that were asked for.
+    asked: RefCell<BTreeMap<String, Answer>>,
+}
+
+/// What is known of one name.
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    /// The name itself says that it is a secret's.
+    is_telling: bool,
+    /// What is said of it on each type of object.
+    said: [Option<bool>; ObjectType::ALL.len()],
+}
+
+impl Answer {
+    fn on(&self, object_type: ObjectType) -> Option<bool> {
+        self.said.get(object_type as usize).copied().flatten()
+    }
 }
 
 impl Names {
@@ -88,13 +103,13 @@ impl Names {
     /// known. If there is none, it may stand on any.
     pub fn is_secret(&self, on: &[ObjectType], option: &[u8]) -> bool {
         let Some(option) = readable(option) else { return self.is_secret_unread(on, option) };
-        if self.is_named_secret(option) {
+        let answer = self.answer(option);
+        if answer.is_telling {
             return true;
         }
-        let may_stand_on = |object_type: &ObjectType| on.is_empty() || on.contains(object_type);
-        let asked = self.said.iter().filter(|(object_type, _)| may_stand_on(object_type));
-        let said = asked.filter_map(|(_, said)| said.get(option).copied()).reduce(|one, other| one || other);
-        said.unwrap_or(self.silence_is_secret || may_stand_on(&ObjectType::UserMapping))
+        let on = if on.is_empty() { &ObjectType::ALL } else { on };
+        let said = on.iter().filter_map(|object_type| answer.on(*object_type)).reduce(|one, other| one || other);
+        said.unwrap_or(self.silence_is_secret || on.contains(&ObjectType::UserMapping))
     }
 
     /// The same of a name in an encoding that is not known here: whoever calls such names secret may mean this one.
@@ -105,32 +120,34 @@ impl Names {
             || self.silence_is_secret
             || on.is_empty()
             || on.contains(&ObjectType::UserMapping)
-            || self.is_named_secret(&String::from_utf8_lossy(option))
+            || self.answer(&String::from_utf8_lossy(option)).is_telling
     }
 
     /// Whether the name itself says that it is a secret's, so that what follows it is hidden wherever it stands.
     pub fn is_telling(&self, name: &[u8]) -> bool {
-        let Some(name) = readable(name) else { return self.is_named_secret(&String::from_utf8_lossy(name)) };
-        let on_mapping = self.said.get(&ObjectType::UserMapping).and_then(|said| said.get(name));
-        self.is_named_secret(name) || on_mapping == Some(&true)
+        let Some(name) = readable(name) else { return self.answer(&String::from_utf8_lossy(name)).is_telling };
+        let answer = self.answer(name);
+        answer.is_telling || answer.on(ObjectType::UserMapping) == Some(true)
     }
 
-    fn is_named_secret(&self, option: &str) -> bool {
+    fn answer(&self, option: &str) -> Answer {
         let asked = self.asked.try_borrow().ok().and_then(|asked| asked.get(option).copied());
         asked.unwrap_or_else(|| {
-            let is_secret =
+            let is_telling =
                 self.named.matches(option) || self.secret_patterns.iter().any(|names| names.is_match(option));
-            self.remember(option, is_secret);
-            is_secret
+            let said = |object_type| self.said.get(&object_type).and_then(|said| said.get(option).copied());
+            let answer = Answer { is_telling, said: ObjectType::ALL.map(said) };
+            self.remember(option, answer);
+            answer
         })
     }
 
-    fn remember(&self, option: &str, is_secret: bool) {
+    fn remember(&self, option: &str, answer: Answer) {
         let Ok(mut asked) = self.asked.try_borrow_mut() else { return };
         if asked.len() >= MOST {
             asked.clear();
         }
-        asked.insert(option.to_owned(), is_secret);
+        asked.insert(option.to_owned(), answer);
     }
 }
 
