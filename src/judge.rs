@@ -81,9 +81,9 @@ impl Judge<'_> {
         let mut forms = form::forms_between(object_of(old), object_of(new));
         let mut column_forms = forms_of_columns(touch, forms, &columns);
         if old.is_some() && new.is_some() {
-            forms = column_forms.values().fold(forms, |all, own| all | form::for_table(*own));
-            let inside = inside_before.zip(new).map(|(old, new)| forms_inside(touch, forms, old, new));
-            forms |= inside.unwrap_or_default();
+            forms = column_forms.iter().fold(forms, |all, own| all | form::for_table(*own));
+            let seen = if knows_inside || touch.grants.is_some() { inside_before.zip(new) } else { None };
+            forms |= seen.map(|(old, new)| forms_inside(touch, forms, old, new)).unwrap_or_default();
         }
         if touch.foretold && !keep_untold(&mut forms, &mut column_forms) {
             return None;
@@ -95,7 +95,9 @@ impl Judge<'_> {
         let mut change = Change { old: before, new: after, forms, touched: true, written, unseen: false };
         self.evaluate(touch.key, &mut change);
         self.past(touch, 0, &change);
-        self.columns(touch, &named, old, new, &columns, column_forms);
+        if !columns.is_empty() {
+            self.columns(touch, &named, old, new, &columns, &column_forms);
+        }
         let carries = matches!(touch.key.class, Class::Wrapper | Class::Server);
         let (old, new) = old.zip(now).filter(|_| carries)?;
         (old.situation.object != new.situation.object).then(|| Changed { key: touch.key, old: old.clone(), new })
@@ -109,15 +111,15 @@ impl Judge<'_> {
         old: Option<&Scene>,
         new: Option<&Scene>,
         columns: &Columns,
-        mut forms: FormsOfColumns,
+        forms: &FormsOfColumns,
     ) {
         let table_changed = object_of(old) != object_of(new)
             && self.policy.looks_above(ObjectType::ForeignTableColumn, ObjectType::ForeignTable);
-        for (number, (old_column, new_column)) in columns {
+        for ((number, (old_column, new_column)), forms) in columns.iter().zip(forms) {
             let named: Vec<Form> = named_for_column(named, new_column).collect();
             let touched = old_column != new_column || touch.columns.contains(*number) || !named.is_empty();
             if touched || table_changed {
-                let mut forms = forms.remove(number).unwrap_or_default();
+                let mut forms = *forms;
                 forms.extend(named.into_iter().filter(|_| old_column.is_some()));
                 let old = old.zip(old_column.as_ref()).map(|(scene, column)| scene.column(column));
                 let new = new.zip(new_column.as_ref()).map(|(scene, column)| scene.column(column));
@@ -196,7 +198,7 @@ impl Judge<'_> {
         }
         let actor = self.actor(touch.key.actor);
         let place = Place { class: touch.key.class, oid: touch.key.oid, column };
-        let memory = Memories::of(place, touch.writers.get(&column).copied());
+        let memory = Memories::of(place, touch.writer(column));
         self.verdicts.raised.extend(self.policy.reused(change, actor.as_ref(), &memory));
         if self.is_planned && change.old.is_some() {
             let before = change.old.as_ref().map(|old| &old.object.options);
@@ -244,22 +246,26 @@ pub fn is_unseen(key: Key) -> bool {
     key.class == Class::UserMapping && !rights::may_see_user_mapping_as(key.oid, key.actor)
 }
 
-/// Columns before and after, by number.
-pub type Columns = BTreeMap<i16, (Column, Column)>;
+/// Columns before and after, in the order of their numbers.
+pub type Columns = Vec<(i16, (Column, Column))>;
 
 /// A column on one side of a change; None where it is not there.
 pub type Column = Option<Rc<ObjectState>>;
 
 /// The columns of both sides.
 pub fn paired_columns(old: Option<&Scene>, new: Option<&Scene>) -> Columns {
-    let mut pairs = Columns::new();
-    for (number, column) in old.iter().flat_map(|scene| &scene.columns) {
+    let [old, new] = [old, new].map(|scene| scene.map(|scene| scene.columns.as_slice()).unwrap_or_default());
+    if old.is_empty() && new.is_empty() {
+        return Columns::new();
+    }
+    let mut pairs: BTreeMap<i16, (Column, Column)> = BTreeMap::new();
+    for (number, column) in old {
         pairs.entry(*number).or_default().0 = Some(Rc::clone(column));
     }
-    for (number, column) in new.iter().flat_map(|scene| &scene.columns) {
+    for (number, column) in new {
         pairs.entry(*number).or_default().1 = Some(Rc::clone(column));
     }
-    pairs
+    pairs.into_iter().collect()
 }
 
 /// Whether an object beside which something was touched is as it was, or is gone.
@@ -287,18 +293,17 @@ fn forms_inside(touch: &Touch, others: Forms, old: &Scene, new: &Scene) -> Forms
     }
 }
 
-/// The forms of each column that changed, by its number.
-type FormsOfColumns = BTreeMap<i16, Forms>;
+/// The forms by which columns changed, for each of the columns in their order.
+type FormsOfColumns = Vec<Forms>;
 
 /// The forms of the columns, given those of their table, without what one change has brought with another.
 fn forms_of_columns(touch: &Touch, of_table: Forms, columns: &Columns) -> FormsOfColumns {
     let between = |(old, new): &(Column, Column)| form::forms_between(old.as_deref(), new.as_deref());
-    let forms = columns.iter().map(|(number, pair)| (*number, between(pair)));
-    let mut forms: FormsOfColumns = forms.filter(|(_, forms)| !forms.is_empty()).collect();
+    let mut forms: FormsOfColumns = columns.iter().map(|(_, pair)| between(pair)).collect();
     if let Some(said) = touch.said() {
-        let of_all = forms.values().fold(of_table, |all, own| all | *own);
-        for (number, own) in &mut forms {
-            let column = columns.get(number).and_then(|(_, new)| new.as_ref()).map(|column| column.name());
+        let of_all = forms.iter().fold(of_table, |all, own| all | *own);
+        for (own, (_, (_, new))) in forms.iter_mut().zip(columns).filter(|(own, _)| !own.is_empty()) {
+            let column = new.as_ref().map(|column| column.name());
             let names = |form| said.iter().any(|named| named.form == form && named.column.as_deref() == column);
             *own = form::without_consequences(*own, of_all, names);
         }
@@ -311,7 +316,7 @@ pub const FORETOLD: [Form; 3] = [Form::ImportForeignSchema, Form::NoInherit, For
 
 /// Leaves out what was foretold; says whether anything else is left.
 fn keep_untold(of_table: &mut Forms, of_columns: &mut FormsOfColumns) -> bool {
-    let all: Vec<&mut Forms> = of_columns.values_mut().chain([of_table]).collect();
+    let all: Vec<&mut Forms> = of_columns.iter_mut().chain([of_table]).collect();
     let mut left = false;
     for forms in all {
         *forms = forms.iter().filter(|form| !FORETOLD.contains(form)).collect();

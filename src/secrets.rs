@@ -77,9 +77,9 @@ pub fn may_be_kept() -> bool {
 
 /// Who wrote the options of the object and of those of its columns that were looked at, where that matters; 0 is the object
 /// itself.
-pub fn writers(class: Class, oid: Oid, scene: &Scene) -> BTreeMap<i16, u32> {
+pub fn writers(class: Class, oid: Oid, scene: &Scene) -> Vec<(i16, u32)> {
     if !may_be_kept() {
-        return BTreeMap::new();
+        return Vec::new();
     }
     let columns = [0].into_iter().chain(scene.columns.iter().map(|(number, _)| *number));
     columns.filter_map(|column| Some((column, Place { class, oid, column }.writer()?))).collect()
@@ -174,7 +174,7 @@ impl Keeper<'_> {
         let before = table::of(self.table, place);
         let known: Vec<&str> = before.iter().map(|known| known.option.as_str()).collect();
         let fates = self.policy.fates(old, new, &known, &self.actor);
-        let writer_before = touch.writers.get(&place.column).copied();
+        let writer_before = touch.writer(place.column);
         let now = Now { writer: place.writer().unwrap_or_default(), writer_before, at: table::now() };
         let kept: Vec<Known> = fates.iter().filter_map(|fate| now.keep(fate, &before)).collect();
         Ok(table::replace(self.table, place, &kept)?)

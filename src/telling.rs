@@ -160,5 +160,7 @@ fn of_part(forms: Forms) -> Forms {
 
 fn columns_are_renamed(old: Option<&Scene>, new: Option<&Scene>) -> bool {
     let name = |column: &Column| column.as_ref().map(|column| column.name().to_owned());
-    judge::paired_columns(old, new).values().any(|(old, new)| old.is_some() && new.is_some() && name(old) != name(new))
+    judge::paired_columns(old, new)
+        .iter()
+        .any(|(_, (old, new))| old.is_some() && new.is_some() && name(old) != name(new))
 }

@@ -53,7 +53,7 @@ pub struct Touch {
     pub written: Vec<(Rc<[String]>, Subtransaction)>,
     /// The transaction that wrote its options before, and those of each of its columns, where that matters; 0 is the object
     /// itself.
-    pub writers: BTreeMap<i16, u32>,
+    pub writers: Vec<(i16, u32)>,
     /// Of what the statement does to it [`judge::FORETOLD`](crate::judge::FORETOLD) was judged before it ran.
     pub foretold: bool,
     /// The subtransaction of the first touch; if that is undone, so is the touch.
@@ -120,6 +120,11 @@ impl Touch {
         }
     }
 
+    /// The transaction that wrote the options of the column before, where that matters and is known.
+    pub fn writer(&self, column: i16) -> Option<u32> {
+        self.writers.iter().find(|(number, _)| *number == column).map(|(_, writer)| *writer)
+    }
+
     /// A touch of the object itself, now.
     pub fn of(key: Key, old: Option<Scene>) -> Self {
         Self::by(key, old, How::Changed(0))
@@ -130,7 +135,7 @@ impl Touch {
         let (subtransaction, columns) = (session::subtransaction(), how.columns());
         let (knows_inside, named, grants, foretold) = (false, Vec::new(), None, false);
         let (said, others) = (None, BTreeSet::new());
-        let (written, writers) = (Vec::new(), BTreeMap::new());
+        let (written, writers) = (Vec::new(), Vec::new());
         Self {
             key,
             old,

@@ -51,22 +51,29 @@ pub(crate) struct Candidate {
     pub position: usize,
     /// Whether its patterns are known to fit; if not, they may.
     pub fits: bool,
-    concern: Cell<Concern>,
+    /// None until it is known.
+    concern: Cell<Option<Concern>>,
 }
 
 impl Candidate {
     pub(crate) fn at(position: usize) -> Self {
-        Self { position, fits: false, concern: Cell::new(Concern::EVERYTHING) }
+        Self { position, fits: false, concern: Cell::new(None) }
     }
 
     /// Whether such a change can concern the rule, as far as is known of it.
     pub(crate) fn minds(&self, change: Concern) -> bool {
-        self.concern.get().meets(change)
+        self.concern.get().is_none_or(|concern| concern.meets(change))
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.concern.get().is_some()
     }
 
     /// The rule has been held against an object, and is compiled therefore if it fitted.
     pub(crate) fn learn(&self, entry: &Entry) {
-        self.concern.set(entry.concern());
+        if !self.is_known() {
+            self.concern.set(entry.concern());
+        }
     }
 }
 
@@ -79,8 +86,6 @@ pub(crate) struct Concern {
 }
 
 impl Concern {
-    pub(crate) const EVERYTHING: Self = Self { options: Marks::ALL, forms: Forms::all() };
-
     pub(crate) fn of_change(change: &Change, difference: &Difference<'_>) -> Self {
         let changed = difference.changed_options.as_deref();
         let options = changed.map_or(Marks::ALL, |changed| changed.iter().copied().collect::<Marks>().of_change());

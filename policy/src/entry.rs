@@ -82,15 +82,16 @@ impl Entry {
             && self.governed(change.forms).is_empty()
     }
 
-    /// What the rule minds. Of one that nothing has matched yet nobody knows.
-    pub(crate) fn concern(&self) -> Concern {
-        match self.compiled.get() {
-            Some(Ok(compiled)) if !self.rule.strict && compiled.condition.is_none() => {
+    /// What the rule minds. Of one that nothing has matched yet, and that is not compiled therefore, nobody knows.
+    pub(crate) fn concern(&self) -> Option<Concern> {
+        let concern = match self.compiled.get()? {
+            Ok(compiled) if !self.rule.strict && compiled.condition.is_none() => {
                 let options = compiled.options.as_ref().map_or(Marks::NONE, CompiledSchema::marks);
                 Concern { options, forms: self.forms }
             }
-            _ => Concern::EVERYTHING,
-        }
+            _ => Concern { options: Marks::ALL, forms: self.forms },
+        };
+        Some(concern)
     }
 
     /// Whether what the rule says of the secrecy of options can differ between objects on the same server.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use regex::{Regex, RegexBuilder};
+use regex_automata::Input;
+use regex_automata::dfa::{Automaton, StartKind, dense};
 
 /// Most bytes that one compiled expression may take.
 pub(crate) const LARGEST_EXPRESSION: usize = 256 * 1024;
@@ -50,6 +52,53 @@ fn compile(pattern: &str) -> Result<(Regex, usize), String> {
     Err(last)
 }
 
+/// An expression that is asked again and again. Most are small enough for a table of all that can come.
+#[derive(Debug)]
+pub(crate) struct Frequent {
+    regex: Regex,
+    table: Option<dense::DFA<Vec<u32>>>,
+}
+
+/// Most bytes that the table of one expression may take, and what may be spent on making it.
+const LARGEST_TABLE: usize = 8 * 1024;
+const LARGEST_EFFORT: usize = 8 * LARGEST_TABLE;
+
+impl Frequent {
+    /// None if the expression is not valid.
+    pub(crate) fn new(pattern: &str) -> Option<Self> {
+        let (regex, _) = compile(pattern).ok()?;
+        let limits = dense::Config::new()
+            .start_kind(StartKind::Unanchored)
+            .dfa_size_limit(Some(LARGEST_TABLE))
+            .determinize_size_limit(Some(LARGEST_EFFORT));
+        let table = dense::Builder::new().configure(limits).build(regex.as_str()).ok();
+        Some(Self { regex, table })
+    }
+
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        let by_table = self.table.as_ref().and_then(|table| is_match_by(table, text));
+        by_table.unwrap_or_else(|| self.regex.is_match(text))
+    }
+}
+
+/// None if the table cannot tell.
+fn is_match_by(table: &dense::DFA<Vec<u32>>, text: &str) -> Option<bool> {
+    let mut state = table.start_state_forward(&Input::new(text)).ok()?;
+    for byte in text.bytes() {
+        state = table.next_state(state, byte);
+        if table.is_special_state(state) {
+            // A match is told one byte late.
+            match state {
+                _ if table.is_match_state(state) => return Some(true),
+                _ if table.is_dead_state(state) => return Some(false),
+                _ if table.is_quit_state(state) => return None,
+                _ => {}
+            }
+        }
+    }
+    Some(table.is_match_state(table.next_eoi_state(state)))
+}
+
 fn invalid(reason: &str) -> String {
     let reason = reason.strip_prefix("error: ").unwrap_or(reason);
     format!("the regular expression is invalid ({reason}); look-around and backreferences are not supported")
@@ -57,6 +106,8 @@ fn invalid(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(pattern: &str) -> String {
@@ -81,6 +132,49 @@ mod tests {
         let started = std::time::Instant::now();
         assert!(!regex.is_match(&format!("{}b", "a".repeat(100_000))));
         assert!(started.elapsed().as_secs() < 5);
+    }
+
+    /// With and without a table.
+    const PATTERNS: [&str; 16] = [
+        "^[a-z_0-9]+$",
+        "^(reader|writer)_",
+        "\\.crt$",
+        "",
+        "^$",
+        "a",
+        "^/etc/ssl/",
+        "[^a]b?$",
+        "(a|ab)(c|bcd)$",
+        "\\d{2}",
+        "é",
+        "^.{2}$",
+        "\\bab\\b",
+        "(?i)k",
+        "\\p{L}{1,40}",
+        "^(a|b){0,60}c",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_table_says_what_the_expression_says(
+            text in prop_oneof!["[ab_c]{0,4}", "reader_[a-z0-9]{0,3}", ".{0,5}", "[aébKK .\n]{0,4}"]
+        ) {
+            for pattern in PATTERNS {
+                let frequent = Frequent::new(pattern).unwrap();
+                prop_assert_eq!(frequent.is_match(&text), frequent.regex.is_match(&text), "{} {:?}", pattern, &text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_is_small_or_there_is_none() {
+        let has_table = |pattern| Frequent::new(pattern).unwrap().table.is_some();
+        assert!(has_table("^[a-z_0-9]+$") && has_table("^(reader|writer)_") && has_table("\\.crt$"));
+        let started = std::time::Instant::now();
+        for pattern in ["\\p{L}{1,40}", "^(a|b){0,60}[ab]{200}c", "(a|b)*a(a|b){14}", "\\w+@\\w+"] {
+            assert!(!has_table(pattern), "{pattern}");
+        }
+        assert!(started.elapsed().as_secs() < 2);
     }
 
     #[test]

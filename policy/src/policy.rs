@@ -89,7 +89,8 @@ impl Policy {
         for candidate in self.rules_about(change, &difference).iter().filter(|candidate| candidate.minds(changed)) {
             let Some(entry) = self.entries.get(candidate.position) else { continue };
             let may_mind = change.touched || entry.looks_above();
-            if may_mind && !entry.is_unconcerned(change, &difference) && entry.binds(session) {
+            let is_unconcerned = !candidate.is_known() && entry.is_unconcerned(change, &difference);
+            if may_mind && !is_unconcerned && entry.binds(session) {
                 session.check_for_interrupts();
                 evaluate_rule(candidate.fits, entry, change, sides, &mut violations);
             }

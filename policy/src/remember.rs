@@ -112,7 +112,7 @@ impl Policy {
 
     /// Whether any rule in force asks for the past of a secret.
     pub fn remembers(&self) -> bool {
-        ObjectType::ALL.into_iter().any(|object_type| self.remembers_of(object_type))
+        !self.remembering().is_empty()
     }
 
     /// Whether any rule in force asks for the past of a secret of such an object.

@@ -25,6 +25,8 @@ unsafe extern "C-unwind" {
         is_null: *mut bool,
     ) -> pg_sys::Datum;
     pub fn TransactionIdIsCurrentTransactionId(transaction: TransactionId) -> bool;
+    /// Of a tuple that has been allocated and is not freed yet.
+    pub fn heap_freetuple(tuple: pg_sys::HeapTuple);
 }
 
 /// The elements of a list of pointers.

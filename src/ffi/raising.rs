@@ -74,7 +74,6 @@ unsafe extern "C-unwind" {
         buffer: *mut pg_sys::Buffer,
         keep_buffer: bool,
     ) -> bool;
-    pub fn heap_freetuple(tuple: pg_sys::HeapTuple);
     pub fn palloc0(size: usize) -> *mut std::ffi::c_void;
     pub fn pg_detoast_datum(datum: *mut pg_sys::varlena) -> *mut pg_sys::varlena;
     pub fn simple_table_tuple_insert(relation: pg_sys::Relation, slot: *mut pg_sys::TupleTableSlot);

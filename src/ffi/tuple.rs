@@ -124,7 +124,7 @@ impl Drop for CachedTuple {
         // SAFETY: SearchSysCache or heap_copytuple gave the tuple, and it is released once.
         unsafe {
             if self.is_copy {
-                raising::under_one_boundary(|| raising::heap_freetuple(self.tuple.as_ptr()));
+                quiet::heap_freetuple(self.tuple.as_ptr());
             } else {
                 quiet::ReleaseSysCache(self.tuple.as_ptr());
             }
