@@ -60,16 +60,16 @@ impl Candidate {
         Self { position, fits: false, concern: Cell::new(None) }
     }
 
-    /// Whether such a change can concern the rule, as far as is known of it.
-    pub(crate) fn minds(&self, change: Concern) -> bool {
-        self.concern.get().is_none_or(|concern| concern.meets(change))
+    /// Whether a change can concern the rule, as far as is known of both.
+    pub(crate) fn minds(&self, change: Option<Concern>) -> bool {
+        self.concern.get().zip(change).is_none_or(|(own, change)| own.meets(change))
     }
 
     pub(crate) fn is_known(&self) -> bool {
         self.concern.get().is_some()
     }
 
-    /// The rule has been held against an object, and is compiled therefore if it fitted.
+    /// If the rule has been held against an object by now, it is known.
     pub(crate) fn learn(&self, entry: &Entry) {
         if !self.is_known() {
             self.concern.set(entry.concern());
@@ -77,7 +77,7 @@ impl Candidate {
     }
 }
 
-/// What a rule looks at, or what a change leaves not as it is: whether one meets the other is told by two numbers, mostly
+/// What a rule looks at, or what a change does not leave as it is: whether one meets the other is told by two numbers, mostly
 /// right where it says yes, and certainly where it says no.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Concern {
@@ -86,10 +86,11 @@ pub(crate) struct Concern {
 }
 
 impl Concern {
-    pub(crate) fn of_change(change: &Change, difference: &Difference<'_>) -> Self {
-        let changed = difference.changed_options.as_deref();
-        let options = changed.map_or(Marks::ALL, |changed| changed.iter().copied().collect::<Marks>().of_change());
-        Self { options, forms: change.forms }
+    /// None if more than options differs.
+    pub(crate) fn of_change(change: &Change, difference: &Difference<'_>) -> Option<Self> {
+        let changed = difference.changed_options.as_ref()?;
+        let options = changed.iter().copied().collect::<Marks>().with_any();
+        Some(Self { options, forms: change.forms })
     }
 
     fn meets(self, other: Self) -> bool {
@@ -97,17 +98,17 @@ impl Concern {
     }
 }
 
-/// One bit for each name of an option, which others may share, and one for any change whatever.
+/// One bit for each name of an option, which others may share, and one for whatever name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Marks(u64);
 
 impl Marks {
     pub(crate) const NONE: Self = Self(0);
     pub(crate) const ALL: Self = Self(u64::MAX);
-    /// Bits for names; the one above them stands for any change.
+    /// Bits for names; the one above them is set in every change, whatever it is.
     const NAMES: u32 = u64::BITS - 1;
 
-    fn of_change(self) -> Self {
+    fn with_any(self) -> Self {
         Self(self.0 | 1 << Self::NAMES)
     }
 }

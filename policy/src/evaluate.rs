@@ -288,12 +288,17 @@ mod tests {
             json!({"patternProperties": {"^[bc]$": {"maxLength": 1}}}),
             json!({"maxProperties": 1}),
             json!({"propertyNames": {"enum": ["a", "b"]}}),
+            // It names nothing, and nothing satisfies it.
+            json!({"not": {}}),
+            json!({"if": {"required": ["c"]}, "then": false}),
         ];
         let rule = |(number, schema): (usize, &serde_json::Value)| {
             let field = json!({
                 "name": format!("r{number}"), "object_type": "user mapping", "options": schema, "strict": strict,
                 "condition": (number % 3 == 0).then(|| json!({"required": ["effective"]})),
-                "forms": if number % 4 == 1 { vec!["OPTIONS"] } else { Vec::new() }
+                "forms": if number % 4 == 1 { vec!["OPTIONS"] } else { Vec::new() },
+                "role": if number % 5 == 4 { vec!["bob"] } else { vec!["*"] },
+                "server": if number % 2 == 0 { vec!["f*"] } else { vec!["foo"] }
             });
             Rule { trusted, ..Rule::from_value(field).unwrap() }
         };
@@ -337,6 +342,40 @@ mod tests {
             let of_all = policy.evaluate(&all, &Ordinary);
             prop_assert_eq!(&before_they_are_compiled, &of_all);
             prop_assert_eq!(policy.evaluate(&some, &Ordinary), of_all);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_known_of_rules_changes_no_verdict(
+            all in prop::collection::vec((options(), options()), 1..4), trusted: bool, strict: bool, matches: bool
+        ) {
+            let known = policy(trusted, strict);
+            let floor = mapping("bob", "foo", &[]).above;
+            let on_floor = |role: &str, options: &[(&str, &str)]| {
+                Situation { above: floor.clone(), ..mapping(role, "foo", options) }
+            };
+            for (old, new) in &all {
+                let role = if matches { "bob" } else { "eve" };
+                let (old, new) = (on_floor(role, old), on_floor(role, new));
+                let created = |new: &Situation| {
+                    let forms = forms_between(None, Some(&new.object));
+                    let new = Some(new.clone());
+                    Change { old: None, new, forms, touched: true, written: Vec::new(), unseen: false }
+                };
+                let dropped = |old: &Situation| {
+                    let forms = forms_between(Some(&old.object), None);
+                    let old = Some(old.clone());
+                    Change { old, new: None, forms, touched: true, written: Vec::new(), unseen: false }
+                };
+                let renamed = change(old.clone(), on_floor("ann", &[]));
+                let aside = Change { touched: false, ..change(old.clone(), new.clone()) };
+                for change in [created(&old), change(old.clone(), new.clone()), renamed, aside, dropped(&new)] {
+                    // Somebody who has seen nothing yet.
+                    let anew = policy(trusted, strict).evaluate(&change, &Ordinary);
+                    prop_assert_eq!(known.evaluate(&change, &Ordinary), anew);
+                }
+            }
         }
     }
 

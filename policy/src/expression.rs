@@ -66,12 +66,16 @@ const LARGEST_EFFORT: usize = 8 * LARGEST_TABLE;
 impl Frequent {
     /// None if the expression is not valid.
     pub(crate) fn new(pattern: &str) -> Option<Self> {
-        let (regex, _) = compile(pattern).ok()?;
+        let (regex, size) = compile(pattern).ok()?;
         let limits = dense::Config::new()
             .start_kind(StartKind::Unanchored)
             .dfa_size_limit(Some(LARGEST_TABLE))
             .determinize_size_limit(Some(LARGEST_EFFORT));
-        let table = dense::Builder::new().configure(limits).build(regex.as_str()).ok();
+        // A larger one would cost more to make. One that fits nothing at all may do so within a character, where a table sees
+        // it and the expression does not.
+        let is_small = size == STEPS[0];
+        let table = is_small.then(|| dense::Builder::new().configure(limits).build(regex.as_str()).ok()).flatten();
+        let table = table.filter(|table| !table.has_empty());
         Some(Self { regex, table })
     }
 
@@ -135,7 +139,7 @@ mod tests {
     }
 
     /// With and without a table.
-    const PATTERNS: [&str; 16] = [
+    const PATTERNS: [&str; 17] = [
         "^[a-z_0-9]+$",
         "^(reader|writer)_",
         "\\.crt$",
@@ -152,6 +156,7 @@ mod tests {
         "[kK]$",
         "\\p{L}{1,3}$",
         "^(a|b){0,60}c",
+        "(?-u:\\B)x?",
     ];
 
     proptest! {

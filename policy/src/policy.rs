@@ -33,8 +33,8 @@ pub struct Policy {
     common: RefCell<Vec<Rc<Common>>>,
 }
 
-/// Servers of which that is kept, each for every type of object.
-const MOST_COMMON: usize = 16;
+/// Of how many types of object, each on one server, that is kept.
+const MOST_COMMON: usize = 48;
 
 impl Policy {
     /// Takes rules that were checked when they were stored. One that is no longer valid is not left out: whatever it
@@ -178,10 +178,10 @@ impl Policy {
     /// The rules that can be about the object that changes, as it is or as it was, in the order of the policy.
     fn rules_about(&self, change: &Change, difference: &Difference<'_>) -> Rc<[Candidate]> {
         match (&change.old, &change.new) {
-            // An object that goes by the same names is found by them once.
             (Some(old), Some(new)) if difference.changed_options.is_none() => {
                 self.index.candidates([new, old]).into_iter().map(Candidate::at).collect()
             }
+            // An object that goes by the same names is found by them once.
             (_, Some(one)) | (Some(one), None) => self.rules_on(one),
             (None, None) => Rc::default(),
         }

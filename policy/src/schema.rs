@@ -175,7 +175,7 @@ impl CompiledSchema {
         self.survey.looks_at_unnamed || self.options.iter().any(|name| options.contains(&name.as_str()))
     }
 
-    /// The same, to be held against the marks of options.
+    /// The options on which it depends.
     pub(crate) fn marks(&self) -> Marks {
         if self.survey.looks_at_unnamed { Marks::ALL } else { self.options.iter().map(String::as_str).collect() }
     }

@@ -330,10 +330,13 @@ pub fn is_unseen() -> bool {
 
 /// Shows nothing of the client's text.
 pub fn hide() {
-    // SAFETY: writes a variable of the backend.
+    // SAFETY: writes a variable of the backend; while there is a text, a message is being answered.
     unsafe {
         if !pg_sys::debug_query_string.is_null() {
             pg_sys::debug_query_string = NOTHING.as_ptr();
+            if serves_client() {
+                report_text(NOTHING.as_ptr());
+            }
         }
     }
 }
