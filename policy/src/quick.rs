@@ -40,7 +40,7 @@ enum Test {
     LessThan(f64),
     NoShorterThan(usize),
     NoLongerThan(usize),
-    Matches(Frequent),
+    Matches(Box<Frequent>),
 }
 
 impl Quick {
@@ -131,7 +131,7 @@ fn tests(keywords: &Map<String, Value>, value_type: ValueType) -> Option<Vec<Tes
             "exclusiveMaximum" => Test::LessThan(limit(value)?),
             "minLength" => Test::NoShorterThan(value.as_u64()?.try_into().ok()?),
             "maxLength" => Test::NoLongerThan(value.as_u64()?.try_into().ok()?),
-            "pattern" => Test::Matches(Frequent::new(value.as_str()?)?),
+            "pattern" => Test::Matches(Box::new(Frequent::new(value.as_str()?)?)),
             _ => return None,
         });
     }
