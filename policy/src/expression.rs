@@ -71,8 +71,8 @@ impl Frequent {
             .start_kind(StartKind::Unanchored)
             .dfa_size_limit(Some(LARGEST_TABLE))
             .determinize_size_limit(Some(LARGEST_EFFORT));
-        // A larger one would cost more to make. One that fits nothing at all may do so within a character, where a table sees
-        // it and the expression does not.
+        // A larger one would cost more to make. One that an empty text fits may be fitted within a character, which a table sees
+        // and the expression does not.
         let is_small = size == STEPS[0];
         let table = is_small.then(|| dense::Builder::new().configure(limits).build(regex.as_str()).ok()).flatten();
         let table = table.filter(|table| !table.has_empty());

@@ -289,13 +289,14 @@ impl Rule {
         compile("condition", self.condition.as_deref(), Shape::Context)
     }
 
-    /// Whether the rule is about columns or about what only shows inside a table; forms of a column are forms of its table
-    /// too.
+    /// Whether the rule may say of options whether they are secrets.
     pub(crate) fn may_tell_of_secrecy(&self) -> bool {
         // A keyword can be written with escapes too.
         self.options.as_ref().is_some_and(|options| options.contains("writeOnly") || options.contains("\\u"))
     }
 
+    /// Whether the rule is about columns or about what only shows inside a table; forms of a column are forms of its table
+    /// too.
     pub(crate) fn looks_inside(&self) -> bool {
         let is_about = match self.object_type {
             ObjectType::ForeignTableColumn => true,

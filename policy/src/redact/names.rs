@@ -34,7 +34,7 @@ pub struct Names {
 #[derive(Debug, Clone, Copy)]
 struct Answer {
     /// The name itself says that it is a secret's.
-    is_telling: bool,
+    is_named_secret: bool,
     /// What is said of it on each type of object.
     said: [Option<bool>; ObjectType::ALL.len()],
 }
@@ -104,7 +104,7 @@ impl Names {
     pub fn is_secret(&self, on: &[ObjectType], option: &[u8]) -> bool {
         let Some(option) = readable(option) else { return self.is_secret_unread(on, option) };
         let answer = self.answer(option);
-        if answer.is_telling {
+        if answer.is_named_secret {
             return true;
         }
         let on = if on.is_empty() { &ObjectType::ALL } else { on };
@@ -120,23 +120,23 @@ impl Names {
             || self.silence_is_secret
             || on.is_empty()
             || on.contains(&ObjectType::UserMapping)
-            || self.answer(&String::from_utf8_lossy(option)).is_telling
+            || self.answer(&String::from_utf8_lossy(option)).is_named_secret
     }
 
     /// Whether the name itself says that it is a secret's, so that what follows it is hidden wherever it stands.
     pub fn is_telling(&self, name: &[u8]) -> bool {
-        let Some(name) = readable(name) else { return self.answer(&String::from_utf8_lossy(name)).is_telling };
+        let Some(name) = readable(name) else { return self.answer(&String::from_utf8_lossy(name)).is_named_secret };
         let answer = self.answer(name);
-        answer.is_telling || answer.on(ObjectType::UserMapping) == Some(true)
+        answer.is_named_secret || answer.on(ObjectType::UserMapping) == Some(true)
     }
 
     fn answer(&self, option: &str) -> Answer {
         let asked = self.asked.try_borrow().ok().and_then(|asked| asked.get(option).copied());
         asked.unwrap_or_else(|| {
-            let is_telling =
+            let is_named_secret =
                 self.named.matches(option) || self.secret_patterns.iter().any(|names| names.is_match(option));
             let said = |object_type| self.said.get(&object_type).and_then(|said| said.get(option).copied());
-            let answer = Answer { is_telling, said: ObjectType::ALL.map(said) };
+            let answer = Answer { is_named_secret, said: ObjectType::ALL.map(said) };
             self.remember(option, answer);
             answer
         })
